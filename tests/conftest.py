@@ -1,0 +1,17 @@
+"""What every test needs before it imports anything."""
+
+import importlib.util
+
+if importlib.util.find_spec("torch"):
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        # A CPU-only torch beside torchvision's CUDA build: its kernels are absent, and its import stumbles over two
+        # operators nobody here calls. Declared, they let the real k-diffusion import the real torchvision.
+        torchvision_operators = torch.library.Library("torchvision", "DEF")
+        for operator in ("nms", "qnms"):
+            torchvision_operators.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    except ImportError:
+        pass

@@ -1,0 +1,364 @@
+"""The samplers against mathematics: laws known in closed form, orders of convergence, and what a step may not do."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from k_diffusion.sampling import sample_euler_ancestral
+from scipy.stats import ks_2samp
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from lib_hypersd.samplers import alpha, is_flow, sample_ddim, sample_tcd, start_noise_scale, step_factors
+from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from tests.networks import SHAPE, FlowDenoiser, Network, denoiser, relative_rms
+
+TABLE = denoiser(Network()).sigmas
+COUNT = 200_000
+
+
+class Mixture:
+    """Scalar data from a mixture of normals, and what is known of it at every noise level in x = x0 + σ·eps.
+
+    In one dimension the probability flow keeps every quantile in its place, so the exact consistency function is
+    "same quantile, no noise".
+    """
+
+    sigmas = TABLE
+
+    def __init__(self, weights, means, deviations):
+        self.weights = torch.tensor(weights, dtype=torch.float64)
+        self.means = torch.tensor(means, dtype=torch.float64)
+        self.deviations = torch.tensor(deviations, dtype=torch.float64)
+
+    def draw(self, generator):
+        part = torch.multinomial(self.weights, COUNT, replacement=True, generator=generator)
+        unit = torch.randn(COUNT, generator=generator, dtype=torch.float64)
+        return self.means[part] + self.deviations[part] * unit
+
+    def spread(self, sigma):
+        return (self.deviations**2 + sigma**2).sqrt()
+
+    def distribution(self, x, sigma):
+        z = (x[:, None] - self.means) / self.spread(sigma)
+        return (self.weights * torch.special.ndtr(z)).sum(1)
+
+    def consistency(self, x, sigma):
+        """The end at σ = 0 of the probability-flow path through x, by bisection on the distribution function."""
+        quantile = self.distribution(x, sigma)
+        low = torch.full_like(x, (self.means - 40 * self.deviations).min().item())
+        high = torch.full_like(x, (self.means + 40 * self.deviations).max().item())
+        for _ in range(60):
+            middle = (low + high) / 2
+            below = self.distribution(middle, 0.0) < quantile
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
+
+    def posterior_mean(self, x, sigma):
+        spread = self.spread(sigma)
+        logits = self.weights.log() - spread.log() - ((x[:, None] - self.means) / spread) ** 2 / 2
+        part = self.means + self.deviations**2 / spread**2 * (x[:, None] - self.means)
+        return (logits.softmax(1) * part).sum(1)
+
+
+GAUSSIAN = Mixture([1.0], [0.4], [0.7])
+TWO_HILLS = Mixture([0.3, 0.7], [-1.0, 0.8], [0.25, 0.4])
+LAWS = pytest.mark.parametrize("data", [GAUSSIAN, TWO_HILLS], ids=["gaussian", "mixture"])
+
+
+class Scalar:
+    """A denoiser of scalars from one of the functions above."""
+
+    sigmas = TABLE
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, x, sigma):
+        return self.function(x, sigma[0].item())
+
+
+def multistep_consistency(data, table, steps):
+    """Samples of TCD at eta 1 with the exact consistency function, started from noised data, and fresh data."""
+    generator = torch.Generator().manual_seed(steps)
+    sigmas = sigmas_at(tcd_timesteps(steps), table)
+    x = data.draw(generator) + sigmas[0] * torch.randn(COUNT, generator=generator, dtype=torch.float64)
+    model = Scalar(data.consistency)
+    model.sigmas = table
+    x0 = sample_tcd(
+        model, x, sigmas, disable=True, eta=1.0,
+        noise_sampler=lambda *_: torch.randn(COUNT, generator=generator, dtype=torch.float64),
+    )  # fmt: skip
+    return x0, data.draw(generator)
+
+
+@LAWS
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_eta_1_with_the_consistency_function_samples_the_data(data, steps):
+    """Exactly so where timestep 0 is free of noise: then eta 1 restarts from the data itself."""
+    noiseless_at_0 = torch.cat([torch.tensor([1e-6], dtype=torch.float64), TABLE[1:]])
+    x0, expected = multistep_consistency(data, noiseless_at_0, steps)
+    # With 200,000 draws a side, equal laws exceed a distance of 0.0065 once in 3,000 runs.
+    assert ks_2samp(x0.numpy(), expected.numpy()).statistic < 0.0065
+    assert x0.mean().item() == pytest.approx(expected.mean().item(), abs=0.01)
+    assert x0.std().item() == pytest.approx(expected.std().item(), rel=0.01)
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_the_residual_of_timestep_0_is_what_the_law_says(steps):
+    """SD's timestep 0 has σ 0.0292, so eta 1 carries 0.0292·eps on: the spread grows by just that, by hand for a Gaussian."""
+    x0, _ = multistep_consistency(GAUSSIAN, TABLE, steps)
+    c, sigma_0 = GAUSSIAN.deviations.item(), TABLE[0].item()
+    sigmas = sigmas_at(tcd_timesteps(steps), TABLE).tolist()
+    variance = c**2 + sigmas[0] ** 2
+    for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
+        share = c / math.hypot(c, sigma)
+        kept = share + sigma_0 * (1 - share) / sigma if sigma_next else share
+        variance = kept**2 * variance + max(sigma_next**2 - sigma_0**2, 0)
+    assert x0.std().item() == pytest.approx(math.sqrt(variance), rel=0.006)
+    assert math.sqrt(variance) == pytest.approx(c, rel=0.04)
+
+
+@LAWS
+def test_the_law_test_can_fail(data):
+    """Plain ancestral sampling (what other extensions offer as TCD) has the wrong law with the same function."""
+    generator = torch.Generator().manual_seed(3)
+    sigmas = sigmas_at(tcd_timesteps(4), TABLE)
+    x = data.draw(generator) + sigmas[0] * torch.randn(COUNT, generator=generator, dtype=torch.float64)
+    x0 = sample_euler_ancestral(
+        Scalar(data.consistency), x, sigmas, disable=True,
+        noise_sampler=lambda *_: torch.randn(COUNT, generator=generator, dtype=torch.float64),
+    )  # fmt: skip
+    assert ks_2samp(x0.numpy(), data.draw(generator).numpy()).statistic > 0.02
+
+
+@LAWS
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_eta_0_with_the_posterior_mean_converges_at_first_order(data, sampler):
+    generator = torch.Generator().manual_seed(1)
+    start = TABLE[999].item()
+    x = (data.draw(generator) + start * torch.randn(COUNT, generator=generator, dtype=torch.float64))[:2000]
+    exact = data.consistency(x, start)
+    errors = []
+    for steps in (50, 100, 200):
+        sigmas = sigmas_at(trailing_timesteps(steps), TABLE)
+        x0 = sampler(Scalar(data.posterior_mean), x, sigmas, disable=True, eta=0.0)
+        errors.append((x0 - exact).abs().mean().item())
+    assert errors[0] / errors[1] == pytest.approx(2, abs=0.35) and errors[1] / errors[2] == pytest.approx(2, abs=0.35)
+    assert errors[2] < 0.02
+
+
+def test_eta_0_over_several_steps_of_the_consistency_function_is_the_method_not_exact():
+    x = torch.linspace(-20, 20, 400, dtype=torch.float64)
+    one = sample_tcd(Scalar(TWO_HILLS.consistency), x, sigmas_at([999], TABLE), disable=True, eta=0.0)
+    several = sample_tcd(Scalar(TWO_HILLS.consistency), x, sigmas_at(tcd_timesteps(8), TABLE), disable=True, eta=0.0)
+    assert (one - TWO_HILLS.consistency(x, TABLE[999].item())).abs().max() < 1e-9
+    assert (one - several).abs().max() > 0.1
+
+
+def law_of_the_facts(x, x0, t, p, eta, table, flow):
+    """The TCD step in unit-variance (or flow) scaling, written as the scheduler's paper does; returns mean and deviation."""
+    s = math.floor(round((1 - eta) * p, 6))
+    if flow:
+        a = {i: 1 - table[i].item() for i in (t, p, s)}
+        b = {i: table[i].item() for i in (t, p, s)}
+    else:
+        a = {i: 1 / math.sqrt(1 + table[i].item() ** 2) for i in (t, p, s)}
+        b = {i: table[i].item() / math.sqrt(1 + table[i].item() ** 2) for i in (t, p, s)}
+    eps = (x - a[t] * x0) / b[t]
+    ratio = a[p] / a[s]
+    return ratio * (a[s] * x0 + b[s] * eps), math.sqrt(max(b[p] ** 2 - ratio**2 * b[s] ** 2, 0.0))
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["epsilon", "flow"])
+@pytest.mark.parametrize("eta", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("timesteps", [tcd_timesteps(4), tcd_timesteps(7), trailing_timesteps(4), start_timesteps(3)], ids=str)
+def test_a_tcd_step_is_the_law_of_the_paper(timesteps, eta, flow):
+    model = FlowDenoiser(Network()) if flow else denoiser(Network())
+    table = model.sigmas
+    generator = torch.Generator().manual_seed(2)
+    noises = [torch.randn(SHAPE, generator=generator, dtype=torch.float64) for _ in timesteps]
+    feed = iter(noises)
+    seen = []
+    sigmas = sigmas_at(timesteps, table)
+    x = torch.randn(SHAPE, generator=generator, dtype=torch.float64) * start_noise_scale(sigmas[0].item(), flow)
+    x0 = sample_tcd(model, x, sigmas, disable=True, eta=eta, callback=seen.append, noise_sampler=lambda *_: next(feed))
+    for i, (t, p) in enumerate(zip(timesteps, timesteps[1:], strict=False)):
+        unit = [1.0 if flow else math.sqrt(1 + table[j].item() ** 2) for j in (t, p)]
+        mean, deviation = law_of_the_facts(seen[i]["x"] / unit[0], seen[i]["denoised"], t, p, eta, table, flow)
+        expected = mean + deviation * noises[i] if eta > 0 else mean
+        assert relative_rms(seen[i + 1]["x"] / unit[1], expected) < 1e-12
+    assert torch.equal(x0, seen[-1]["denoised"]), "a schedule that ends in 0 returns the predicted image"
+
+
+@given(
+    eta=st.floats(0, 1),
+    pair=st.lists(st.integers(0, 999), min_size=2, max_size=2, unique=True).map(lambda p: sorted(p, reverse=True)),
+    sampler=st.sampled_from([sample_tcd, sample_ddim]),
+    flow=st.booleans(),
+)
+def test_after_a_step_x_carries_exactly_the_noise_of_the_schedule(eta, pair, sampler, flow):
+    """Noise kept and noise added make the schedule's σ together, and the image its α: for every eta and pair of levels."""
+    table = FlowDenoiser(Network()).sigmas if flow else TABLE
+    sigmas = table[pair]
+    eps, image = torch.tensor([[1.0, 0.0]], dtype=torch.float64), torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    seen = {}
+
+    class Oracle:
+        sigmas = table
+
+        def __call__(self, x, sigma):
+            return image
+
+    def noise(*levels):
+        seen["added"] = True
+        return torch.tensor([[0.0, 0.0]], dtype=torch.float64)
+
+    start = alpha(sigmas[0].item(), flow) * image + sigmas[0] * eps
+    kept, of_image = sampler(Oracle(), start, sigmas, disable=True, eta=eta, noise_sampler=noise)[0].tolist()
+    unit = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    with_noise = sampler(Oracle(), start, sigmas, disable=True, eta=eta, noise_sampler=lambda *_: unit)[0, 0].item()
+    added = with_noise - kept
+    assert math.hypot(kept, added) == pytest.approx(sigmas[1].item(), rel=1e-9, abs=1e-12)
+    assert of_image == pytest.approx(alpha(sigmas[1].item(), flow), abs=1e-9)
+    assert kept >= 0 and added >= 0
+    assert ("added" in seen) == (added > 0)
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_eta_0_draws_no_noise(sampler):
+    def noise(*_):
+        raise AssertionError("noise was drawn at eta 0")
+
+    model = denoiser(Network())
+    x = torch.randn(SHAPE, dtype=torch.float64)
+    sampler(model, x, sigmas_at(tcd_timesteps(8), model.sigmas), disable=True, eta=0.0, noise_sampler=noise)
+    # A schedule of foreign levels, between the table's entries, draws none either.
+    sampler(model, x, torch.tensor([14.0, 3.3333, 0.7777, 0.0], dtype=torch.float64), disable=True, eta=0.0, noise_sampler=noise)
+
+
+def test_a_whole_product_of_eta_and_timestep_is_not_floored_below_itself():
+    """⌊10·(1 − 0.9)⌋ is 1, though 1 − 0.9 is 0.0999… in binary."""
+    model = Scalar(lambda x, sigma: torch.zeros_like(x))
+    sigmas = sigmas_at([500, 10], TABLE)
+    x = sample_tcd(model, sigmas[0] * torch.ones(1, dtype=torch.float64), sigmas[:2], disable=True, eta=0.9, noise_sampler=lambda *_: 0.0)
+    assert x.item() == pytest.approx(TABLE[1].item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.01, float("nan")])
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_an_eta_outside_0_to_1_is_a_sentence(sampler, eta):
+    with pytest.raises(ValueError, match=r"eta of (TCD|DDIM) lies between 0 and 1"):
+        sampler(denoiser(Network()), torch.zeros(SHAPE), sigmas_at([999], TABLE), disable=True, eta=eta)
+
+
+def test_the_default_noise_has_the_shape_and_the_spread_of_noise():
+    model = Scalar(lambda x, sigma: torch.zeros_like(x))
+    sigmas = sigmas_at([999, 499], TABLE)[:2]
+    x = sample_tcd(model, torch.zeros(50_000, dtype=torch.float64), sigmas, disable=True, eta=1.0)
+    assert x.shape == (50_000,)
+    assert x.std().item() == pytest.approx(math.sqrt(TABLE[499] ** 2 - TABLE[0] ** 2), rel=0.02)
+
+
+def test_start_noise_is_unit_variance_in_diffusers_scaling():
+    assert start_noise_scale(TABLE[800].item(), flow=False) / TABLE[800].item() == pytest.approx(1.019, abs=5e-4)
+    assert start_noise_scale(TABLE[999].item(), flow=False) / TABLE[999].item() == pytest.approx(1.0023, abs=5e-5)
+    assert start_noise_scale(1.0, flow=True) == 1.0
+
+
+def test_flow_tables_are_told_from_others():
+    assert is_flow(FlowDenoiser(Network()).sigmas)
+    assert not is_flow(TABLE)
+
+
+def test_the_last_step_keeps_nothing_of_x():
+    assert step_factors(0.5, 0.0, 0.0, flow=False) == (0.0, 1.0, 0.0)
+    assert step_factors(0.5, 0.0, 0.0, flow=True) == (0.0, 1.0, 0.0)
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations by which a tensor's value reaches Python, each a wait for the device."""
+
+    READS = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += any(function.overloadpacket.__name__ == name for name in self.READS)
+        return function(*args, **(kwargs or {}))
+
+
+def reads_inside_the_loop(sampler, **arguments):
+    """Reads between the first prediction and the end."""
+    reads = Reads()
+    calls = []
+
+    class Model:
+        sigmas = TABLE
+
+        def __call__(self, x, sigma):
+            if not calls:
+                reads.__enter__()
+            calls.append(1)
+            return x * 0.5
+
+    sampler(Model(), torch.ones(SHAPE), sigmas_at(tcd_timesteps(8), TABLE), disable=True, **arguments)
+    reads.__exit__(None, None, None)
+    assert len(calls) == 8
+    return reads.count
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_nothing_is_read_from_the_device_inside_the_loop(sampler, eta):
+    assert reads_inside_the_loop(sampler, eta=eta) == 0
+
+
+def test_the_counter_of_reads_counts():
+    assert reads_inside_the_loop(sample_euler_ancestral) > 0
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_x_may_lie_on_a_device_without_values(sampler):
+    """A meta tensor has no values: any read of x, of the prediction or of the noise would raise."""
+
+    class Model:
+        sigmas = TABLE
+
+        def __call__(self, x, sigma):
+            return x * 0.5
+
+    x = sampler(Model(), torch.ones(SHAPE, device="meta"), sigmas_at(tcd_timesteps(8), TABLE), disable=True, eta=0.5)
+    assert x.device.type == "meta" and x.shape == SHAPE
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_half_precision_stays_half_precision(sampler, dtype):
+    class Model:
+        sigmas = TABLE.float()
+
+        def __call__(self, x, sigma):
+            return x * 0.1
+
+    x = sampler(Model(), torch.ones(SHAPE, dtype=dtype) * 14, sigmas_at(tcd_timesteps(4), Model.sigmas), disable=True, eta=0.5)
+    assert x.dtype == dtype and x.isfinite().all()
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_extra_arguments_reach_the_model_and_the_callback_sees_x0(sampler):
+    seen = []
+
+    class Model:
+        sigmas = TABLE
+
+        def __call__(self, x, sigma, cond):
+            assert cond == "a cat" and sigma.shape == (2,)
+            return x * 0 + 0.25
+
+    sampler(Model(), torch.ones(SHAPE), sigmas_at(tcd_timesteps(3), TABLE), {"cond": "a cat"}, seen.append, True)
+    assert [d["i"] for d in seen] == [0, 1, 2]
+    assert all((d["denoised"] == 0.25).all() and d["sigma"] == d["sigma_hat"] for d in seen)

@@ -1,0 +1,130 @@
+"""The samplers beside diffusers' schedulers: same network, same noise, compared after every step."""
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, LCMScheduler, TCDScheduler
+
+from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
+from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from tests.networks import SD_BETAS, SHAPE, FlowDenoiser, Network, Wrapped, alphas_cumprod, denoiser, relative_rms
+
+BOUND = {torch.float32: 1e-5, torch.float64: 1e-9}
+PRECISIONS = pytest.mark.parametrize("dtype", BOUND, ids=["float32", "float64"])
+PREDICTIONS = pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+
+
+def diffusers_run(scheduler, network, prediction, noise, seed, **step_arguments):
+    """x before every step, in diffusers' unit-variance scaling, and the last predicted x0."""
+    generator = torch.Generator().manual_seed(seed)
+    x, before = noise, []
+    for t in scheduler.timesteps:
+        before.append(x)
+        output = network(x, t)
+        a = scheduler.alphas_cumprod[t]
+        x0 = (x - (1 - a).sqrt() * output) / a.sqrt() if prediction == "epsilon" else a.sqrt() * x - (1 - a).sqrt() * output
+        x = scheduler.step(output, t, x, generator=generator, **step_arguments).prev_sample
+    return before, x0
+
+
+def our_run(sampler, timesteps, dtype, prediction, noise, seed, eta):
+    """The same from one of our samplers, its x scaled back to unit variance."""
+    network = Network(dtype)
+    model = Wrapped(denoiser(network, prediction))
+    generator = torch.Generator().manual_seed(seed)
+    sigmas = sigmas_at(timesteps, model.inner_model.sigmas)
+    before = []
+    x0 = sampler(
+        model,
+        noise * start_noise_scale(sigmas[0].item(), flow=False),
+        sigmas,
+        callback=lambda d: before.append(d["x"] / (1 + d["sigma"] ** 2).sqrt()),
+        disable=True,
+        eta=eta,
+        noise_sampler=lambda sigma, sigma_next: torch.randn(SHAPE, generator=generator, dtype=dtype),
+    )
+    assert network.timesteps == pytest.approx(timesteps, abs=2e-2), "the network was asked at other timesteps"
+    return before, x0
+
+
+def assert_same(ours, theirs, dtype):
+    for mine, reference in zip([*ours[0], ours[1]], [*theirs[0], theirs[1]], strict=True):
+        assert relative_rms(mine, reference) <= BOUND[dtype]
+
+
+def start_noise(dtype):
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(1), dtype=dtype)
+
+
+def exact(scheduler, dtype):
+    """diffusers keeps ᾱ in float32; in float64 both sides start from the same numbers."""
+    scheduler.alphas_cumprod = alphas_cumprod(dtype)
+    return scheduler
+
+
+@PRECISIONS
+@PREDICTIONS
+@pytest.mark.parametrize("eta", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 8, 12, 16])
+def test_tcd_equals_diffusers(steps, eta, prediction, dtype):
+    scheduler = exact(TCDScheduler(**SD_BETAS, prediction_type=prediction), dtype)
+    scheduler.set_timesteps(steps)
+    theirs = diffusers_run(scheduler, Network(dtype), prediction, start_noise(dtype), 5, eta=eta)
+    ours = our_run(sample_tcd, tcd_timesteps(steps), dtype, prediction, start_noise(dtype), 5, eta)
+    assert_same(ours, theirs, dtype)
+
+
+@PRECISIONS
+@PREDICTIONS
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_trailing_ddim_equals_diffusers(steps, eta, prediction, dtype):
+    scheduler = exact(
+        DDIMScheduler(**SD_BETAS, prediction_type=prediction, timestep_spacing="trailing", clip_sample=False), dtype
+    )
+    scheduler.set_timesteps(steps)
+    theirs = diffusers_run(scheduler, Network(dtype), prediction, start_noise(dtype), 6, eta=eta)
+    ours = our_run(sample_ddim, trailing_timesteps(steps), dtype, prediction, start_noise(dtype), 6, eta)
+    assert_same(ours, theirs, dtype)
+
+
+@PRECISIONS
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_one_step_from_800_equals_lcm(sampler, dtype):
+    scheduler = exact(LCMScheduler(**SD_BETAS), dtype)
+    scheduler.set_timesteps(timesteps=[800])
+    noise = start_noise(dtype)
+    denoised = scheduler.step(Network(dtype)(noise, 800), 800, noise).denoised
+    # LCM mixes 4e-9 of its input into the prediction; the prediction itself is what is compared.
+    c_skip, c_out = scheduler.get_scalings_for_boundary_condition_discrete(800)
+    before, x0 = our_run(sampler, start_timesteps(1), dtype, "epsilon", noise, 0, 0.0)
+    assert relative_rms(before[0], noise) <= BOUND[dtype]
+    assert relative_rms(x0, (denoised - c_skip * noise) / c_out) <= BOUND[dtype]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 16])
+def test_ddim_on_a_flow_model_equals_diffusers_euler(steps):
+    network = Network()
+    model = FlowDenoiser(network)
+    sigmas = sigmas_at(trailing_timesteps(steps), model.sigmas)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=1.0)
+    scheduler.set_timesteps(sigmas=sigmas[:-1].numpy())
+    scheduler.sigmas = sigmas
+    x = noise = start_noise(torch.float64)
+    theirs = []
+    for t, sigma in zip(scheduler.timesteps, sigmas, strict=False):
+        theirs.append(x)
+        x = scheduler.step(model.velocity(x, sigma), t, x).prev_sample
+    ours = []
+    x0 = sample_ddim(model, noise * start_noise_scale(1.0, flow=True), sigmas, disable=True, callback=lambda d: ours.append(d["x"]))
+    for mine, reference in zip([*ours, x0], [*theirs, x], strict=True):
+        assert relative_rms(mine, reference) <= 1e-6  # diffusers steps in float32
+
+
+def test_euler_on_trailing_sigmas_is_trailing_ddim():
+    """The model card's DDIM is the host's own Euler once the schedule is right."""
+    from k_diffusion.sampling import sample_euler
+
+    model = denoiser(Network())
+    sigmas = sigmas_at(trailing_timesteps(8), model.sigmas)
+    x = start_noise(torch.float64) * start_noise_scale(sigmas[0].item(), flow=False)
+    assert relative_rms(sample_ddim(model, x, sigmas, disable=True), sample_euler(model, x, sigmas, disable=True)) <= 1e-9

@@ -1,0 +1,118 @@
+"""The timesteps, against diffusers and against the numbers of the model card."""
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, TCDScheduler
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_hypersd.schedules import model_sigmas, sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from tests.networks import SD_BETAS, Network, Wrapped, denoiser
+
+
+@pytest.mark.parametrize("steps", range(1, 51))
+def test_trailing_equals_diffusers(steps):
+    scheduler = DDIMScheduler(**SD_BETAS, timestep_spacing="trailing")
+    scheduler.set_timesteps(steps)
+    assert trailing_timesteps(steps) == scheduler.timesteps.tolist()
+
+
+def test_trailing_numbers_of_the_card():
+    assert trailing_timesteps(1) == [999]
+    assert trailing_timesteps(2) == [999, 499]
+    assert trailing_timesteps(3) == [999, 666, 332]
+    assert trailing_timesteps(4) == [999, 749, 499, 249]
+    assert trailing_timesteps(6) == [999, 832, 666, 499, 332, 166]
+    assert trailing_timesteps(8) == [999, 874, 749, 624, 499, 374, 249, 124]
+
+
+@pytest.mark.parametrize("strength", [i / 100 for i in range(1, 101)])
+def test_tcd_equals_diffusers_wherever_diffusers_accepts(strength):
+    scheduler = TCDScheduler(**SD_BETAS)
+    for steps in range(1, 52):
+        try:
+            scheduler.set_timesteps(steps, strength=strength)
+        except ValueError:
+            with pytest.raises(ValueError, match=f"{steps} cannot be served"):
+                tcd_timesteps(steps, strength)
+        else:
+            assert tcd_timesteps(steps, strength) == scheduler.timesteps.tolist()
+
+
+def test_tcd_numbers_of_the_card():
+    assert tcd_timesteps(1) == [999]
+    assert tcd_timesteps(4) == [999, 759, 499, 259]
+    assert tcd_timesteps(8) == [999, 879, 759, 639, 499, 379, 259, 139]
+    assert tcd_timesteps(4, strength=0.5) == [499, 379, 259, 139]
+    assert tcd_timesteps(4, strength=0.6) == [599, 459, 299, 159]
+
+
+def test_tcd_on_another_grid_equals_diffusers():
+    scheduler = TCDScheduler(**{**SD_BETAS, "num_train_timesteps": 500}, original_inference_steps=25)
+    scheduler.set_timesteps(7, strength=0.8)
+    assert tcd_timesteps(7, 0.8, train_steps=500, origin_steps=25) == scheduler.timesteps.tolist()
+
+
+def test_start_at_800():
+    assert start_timesteps(1) == [800]
+    assert start_timesteps(2) == [800, 400]
+    assert start_timesteps(3) == [800, 533, 267]
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1001, 2.0, True, None, "4", float("nan")])
+@pytest.mark.parametrize("timesteps", [trailing_timesteps, tcd_timesteps, start_timesteps])
+def test_steps_that_cannot_be_served_are_a_sentence(timesteps, steps):
+    with pytest.raises(ValueError, match=r"serves 1 to \d+ steps; .* cannot be served\."):
+        timesteps(steps)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_strength_outside_0_to_1_is_a_sentence(strength):
+    with pytest.raises(ValueError, match="A strength lies between 0 and 1"):
+        tcd_timesteps(4, strength)
+
+
+@pytest.mark.parametrize("start", [0, -5, 1000])
+def test_a_start_that_is_no_timestep_is_a_sentence(start):
+    with pytest.raises(ValueError, match="starts at a timestep from 1 to 999"):
+        start_timesteps(1, start)
+
+
+@given(steps=st.integers(1, 1000), train_steps=st.integers(1, 10000))
+def test_trailing_descends_from_the_last_timestep(steps, train_steps):
+    if steps > train_steps:
+        with pytest.raises(ValueError):
+            trailing_timesteps(steps, train_steps)
+        return
+    timesteps = trailing_timesteps(steps, train_steps)
+    assert len(timesteps) == steps and timesteps[0] == train_steps - 1 and timesteps[-1] >= 0
+    assert all(a > b for a, b in zip(timesteps, timesteps[1:], strict=False))
+
+
+@given(steps=st.integers(1, 50), strength=st.floats(0, 1))
+def test_tcd_descends_within_the_strength(steps, strength):
+    grid = int(50 * strength)
+    if steps > grid:
+        with pytest.raises(ValueError):
+            tcd_timesteps(steps, strength)
+        return
+    timesteps = tcd_timesteps(steps, strength)
+    assert len(set(timesteps)) == steps and timesteps == sorted(timesteps, reverse=True)
+    assert timesteps[0] == 20 * grid - 1 and timesteps[-1] >= 19
+
+
+def test_sigmas_of_the_card():
+    table = denoiser(Network()).sigmas
+    expected = [14.61465, 7.29735, 4.08173, 2.49253, 1.61289, 1.06895, 0.69321, 0.39775, 0]
+    assert sigmas_at(trailing_timesteps(8), table).tolist() == pytest.approx(expected, abs=2e-5)
+    assert table[800].item() == pytest.approx(5.11103, abs=1e-5)
+
+
+def test_the_table_is_found_along_inner_models():
+    inner = denoiser(Network())
+    assert model_sigmas(Wrapped(Wrapped(inner))) is inner.sigmas
+
+
+def test_a_model_without_a_table_is_a_sentence():
+    with pytest.raises(ValueError, match="Wrapped has no table of sigmas"):
+        model_sigmas(Wrapped(torch.nn.Identity()))
