@@ -1,0 +1,205 @@
+"""What is published and how its authors mean it to be used: one list of recipes, read from ``catalog.json``.
+
+A recipe is one flat JSON object. Users add their own, or change single values of ours by naming the same ``id``,
+in a file of the same form; what is broken in it is named with its line, and the rest is used.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, lru_cache
+from pathlib import Path
+
+__all__ = ["FAMILIES", "KINDS", "Catalog", "Recipe", "load", "published"]
+
+FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
+KINDS = {
+    "fixed": "a LoRA for exactly one number of steps",
+    "unified": "one LoRA for a range of steps",
+    "cfg": "a LoRA that keeps guidance, and so the negative prompt, working",
+    "distilled-cfg": "a LoRA for a model that takes its guidance as an input",
+    "unet": "a checkpoint that needs no LoRA and starts at its own timestep",
+    "unet-diffusers": "the same in a form that no WebUI loads",
+    "merged": "a checkpoint with the LoRA already in it",
+}
+MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One published file and its recommended settings; ``words`` are what its file name must contain (see identify)."""
+
+    id: str
+    family: str
+    kind: str
+    steps_min: int
+    steps_max: int
+    steps: int
+    cfg: float
+    cfg_min: float
+    cfg_max: float
+    sampler: str
+    schedule: str
+    weight: float | None = None
+    distilled_cfg: float | None = None
+    eta: float | None = None
+    words: str = ""
+    file: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    addnet: str | None = None
+    repository: str | None = None
+    source: list[str] = field(default_factory=list, hash=False)
+
+    @property
+    def is_lora(self) -> bool:
+        return self.kind not in ("unet", "unet-diffusers", "merged")
+
+    def serves(self, steps: int) -> bool:
+        return self.steps_min <= steps <= self.steps_max
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """All recipes, in order, and a sentence for each entry that could not be read."""
+
+    recipes: tuple[Recipe, ...]
+    problems: tuple[str, ...] = ()
+
+
+@cache
+def published() -> Catalog:
+    """The catalog that ships with the extension; read once."""
+    text = Path(__file__).with_name("catalog.json").read_text(encoding="utf-8")
+    return Catalog(tuple(Recipe(**entry) for entry in json.loads(text)))
+
+
+def load(path: Path) -> Catalog:
+    """The published catalog with the user's file applied to it; a missing file changes nothing.
+
+    A file is read again only when its time or size has changed.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return published()
+    return read(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=8)
+def read(path: Path, mtime_ns: int, size: int) -> Catalog:
+    base = published()
+    if size > MOST_BYTES:
+        return replace(base, problems=(f"{path.name} is larger than {MOST_BYTES} bytes and was not read.",))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return replace(base, problems=(f"{path.name} could not be read ({error}); the published recipes are used.",))
+
+    recipes = {recipe.id: recipe for recipe in base.recipes}
+    problems = []
+    for line, entry in entries(text):
+        try:
+            recipe = merge(recipes, entry)
+        except ValueError as error:
+            problems.append(f"{path.name}, line {line}: {error} This entry is left out.")
+        else:
+            recipes[recipe.id] = recipe
+    return Catalog(tuple(recipes.values()), tuple(problems))
+
+
+def entries(text: str) -> Iterator[tuple[int, dict | str]]:
+    """The objects of a JSON list, each with its line; where one cannot be parsed, a sentence in its place.
+
+    Entries are flat, so after a broken one reading goes on at the next opening brace.
+    """
+
+    def line_of(position):
+        return text.count("\n", 0, position) + 1
+
+    decoder = json.JSONDecoder()
+    start = text.find("[")
+    if text[: max(start, 0)].strip() or start < 0:
+        yield 1, "the file is no list of recipes ([ {…}, {…} ])."
+        return
+    position = text.find("{", start)
+    while position >= 0:
+        try:
+            entry, end = decoder.raw_decode(text, position)
+        except (json.JSONDecodeError, RecursionError) as error:
+            at = getattr(error, "pos", position)
+            yield line_of(at), f"{getattr(error, 'msg', 'nested too deeply')}."
+            position = text.find("{", max(at, position + 1))
+        else:
+            yield line_of(position), entry
+            position = text.find("{", end)
+
+
+def merge(recipes: dict[str, Recipe], entry: dict | str) -> Recipe:
+    """A recipe from an entry, on top of the recipe of the same id where there is one.
+
+    Raises:
+        ValueError: a sentence that names the entry and what is wrong with it.
+    """
+    if isinstance(entry, str):
+        raise ValueError(entry)
+    name = entry.get("id")
+    if not isinstance(name, str) or not name:
+        raise ValueError("an entry needs an “id”.")
+    known = {f.name for f in fields(Recipe)}
+    unknown = sorted(set(entry) - known)
+    if unknown:
+        raise ValueError(f"“{name}” has “{unknown[0]}”, which no recipe has.")
+    if name in recipes:
+        recipe = replace(recipes[name], **entry)
+    else:
+        try:
+            recipe = Recipe(**entry)
+        except TypeError:
+            missing = [f for f in REQUIRED if f not in entry]
+            raise ValueError(f"“{name}” lacks “{missing[0]}”.") from None
+    check(recipe)
+    return recipe
+
+
+REQUIRED = ("family", "kind", "steps_min", "steps_max", "steps", "cfg", "cfg_min", "cfg_max", "sampler", "schedule")
+
+
+def check(recipe: Recipe) -> None:
+    """Raise ValueError, with a sentence, unless every value of the recipe can be carried out."""
+
+    def require(ok, name, what):
+        if not ok:
+            raise ValueError(f"“{recipe.id}”: {name} must be {what}, not {getattr(recipe, name)!r}.")
+
+    require(recipe.family in FAMILIES, "family", "one of " + ", ".join(FAMILIES))
+    require(recipe.kind in KINDS, "kind", "one of " + ", ".join(KINDS))
+    for name in ("steps_min", "steps_max", "steps"):
+        value = getattr(recipe, name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        require(whole and 1 <= value <= 150, name, "a whole number from 1 to 150")
+    require(recipe.serves(recipe.steps), "steps", "between steps_min and steps_max")
+    for name in ("cfg", "cfg_min", "cfg_max"):
+        require(is_number(getattr(recipe, name), 1, 30), name, "a number from 1 to 30")
+    require(recipe.cfg_min <= recipe.cfg <= recipe.cfg_max, "cfg", "between cfg_min and cfg_max")
+    if recipe.is_lora:
+        require(is_number(recipe.weight, 0, 2), "weight", "a number from 0 to 2")
+        require(isinstance(recipe.words, str) and recipe.words.strip(), "words", "words of the file name")
+    for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1)):
+        value = getattr(recipe, name)
+        require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
+    for name in ("sampler", "schedule"):
+        require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
+    for name in ("file", "sha256", "addnet", "repository"):
+        value = getattr(recipe, name)
+        require(value is None or isinstance(value, str), name, "null or a text")
+    if recipe.file is not None:
+        require(recipe.file == Path(recipe.file).name and "\\" not in recipe.file, "file", "a bare file name")
+    require(recipe.bytes is None or (isinstance(recipe.bytes, int) and recipe.bytes > 0), "bytes", "null or a size")
+    require(isinstance(recipe.source, list) and all(isinstance(s, str) for s in recipe.source), "source", "a list of texts")
+
+
+def is_number(value, low: float, high: float) -> bool:
+    """Whether value is a finite number within low … high; truth values and text are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high

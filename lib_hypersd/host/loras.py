@@ -1,0 +1,28 @@
+"""The LoRAs that the host has listed, and those that it has loaded."""
+
+import sys
+
+from ..catalog import Catalog
+from ..identify import identify, named_family
+from ..plan import File
+
+
+def networks():
+    """The module of the host's built-in LoRA extension, or None where that is switched off."""
+    return sys.modules.get("networks")
+
+
+def files(catalog: Catalog) -> list[File]:
+    """The few-step LoRAs among those that the host knows: nothing is read from the disk."""
+    found = []
+    for name, on_disk in getattr(networks(), "available_networks", {}).items():
+        recipe = identify(catalog, name, on_disk.hash or "")
+        if recipe is not None or named_family(name):
+            found.append(File(name, recipe, (on_disk.alias,) if on_disk.alias != name else ()))
+    return found
+
+
+def is_loaded(name: str) -> bool:
+    """Whether the LoRA is part of the model now, with at least one layer that fits."""
+    loaded = getattr(networks(), "loaded_networks", [])
+    return any(net.network_on_disk.name == name and net.modules for net in loaded)

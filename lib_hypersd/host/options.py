@@ -1,0 +1,44 @@
+"""The extension's settings page, and a way to let the host read other options for a moment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
+from modules import shared
+
+TCD_ETA = "hypersd_tcd_eta"
+TCD_ETA_INFOTEXT = "Eta TCD"
+
+
+def register() -> None:
+    """Add the settings page; hosts call this again at every reload of the UI."""
+    shared.opts.add_option(
+        TCD_ETA,
+        shared.OptionInfo(
+            0.3,
+            "Eta of the sampler TCD where neither the panel nor a request sets one",
+            gr.Slider,
+            {"minimum": 0.0, "maximum": 1.0, "step": 0.01},
+            section=("hypersd", "Hyper-SD"),
+            category_id="sd",
+            infotext=TCD_ETA_INFOTEXT,
+        ).info("0 adds no noise between steps, 1 restarts from the predicted image; lower keeps more detail"),
+    )
+
+
+@contextmanager
+def shadowed(**values) -> Iterator[None]:
+    """Let the host read ``values`` from its options, whatever the user has set.
+
+    An attribute of the object comes before the data that the host saves (its ``__getattr__`` is asked last), so
+    settings that are saved meanwhile keep the user's own values.
+    """
+    own = vars(shared.opts)
+    before = {name: own[name] for name in values if name in own}
+    own.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            own.pop(name, None)
+        own.update(before)

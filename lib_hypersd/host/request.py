@@ -1,0 +1,138 @@
+"""One request of the host: the plan is made, carried out whole, or taken back whole.
+
+What belongs to a request lives on ``p._hypersd`` and nowhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from modules import paths, sd_samplers
+
+from .. import settings as panel
+from ..catalog import Catalog, load
+from ..plan import Plan, Request, make_plan
+from . import guidance, loras, model, samplers
+
+NOTE = "Hyper-SD note"
+# What a plan sets, by the host's name for it, as far as the host's request has it.
+ATTRIBUTES = {
+    "steps": "steps",
+    "cfg_scale": "cfg",
+    "distilled_cfg_scale": "distilled_cfg",
+    "sampler_name": "sampler",
+    "scheduler": "schedule",
+    "eta": "eta",
+}
+PROMPTS = ("all_prompts", "all_hr_prompts")
+INFOTEXT_KEYS = panel.keys()
+
+
+@dataclass
+class State:
+    """Values fixed by our X/Y/Z axes, attributes fixed by the host's, the plan in force, and the user's own values."""
+
+    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed_by_host: frozenset[str] = frozenset()
+    plan: Plan | None = None
+    own: dict[str, Any] = field(default_factory=dict)
+
+
+def state(p) -> State:
+    return getattr(p, "_hypersd", None) or State()
+
+
+def recipes() -> Catalog:
+    """The published recipes with the user's, from the folder where the host keeps its own settings."""
+    return load(Path(paths.data_path) / "hypersd-recipes.json")
+
+
+def begin(p, args: Sequence) -> None:
+    """Make the plan and set the request up for it (hook ``process``: the model is the request's, prompts are final)."""
+    # Cells of an X/Y/Z plot share this dict, so what the last one wrote is removed even where nothing is to be done.
+    for key in (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, NOTE):
+        p.extra_generation_params.pop(key, None)
+
+    now = state(p)
+    fixed = {ATTRIBUTES[name]: getattr(p, name) for name in now.fixed_by_host}
+    if p.eta is not None:
+        fixed["eta"] = p.eta
+    settings, problems, comments = panel.read(args, {**fixed, **now.fixed})
+    if not settings.enabled:
+        return
+    for comment in comments:
+        p.comment(comment)
+    if problems:
+        return refuse(p, " ".join(problems))
+
+    catalog = recipes()
+    for problem in catalog.problems:
+        p.comment(problem)
+    loaded = model.loaded()
+    if loaded is None:
+        return refuse(p, "No checkpoint is loaded.")
+    prompts = [prompt for name in PROMPTS for prompt in getattr(p, name, None) or []]
+    plan = make_plan(Request(settings, loaded, loras.files(catalog), prompts), catalog)
+    if plan.problem:
+        return refuse(p, plan.problem)
+    if missing := samplers.unknown(plan.sampler, plan.schedule):
+        return refuse(p, f"This WebUI has no {missing}.")
+    if plan.file and p.disable_extra_networks:
+        return refuse(p, "The request switches LoRAs off (disable_extra_networks).")
+    carry_out(p, plan, panel.infotext(settings, plan.recipe.id))
+
+
+def refuse(p, problem: str) -> None:
+    """Leave the request as the user made it, and say so in the UI and in the image."""
+    p.comment(f"Hyper-SD was not applied, and your own settings were used. {problem}")
+    p.extra_generation_params[NOTE] = f"not applied. {problem}"
+
+
+def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
+    """Set everything the plan says on the request, remembering the user's own values."""
+    values = {name: getattr(plan, attribute) for name, attribute in ATTRIBUTES.items() if hasattr(p, name)}
+    values = {name: value for name, value in values.items() if value is not None}
+    if values.get("eta") == samplers.default_eta(plan.sampler):
+        values.pop("eta", None)  # left unset, a sampler of the user's for another pass keeps its own
+    for name in PROMPTS:
+        if getattr(p, name, None):
+            values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
+    values["main_prompt"] = plan.edit(p.main_prompt)
+
+    p._hypersd = replace(state(p), plan=plan, own={name: getattr(p, name) for name in values})
+    for name, value in values.items():
+        setattr(p, name, value)
+    for warning in plan.warnings:
+        p.comment(warning)
+    p.extra_generation_params.update(infotext)
+
+
+def keep_tags(p) -> None:
+    """Put the LoRA's tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
+    plan = state(p).plan
+    if plan is not None:
+        for name in ("prompts", *PROMPTS):
+            prompts = getattr(p, name, None) or []
+            prompts[:] = [plan.edit(prompt) for prompt in prompts]
+
+
+def confirm(p) -> None:
+    """Take the plan back if its LoRA is not in the model: never few steps without it (hook ``process_batch``)."""
+    plan = state(p).plan
+    if plan is None or plan.file is None or loras.is_loaded(plan.file):
+        return
+    for name, value in state(p).own.items():
+        setattr(p, name, value)
+    for key in INFOTEXT_KEYS:
+        p.extra_generation_params.pop(key, None)
+    if p.sampler is not None:  # img2img has made its sampler by now
+        p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
+    p._hypersd = replace(state(p), plan=None)
+    refuse(p, f"The WebUI could not load {plan.file}; its console says why.")
+
+
+def before_sampling(p) -> None:
+    """Leave the negative half out at CFG 1 (hook ``process_before_every_sampling``; some hosts call it twice)."""
+    if state(p).plan is not None and p.cfg_scale == 1:
+        guidance.positive_only(p.sampler.model_wrap_cfg, p)

@@ -1,0 +1,151 @@
+"""The panel: gradio controls for the fields of ``settings``, and what they come to before anybody presses Generate.
+
+It decides nothing: every change asks ``plan`` and shows the answer. What a host does differently (its accordion,
+its model, its files) is passed in, so that the same panel serves every WebUI and the playground.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from .catalog import FAMILIES, Catalog
+from .plan import MORE_DETAIL, File, Model, Plan, Request, make_plan, point_out
+from .settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, pasted, read
+
+__all__ = ["Panel", "Surroundings", "build", "describe", "file_choices"]
+
+HELP = {
+    "variant": "Which kind of LoRA is taken.",
+    "steps": "How many times the network is evaluated.",
+    "weight": "A weight written in a prompt's tag comes first.",
+    "cfg": "Above 1 the negative prompt counts, with a LoRA that was made for it.",
+    "eta": "Fresh noise per step; lower keeps more detail.",
+    "file": "Any few-step LoRA that the WebUI has listed for this checkpoint.",
+}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand."""
+
+    catalog: Callable[[], Catalog]
+    model: Callable[[], Model | None]
+    files: Callable[[Catalog], Sequence[File]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """``controls`` in the order of the script's arguments, and what each becomes when an infotext is pasted."""
+
+    controls: list
+    paste: list[tuple]
+
+
+def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=None) -> Panel:
+    """Create the panel inside the open gradio Blocks; without side effects, since hosts build it more than once.
+
+    Args:
+        gr: the host's gradio.
+        accordion: makes the collapsed, labelled section whose value says whether Hyper-SD is on.
+        tab: "txt2img" or "img2img", part of every element's id.
+        prompt: the tab's prompt box, where it is known.
+    """
+
+    def elem_id(name):
+        return f"hypersd_{tab}_{name}"
+
+    def dropdown(field):
+        choices = file_choices(surroundings) if field.name == "file" else [RECOMMENDED, *field.choices]
+        return gr.Dropdown(
+            choices,
+            value=RECOMMENDED,
+            label=field.label,
+            info=HELP[field.name],
+            allow_custom_value=field.name != "variant",
+            elem_id=elem_id(field.name),
+        )
+
+    with accordion(False, label="Hyper-SD", elem_id=elem_id("enable")) as enabled:
+        status = gr.HTML(describe([False], surroundings, "")[0], elem_id=elem_id("status"))
+        with gr.Row():
+            detail = gr.Button(f"More detail (eta {MORE_DETAIL})", elem_id=elem_id("detail"), visible=False, size="sm")
+            guided = gr.Button("Make the negative prompt work", elem_id=elem_id("cfg_preserved"), visible=False, size="sm")
+            refresh = gr.Button("Refresh", elem_id=elem_id("refresh"), size="sm")
+        with gr.Row():
+            by_name = {field.name: dropdown(field) for field in FIELDS[:2]}
+        with gr.Row():
+            by_name |= {field.name: dropdown(field) for field in FIELDS[2:5]}
+        by_name |= {field.name: dropdown(field) for field in FIELDS[5:]}
+
+    controls = [enabled, *by_name.values()]
+
+    def show(*values):
+        *args, text = values if prompt is not None else (*values, "")
+        html, offers = describe(args, surroundings, text)
+        return html, gr.update(visible="detail" in offers), gr.update(visible="cfg" in offers)
+
+    def show_afresh(*values):
+        return *show(*values), gr.update(choices=file_choices(surroundings))
+
+    asks = {"inputs": [*controls, *([prompt] if prompt is not None else [])], "show_progress": "hidden", "queue": False}
+    for control in controls:
+        control.change(show, outputs=[status, detail, guided], **asks)
+    refresh.click(show_afresh, outputs=[status, detail, guided, by_name["file"]], **asks)
+    detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], show_progress="hidden", queue=False)
+    guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], show_progress="hidden", queue=False)
+
+    paste = [(enabled, lambda params: ENABLED in params)]
+    paste += [
+        (by_name[field.name], lambda params, field=field: pasted(field, params, surroundings.catalog())) for field in FIELDS
+    ]
+    return Panel(controls, paste)
+
+
+def file_choices(surroundings: Surroundings) -> list[str]:
+    """The LoRAs that the loaded model could take."""
+    model, catalog = surroundings.model(), surroundings.catalog()
+    family = model.family if model else None
+    return [RECOMMENDED, *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.recipe.family))]
+
+
+def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...]]:
+    """What the panel shows for its controls' values, as HTML, and what it offers to change (see :class:`plan.Plan`)."""
+    model, catalog = surroundings.model(), surroundings.catalog()
+    settings, problems, comments = read(args)
+    if model is None:
+        return status("loading", "The checkpoint is not loaded yet."), ()
+    heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
+    request = Request(settings, model, surroundings.files(catalog), (prompt,))
+    if not settings.enabled:
+        found = point_out(request, catalog)
+        return status("tag" if found else "off", found or "Off. Your own settings are used.", heading), ()
+    plan = make_plan(request, catalog)
+    problems += [plan.problem] if plan.problem else []
+    notes = [*plan.warnings, *comments, *catalog.problems]
+    if problems:
+        return status("problem", f"{' '.join(problems)} Until then your own settings are used.", heading, notes), ()
+    if plan.cfg <= 1:
+        notes.append("At CFG 1 the negative prompt has no effect.")
+    return status("on", plan.sentence, heading, notes, plan), plan.offers
+
+
+def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = (), plan: Plan | None = None) -> str:
+    """The status as HTML, every text escaped; ``data-hypersd`` tells the page's script what is in force."""
+    data = {"state": state}
+    if plan is not None:
+        data["summary"] = f"{plan.steps} step{'s' if plan.steps > 1 else ''}, CFG {plan.cfg:g}"
+        data["override"] = {
+            "steps": str(plan.steps),
+            "cfg_scale": f"{plan.cfg:g}",
+            "sampling": plan.sampler,
+            "scheduler": plan.schedule,
+        }
+    items = "".join(f"<li>{escape(note)}</li>" for note in notes)
+    return (
+        f'<div class="hypersd-status hypersd-{state}" data-hypersd="{escape(json.dumps(data))}">'
+        + (f'<p class="hypersd-heading">{escape(heading)}</p>' if heading else "")
+        + f"<p>{escape(sentence)}</p>"
+        + (f"<ul>{items}</ul>" if items else "")
+        + "</div>"
+    )

@@ -1,0 +1,360 @@
+"""From what is asked and what is at hand to one plan: which file, weight, steps, CFG, sampler, schedule and eta.
+
+Every face of the extension (panel, prompt tag, API, X/Y/Z, command line) makes its plan here and decides nothing
+itself. A plan is carried out whole or not at all: ``problem`` says why not. What the user has fixed always wins.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from . import tags
+from .catalog import FAMILIES, Catalog, Recipe
+from .identify import identify, is_merged, named_family
+from .settings import VARIANTS, Settings
+
+__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "make_plan", "point_out"]
+
+FAVOURITE_STEPS = 8
+MORE_DETAIL = 0.3
+VARIANT_KINDS = {
+    "fixed": ("fixed", "distilled-cfg"),
+    "unified": ("unified",),
+    "cfg": ("cfg",),
+    "merged": ("merged", "unet"),
+}
+
+
+@dataclass(frozen=True)
+class File:
+    """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known."""
+
+    name: str
+    recipe: Recipe | None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """The loaded checkpoint: its family (None where no Hyper-SD was made for it), its file's name, what it predicts."""
+
+    family: str | None
+    name: str = "the loaded checkpoint"
+    prediction: str = "epsilon"
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a plan depends on.
+
+    ``files`` is None where every published file is taken to be at hand. The first prompt decides, tags are put right
+    in all of them.
+    """
+
+    settings: Settings
+    model: Model
+    files: Sequence[File] | None = None
+    prompts: Sequence[str] = ("",)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, and one sentence that says so; or, with a ``problem``, why nothing will be.
+
+    ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
+    "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
+    """
+
+    family: str | None
+    problem: str | None = None
+    recipe: Recipe | None = None
+    file: str | None = None
+    weight: float | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    distilled_cfg: float | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+    eta: float | None = None
+    rename: dict[str, str | None] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    sentence: str = ""
+
+    def edit(self, prompt: str) -> str:
+        """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops."""
+        return tags.edit(prompt, self.file, self.weight, self.rename) if self.file else prompt
+
+
+class Refusal(Exception):
+    """Why no plan can be carried out, as a sentence."""
+
+
+def make_plan(request: Request, catalog: Catalog) -> Plan:
+    """The plan for a request; pure, and the only place where anything is decided."""
+    warnings: list[str] = []
+    try:
+        return decide(request, catalog, warnings)
+    except Refusal as refusal:
+        return Plan(request.model.family, problem=str(refusal), warnings=tuple(warnings), sentence=str(refusal))
+
+
+def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
+    asked, family = request.settings, request.model.family
+    if family not in FAMILIES:
+        made_for = ", ".join(FAMILIES.values())
+        raise Refusal(f"Hyper-SD was made for {made_for}, and {request.model.name} is none of these.")
+
+    files = at_hand(request, catalog)
+    tag, rename = read_tags(request, catalog, files, warnings)
+    inside = built_in(request, catalog)
+    by_hand = tag is not None or asked.file is not None
+    if inside and not by_hand and asked.variant in (None, "merged"):
+        recipe, file = inside, None
+        if asked.variant is None and recipe.kind == "merged":
+            warnings.append("This goes by the checkpoint's name; if Hyper-SD is not in it, fix a LoRA file or a variant.")
+    else:
+        if inside:
+            warnings.append("The checkpoint's name says that Hyper-SD is already in it; with a LoRA it acts twice.")
+        recipe, file = choose(request, catalog, files, tag, warnings)
+
+    steps = asked.steps or recipe.steps
+    cfg = asked.cfg or recipe.cfg
+    weight = choose_weight(recipe, file, tag, asked, warnings)
+    if tag is not None:
+        rename = {**rename, **({tag.name: file.name} if tag.name != file.name else {})}
+    sampler, schedule = asked.sampler or recipe.sampler, asked.schedule or recipe.schedule
+    eta = asked.eta if asked.eta is not None else (recipe.eta if sampler == recipe.sampler else None)
+    warn(request, recipe, steps, cfg, sampler, schedule, warnings)
+
+    return Plan(
+        family,
+        recipe=recipe,
+        file=file and file.name,
+        weight=weight,
+        steps=steps,
+        cfg=cfg,
+        distilled_cfg=recipe.distilled_cfg,
+        sampler=sampler,
+        schedule=schedule,
+        eta=eta,
+        rename=rename,
+        warnings=tuple(warnings),
+        offers=offers(recipe, family, steps, cfg, eta, catalog),
+        sentence=sentence(recipe, file, weight, steps, cfg, sampler, schedule, eta),
+    )
+
+
+def point_out(request: Request, catalog: Catalog) -> str | None:
+    """What to say while the panel is off: that the prompt has a few-step LoRA which the panel could serve."""
+    by_name = {name: f for f in at_hand(request, catalog) for name in (f.name, *f.aliases)}
+    for prompt in request.prompts:
+        for tag in tags.find(prompt):
+            if tag.name in by_name or identify(catalog, tag.name) or named_family(tag.name):
+                return f"The prompt has the few-step LoRA {tag.name}. Switch Hyper-SD on to give it its steps, CFG and sampler."
+    return None
+
+
+def at_hand(request: Request, catalog: Catalog) -> Sequence[File]:
+    if request.files is not None:
+        return request.files
+    return [File(stem(r.file), r) for r in catalog.recipes if r.is_lora and r.file]
+
+
+def stem(file: str) -> str:
+    return file.removesuffix(".safetensors")
+
+
+def read_tags(
+    request: Request, catalog: Catalog, files: Sequence[File], warnings: list[str]
+) -> tuple[tags.Tag | None, dict[str, str | None]]:
+    """The hand-written tag that the plan follows, and the tags it removes (name → None)."""
+    by_name = {name: file for file in files for name in (file.name, *file.aliases)}
+
+    def family_of(name):
+        if name in by_name:
+            return by_name[name].recipe.family if by_name[name].recipe else request.model.family
+        recipe = identify(catalog, name)
+        return recipe.family if recipe else named_family(name)
+
+    chosen, rename = None, {}
+    for index, prompt in enumerate(request.prompts):
+        for tag in tags.find(prompt):
+            family = family_of(tag.name)
+            if family is None or tag.name in rename or (chosen and same_file(tag.name, chosen.name, by_name)):
+                continue
+            if family != request.model.family:
+                rename[tag.name] = None
+                warnings.append(
+                    f"{tag.name} was made for {FAMILIES[family]} and the loaded checkpoint is "
+                    f"{FAMILIES[request.model.family]}: its tag is not applied."
+                )
+            elif chosen is None and index == 0:
+                chosen = tag
+            else:
+                rename[tag.name] = None
+                warnings.append(f"{tag.name} would be a second few-step LoRA: its tag is not applied.")
+    return chosen, rename
+
+
+def same_file(one: str, other: str, by_name: dict[str, File]) -> bool:
+    return one == other or (one in by_name and by_name[one] is by_name.get(other))
+
+
+def built_in(request: Request, catalog: Catalog) -> Recipe | None:
+    """The recipe of a checkpoint that needs no LoRA: by its name, or because the user says so."""
+    named = identify(catalog, request.model.name)
+    if named and named.kind == "unet" and named.family == request.model.family:
+        return named
+    if request.settings.variant == "merged" or is_merged(request.model.name):
+        return next((r for r in catalog.recipes if r.kind == "merged" and r.family == request.model.family), None)
+    return None
+
+
+def choose(
+    request: Request, catalog: Catalog, files: Sequence[File], tag: tags.Tag | None, warnings: list[str]
+) -> tuple[Recipe, File]:
+    """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
+    asked, family = request.settings, FAMILIES[request.model.family]
+    name = tag.name if tag else asked.file
+    if tag and asked.file and tag.name != asked.file and not named_family(tag.name):
+        warnings.append(f"The prompt's tag {tag.name} comes before the file {asked.file} that the panel has fixed.")
+    if name:
+        file = next((f for f in files if name in (f.name, *f.aliases)), None)
+        recipe = file.recipe if file else identify(catalog, name)
+        if recipe is None and (file or not named_family(name)):
+            raise Refusal(f"{name} is no LoRA whose recipe is known; give it the name under which it was published.")
+        if recipe and not recipe.is_lora:
+            raise Refusal(f"{name} is {kind_in_words(recipe)}, not a LoRA; load it as the checkpoint.")
+        if recipe and recipe.family != request.model.family:
+            raise Refusal(f"{name} was made for {FAMILIES[recipe.family]}, and the loaded checkpoint is {family}.")
+        if file:
+            return recipe, file
+        if recipe:
+            same = [f for f in files if f.recipe is not None and f.recipe.id == recipe.id]
+            if not same:
+                raise Refusal(missing(recipe, request, files))
+            return recipe, same[0]
+
+    wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
+    if asked.variant:
+        wanted = [r for r in wanted if r.kind in VARIANT_KINDS[asked.variant]]
+        if not wanted:
+            raise Refusal(f"For {family} no Hyper-SD of the kind “{VARIANTS[asked.variant]}” was published.")
+    if asked.steps:
+        served, wanted = wanted, [r for r in wanted if r.serves(asked.steps)]
+        if not wanted:
+            raise Refusal(f"No {in_kind(asked.variant)}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(served)} do.")
+
+    order = preference(asked)
+    found = sorted((f for f in files if f.recipe in wanted), key=lambda f: order(f.recipe))
+    if not found:
+        raise Refusal(missing(min(wanted, key=order), request, files))
+    return found[0].recipe, found[0]
+
+
+def preference(asked: Settings) -> Callable[[Recipe], tuple]:
+    """The order in which LoRAs are taken: those that fit the CFG, those nearest to 8 steps, the most specific."""
+
+    def key(recipe):
+        fits = recipe.cfg_min <= asked.cfg <= recipe.cfg_max if asked.cfg else recipe.kind != "cfg"
+        return not fits, abs(recipe.steps - FAVOURITE_STEPS) if not asked.steps else 0, recipe.steps_max - recipe.steps_min
+
+    return key
+
+
+def missing(recipe: Recipe, request: Request, files: Sequence[File]) -> str:
+    """What is missing, how large it is, where to get it, and what there is instead."""
+    size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
+    source = f" It is published at huggingface.co/{recipe.repository}." if recipe.repository else ""
+    here = [f"{f.name} ({in_range(f.recipe)})" for f in files if f.recipe and f.recipe.family == request.model.family]
+    instead = f" Installed for {FAMILIES[request.model.family]}: {', '.join(here)}." if here else ""
+    return f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it there and refresh.{source}{instead}"
+
+
+def choose_weight(recipe: Recipe, file: File | None, tag: tags.Tag | None, asked: Settings, warnings: list[str]) -> float | None:
+    """The tag's weight, else the one fixed in the panel, else the recipe's; None where no LoRA is added."""
+    if file is None:
+        if asked.weight is not None:
+            warnings.append("No LoRA is added, so the fixed LoRA weight has no effect.")
+        return None
+    recommended = asked.weight if asked.weight is not None else recipe.weight
+    if tag is None or (not tag.arguments and named_family(tag.name)):
+        return recommended
+    if not math.isfinite(tag.weight):
+        raise Refusal(f"The weight in <lora:{tag.name}{tag.arguments}> is no number.")
+    if asked.weight is not None and asked.weight != tag.weight:
+        warnings.append(f"The tag's weight {tag.weight:g} comes before the {asked.weight:g} that the panel has fixed.")
+    return tag.weight
+
+
+def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnings: list[str]) -> None:
+    """A sentence for everything that is done as asked, but not as the recipe's authors mean it."""
+    asked = request.settings
+    if not recipe.serves(steps):
+        warnings.append(f"{in_steps(steps)} are set, and this is made for {in_range(recipe)}.")
+    if not recipe.cfg_min <= cfg <= recipe.cfg_max:
+        span = f"{recipe.cfg_min:g}" if recipe.cfg_min == recipe.cfg_max else f"{recipe.cfg_min:g} to {recipe.cfg_max:g}"
+        warnings.append(f"CFG {cfg:g} is set, and this is made for {span}.")
+    if sampler != recipe.sampler or schedule != recipe.schedule:
+        made_for = f"{recipe.sampler} on the schedule {recipe.schedule}"
+        warnings.append(f"{sampler} on the schedule {schedule} is set, and this is made for {made_for}.")
+    if asked.eta is not None and recipe.eta is None:
+        warnings.append(f"{recipe.sampler} has no eta, so the fixed eta has no effect.")
+    if request.model.prediction == "v_prediction":
+        warnings.append("The checkpoint predicts v; Hyper-SD was distilled from models that predict noise.")
+
+
+def offers(recipe: Recipe, family: str, steps: int, cfg: float, eta: float | None, catalog: Catalog) -> tuple[str, ...]:
+    """What one click could change: see :class:`Plan`. At one step there is no eta to lower."""
+    offered = []
+    if cfg <= 1 and recipe.is_lora and any(r.family == family and r.kind == "cfg" for r in catalog.recipes):
+        offered.append("cfg")
+    if recipe.kind == "unified" and steps > 1 and eta is not None and eta > MORE_DETAIL:
+        offered.append("detail")
+    return tuple(offered)
+
+
+def sentence(recipe: Recipe, file: File | None, weight, steps, cfg, sampler, schedule, eta) -> str:
+    """One plain sentence or two: what will be done and why."""
+    lora = f"{file.name} at weight {weight:g}" if file else "no LoRA"
+    with_eta = f", eta {eta:g}" if eta else ""
+    distilled = f", distilled CFG {recipe.distilled_cfg:g}" if recipe.distilled_cfg is not None else ""
+    done = f"{in_steps(steps)} with {lora}: {sampler} on the schedule {schedule}{with_eta}, CFG {cfg:g}{distilled}."
+    return f"{done} {why(recipe)}"
+
+
+def why(recipe: Recipe) -> str:
+    return {
+        "fixed": f"The LoRA was made for exactly {in_range(recipe)}.",
+        "unified": f"The LoRA serves {in_range(recipe)}.",
+        "cfg": "The LoRA keeps guidance working, so the negative prompt counts.",
+        "distilled-cfg": f"The LoRA was made for {in_range(recipe)}.",
+        "unet": "The checkpoint itself was made for this and starts at timestep 800.",
+        "merged": "Hyper-SD is already in the checkpoint.",
+    }[recipe.kind]
+
+
+def in_steps(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"
+
+
+def in_range(recipe: Recipe) -> str:
+    low, high = recipe.steps_min, recipe.steps_max
+    return in_steps(low) if low == high else f"{low} to {high} steps"
+
+
+def spans(recipes: Sequence[Recipe]) -> str:
+    """All step counts that some recipe serves: "1 to 8, 12"."""
+    counts = sorted({n for r in recipes for n in range(r.steps_min, r.steps_max + 1)})
+    starts = [n for n in counts if n - 1 not in counts]
+    ends = [n for n in counts if n + 1 not in counts]
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
+
+
+def in_kind(variant: str | None) -> str:
+    return {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(variant, "")
+
+
+def kind_in_words(recipe: Recipe) -> str:
+    return "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"

@@ -1,0 +1,167 @@
+"""What the user has set: one table of fields, from which the panel, the API, infotext and the X/Y/Z axes derive.
+
+A field that nobody has set is ``None`` and shown as "Recommended". Fields are only ever added at the end, so that
+positional arguments of older clients keep their meaning.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .catalog import Catalog
+
+__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
+
+RECOMMENDED = "Recommended"
+VARIANTS = {
+    "fixed": "Made for one step count",
+    "unified": "1–8 steps in one (TCD)",
+    "cfg": "CFG-preserved: the negative prompt works",
+    "merged": "Already in the checkpoint",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values the user has fixed; ``None`` leaves the choice to the plan. Sampler and schedule are fixed by axes and the API only."""
+
+    enabled: bool = False
+    variant: str | None = None
+    steps: int | None = None
+    weight: float | None = None
+    cfg: float | None = None
+    eta: float | None = None
+    file: str | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+
+
+def read_variant(value) -> str:
+    for key, label in VARIANTS.items():
+        if isinstance(value, str) and value.strip().lower() in (key, label.lower()):
+            return key
+    raise ValueError("one of " + ", ".join(VARIANTS))
+
+
+def read_file(value) -> str:
+    if isinstance(value, str) and 0 < len(value) <= 255:
+        return value.strip()
+    raise ValueError("the name of a LoRA file")
+
+
+def number(low: float, high: float, whole: bool = False) -> Callable[[Any], float]:
+    """A reader of numbers, or of text that spells one, within low … high."""
+
+    def read_number(value):
+        try:
+            result = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            result = math.nan
+        if not low <= result <= high or (whole and result != int(result)):
+            raise ValueError(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        return int(result) if whole else result
+
+    return read_number
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing the user may fix: its name in code and API, its label, its infotext key, and how it is read.
+
+    ``in_force`` is the infotext key under which the host itself writes the value that was used.
+    """
+
+    name: str
+    label: str
+    infotext: str
+    read: Callable[[Any], Any]
+    choices: tuple[str, ...] = ()
+    in_force: str | None = None
+
+
+FIELDS = (
+    Field("variant", "Variant", "Hyper-SD variant", read_variant, tuple(VARIANTS.values())),
+    Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), tuple("12345678") + ("12", "16"), "Steps"),
+    Field("weight", "LoRA weight", "Hyper-SD weight", number(0, 2), ("0.125", "0.5", "0.75", "1.0")),
+    Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
+    Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
+    Field("file", "LoRA file", "Hyper-SD file", read_file),
+)
+ENABLED = "Hyper-SD"
+
+
+def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
+    """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
+
+    Args:
+        fixed: values that come before those of the panel, such as an axis of an X/Y/Z plot.
+
+    Returns:
+        The settings; a sentence for each value that cannot be carried out (then nothing may be); a sentence for each
+        key that means nothing to this version and was passed over.
+    """
+    if args and isinstance(args[0], Mapping):
+        given = dict(args[0])
+        enabled = given.pop("enabled", True)
+    else:
+        enabled = args[0] if args else False
+        given = dict(zip((f.name for f in FIELDS), args[1:], strict=False))
+    given.update(fixed or {})
+    enabled = given.pop("enabled", enabled)
+
+    problems, values = [], {}
+    if not isinstance(enabled, bool):
+        problems.append(f"“enabled” must be true or false, not {enabled!r}.")
+        enabled = True
+    for f in FIELDS:
+        value = given.pop(f.name, None)
+        if value is None or (isinstance(value, str) and value.strip().lower() in ("", RECOMMENDED.lower())):
+            continue
+        try:
+            values[f.name] = f.read(value)
+        except ValueError as expected:
+            problems.append(f"{f.label} must be {expected}, not {str(value)[:60]!r}.")
+    for name in ("sampler", "schedule"):
+        values[name] = given.pop(name, None)
+        if not isinstance(values[name], str | None):
+            problems.append(f"“{name}” must be a name, not {str(values[name])[:60]!r}.")
+    comments = [f"“{str(key)[:60]}” is unknown to this version of Hyper-SD and was passed over." for key in given]
+    return Settings(enabled, **values), problems, comments
+
+
+def infotext(settings: Settings, recipe_id: str) -> dict[str, str]:
+    """The infotext keys that restore the panel: which recipe was carried out, and what the user had fixed."""
+    written = {ENABLED: recipe_id}
+    for f in FIELDS:
+        value = getattr(settings, f.name)
+        if value is not None:
+            written[f.infotext] = f"{value:g}" if isinstance(value, float) else str(value)
+    return written
+
+
+def keys() -> list[str]:
+    """Every infotext key that :func:`infotext` may write."""
+    return [ENABLED, *(f.infotext for f in FIELDS)]
+
+
+def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
+    """What a field of the panel shows after an infotext was pasted.
+
+    A value that was recommended when the image was made is recommended again, unless today's recipe would choose
+    another: then the value that was in force is fixed, so that the image comes out the same.
+    """
+    if ENABLED not in params:
+        return RECOMMENDED
+    if f.infotext in params:
+        value = str(params[f.infotext])
+        return VARIANTS.get(value, RECOMMENDED) if f.name == "variant" else value
+    used = params.get(f.in_force)
+    if used is None:
+        return RECOMMENDED
+    recipe = next((r for r in catalog.recipes if r.id == params[ENABLED]), None)
+    try:
+        same = recipe is not None and float(used) == getattr(recipe, f.name)
+    except ValueError:
+        return RECOMMENDED
+    return RECOMMENDED if same else str(used)

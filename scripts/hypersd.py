@@ -1,0 +1,45 @@
+"""The hooks of the WebUI; what they do stands in ``lib_hypersd.host``."""
+
+from modules import script_callbacks, scripts
+
+from lib_hypersd.host import axes, options, request, samplers, ui
+
+
+class HyperSD(scripts.Script):
+    section = "accordions"
+    create_group = False
+    prompt = None
+
+    def title(self):
+        return "Hyper-SD"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def after_component(self, component, **kwargs):
+        if kwargs.get("elem_id") == f"{self.tabname}_prompt":
+            self.prompt = component
+
+    def ui(self, is_img2img):
+        # The host also builds the panel where no prompt is, only to read its defaults: the prompt serves once.
+        prompt, self.prompt = self.prompt, None
+        controls, self.infotext_fields = ui.build(self.tabname, prompt)
+        return controls
+
+    def process(self, p, *args):
+        request.begin(p, args)
+
+    def before_process_batch(self, p, *args, **kwargs):
+        request.keep_tags(p)
+
+    def process_batch(self, p, *args, **kwargs):
+        request.confirm(p)
+
+    def process_before_every_sampling(self, p, *args, **kwargs):
+        request.before_sampling(p)
+
+
+samplers.register()
+axes.register()
+script_callbacks.on_before_ui(axes.register)
+script_callbacks.on_ui_settings(options.register)
