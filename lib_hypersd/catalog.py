@@ -173,8 +173,8 @@ def check(recipe: Recipe) -> None:
         if not ok:
             raise ValueError(f"“{recipe.id}”: {name} must be {what}, not {getattr(recipe, name)!r}.")
 
-    require(recipe.family in FAMILIES, "family", "one of " + ", ".join(FAMILIES))
-    require(recipe.kind in KINDS, "kind", "one of " + ", ".join(KINDS))
+    require(recipe.family in list(FAMILIES), "family", "one of " + ", ".join(FAMILIES))
+    require(recipe.kind in list(KINDS), "kind", "one of " + ", ".join(KINDS))
     for name in ("steps_min", "steps_max", "steps"):
         value = getattr(recipe, name)
         whole = isinstance(value, int) and not isinstance(value, bool)

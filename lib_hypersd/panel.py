@@ -27,11 +27,15 @@ HELP = {
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand."""
+    """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand.
+
+    ``refresh`` lets the host look into its folders again; it is only called when the user presses the button.
+    """
 
     catalog: Callable[[], Catalog]
     model: Callable[[], Model | None]
     files: Callable[[Catalog], Sequence[File]]
+    refresh: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         with gr.Row():
             detail = gr.Button(f"More detail (eta {MORE_DETAIL})", elem_id=elem_id("detail"), visible=False, size="sm")
             guided = gr.Button("Make the negative prompt work", elem_id=elem_id("cfg_preserved"), visible=False, size="sm")
-            refresh = gr.Button("Refresh", elem_id=elem_id("refresh"), size="sm")
+            refresh = gr.Button("Refresh LoRA list", elem_id=elem_id("refresh"), size="sm")
+            # Pressed by the page's script, when the prompt or the checkpoint has changed; hidden by the style sheet.
+            look = gr.Button("Look again", elem_id=elem_id("look"), elem_classes=["hypersd-hidden"])
         with gr.Row():
             by_name = {field.name: dropdown(field) for field in FIELDS[:2]}
         with gr.Row():
@@ -85,12 +91,17 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         html, offers = describe(args, surroundings, text)
         return html, gr.update(visible="detail" in offers), gr.update(visible="cfg" in offers)
 
-    def show_afresh(*values):
+    def show_files(*values):
         return *show(*values), gr.update(choices=file_choices(surroundings))
+
+    def show_afresh(*values):
+        surroundings.refresh()
+        return show_files(*values)
 
     asks = {"inputs": [*controls, *([prompt] if prompt is not None else [])], "show_progress": "hidden", "queue": False}
     for control in controls:
         control.change(show, outputs=[status, detail, guided], **asks)
+    look.click(show_files, outputs=[status, detail, guided, by_name["file"]], **asks)
     refresh.click(show_afresh, outputs=[status, detail, guided, by_name["file"]], **asks)
     detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], show_progress="hidden", queue=False)
     guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], show_progress="hidden", queue=False)

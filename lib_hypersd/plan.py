@@ -216,25 +216,24 @@ def choose(
 ) -> tuple[Recipe, File]:
     """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
     asked, family = request.settings, FAMILIES[request.model.family]
-    name = tag.name if tag else asked.file
-    if tag and asked.file and tag.name != asked.file and not named_family(tag.name):
-        warnings.append(f"The prompt's tag {tag.name} comes before the file {asked.file} that the panel has fixed.")
+    by_name = {name: file for file in files for name in (file.name, *file.aliases)}
+    alias = tag is not None and tag.name not in by_name and named_family(tag.name) is not None
+    name = asked.file if tag is None or alias else tag.name
+    if asked.file not in (None, name):
+        warnings.append(f"The prompt's tag {name} comes before the file {asked.file} that the panel has fixed.")
     if name:
-        file = next((f for f in files if name in (f.name, *f.aliases)), None)
+        file = by_name.get(name)
         recipe = file.recipe if file else identify(catalog, name)
-        if recipe is None and (file or not named_family(name)):
+        if recipe is None:
             raise Refusal(f"{name} is no LoRA whose recipe is known; give it the name under which it was published.")
-        if recipe and not recipe.is_lora:
+        if not recipe.is_lora:
             raise Refusal(f"{name} is {kind_in_words(recipe)}, not a LoRA; load it as the checkpoint.")
-        if recipe and recipe.family != request.model.family:
+        if recipe.family != request.model.family:
             raise Refusal(f"{name} was made for {FAMILIES[recipe.family]}, and the loaded checkpoint is {family}.")
-        if file:
-            return recipe, file
-        if recipe:
-            same = [f for f in files if f.recipe is not None and f.recipe.id == recipe.id]
-            if not same:
-                raise Refusal(missing(recipe, request, files))
-            return recipe, same[0]
+        file = file or next((f for f in files if f.recipe is not None and f.recipe.id == recipe.id), None)
+        if file is None:
+            raise Refusal(missing(recipe, request, files))
+        return recipe, file
 
     wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
     if asked.variant:

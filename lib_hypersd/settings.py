@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Catalog
+from .tags import spell
 
 __all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
 
@@ -136,7 +137,7 @@ def infotext(settings: Settings, recipe_id: str) -> dict[str, str]:
     for f in FIELDS:
         value = getattr(settings, f.name)
         if value is not None:
-            written[f.infotext] = f"{value:g}" if isinstance(value, float) else str(value)
+            written[f.infotext] = spell(value) if isinstance(value, float) else str(value)
     return written
 
 

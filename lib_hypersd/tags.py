@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Tag", "edit", "find", "write"]
+__all__ = ["Tag", "edit", "find", "spell", "write"]
 
 # As the hosts' modules/extra_networks.py; "lyco" is an alias of "lora" there.
 TAG = re.compile(r"<(lora|lyco):([^:>]+)((?::[^>]*)?)>")
@@ -47,7 +47,12 @@ def find(prompt: str) -> list[Tag]:
 
 def write(name: str, weight: float) -> str:
     """A tag for the LoRA ``name``."""
-    return f"<lora:{name}:{weight:g}>"
+    return f"<lora:{name}:{spell(weight)}>"
+
+
+def spell(number: float) -> str:
+    """The shortest text that reads back as the same number: 1 for 1.0, 0.125."""
+    return repr(number).removesuffix(".0")
 
 
 def edit(prompt: str, name: str, weight: float, rename: Mapping[str, str | None]) -> str:

@@ -22,6 +22,13 @@ def files(catalog: Catalog) -> list[File]:
     return found
 
 
+def refresh() -> None:
+    """Let the host list its LoRA folder again, as its own refresh button does."""
+    list_again = getattr(networks(), "list_available_networks", None)
+    if list_again:
+        list_again()
+
+
 def is_loaded(name: str) -> bool:
     """Whether the LoRA is part of the model now, with at least one layer that fits."""
     loaded = getattr(networks(), "loaded_networks", [])

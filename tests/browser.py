@@ -1,0 +1,68 @@
+"""A real Chromium on a gradio page."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = os.environ.get("HYPERSD_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+# What a WebUI's page offers to the scripts of extensions.
+PAGE = """
+window.opts = {sd_model_checkpoint: "one"};
+const loaded = [], changed = [];
+const gradioApp = () => Object.assign(document, {});
+const onUiLoaded = (callback) => loaded.push(callback);
+const onOptionsChanged = (callback) => changed.push(callback);
+window.optionsChanged = () => changed.forEach((callback) => callback());
+const waiting = setInterval(() => {
+    if (!document.querySelector("#txt2img_prompt textarea")) return;
+    clearInterval(waiting);
+    loaded.forEach((callback) => callback());
+}, 50);
+"""
+
+if CHROMIUM is None and os.environ.get("CI"):
+    raise RuntimeError("There is no Chromium, and in CI no test of the panel may be left out.")
+requires_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH, nor in HYPERSD_CHROMIUM")
+
+
+@contextlib.contextmanager
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextlib.contextmanager
+def page_of(blocks, theme):
+    """The gradio app in a browser page, with the extension's script and style; errors on the page fail the test."""
+    blocks.css = (ROOT / "style.css").read_text()
+    _, url, _ = blocks.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, show_error=True)
+    errors = []
+    try:
+        with chromium() as browser:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            page.set_default_timeout(15_000)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.add_init_script(PAGE + (ROOT / "javascript" / "hypersd.js").read_text())
+            page.goto(f"{url}?__theme={theme}")
+            title = page.get_by_role("button", name="Hyper-SD settings")
+            title.focus()
+            page.keyboard.press("Enter")
+            assert title.get_attribute("aria-expanded") == "true"
+            page.wait_for_selector("#hypersd_txt2img_status")
+            yield page
+    finally:
+        blocks.close()
+    assert not errors, errors

@@ -1,0 +1,152 @@
+"""The catalog: what is published, and what becomes of a user's own file."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_hypersd.catalog import FAMILIES, KINDS, Recipe, check, entries, load, published
+
+# One line of the table of recommendations for every published LoRA and checkpoint:
+# steps min–max, recommended steps, weight, CFG, distilled CFG, sampler, schedule, eta.
+RECOMMENDED = {
+    "Hyper-SD15-1step-lora": (1, 8, 8, 1.0, 1, None, "TCD", "TCD", 1.0),
+    "Hyper-SD15-2steps-lora": (2, 2, 2, 1.0, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SD15-4steps-lora": (4, 4, 4, 1.0, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SD15-8steps-lora": (8, 8, 8, 1.0, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SD15-8steps-CFG-lora": (8, 8, 8, 1.0, 5, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SD15-12steps-CFG-lora": (12, 12, 12, 1.0, 5, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-1step-lora": (1, 8, 8, 0.75, 1, None, "TCD", "TCD", 1.0),
+    "Hyper-SDXL-2steps-lora": (2, 2, 2, 0.75, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-4steps-lora": (4, 4, 4, 0.75, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-8steps-lora": (8, 8, 8, 0.75, 1, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-8steps-CFG-lora": (8, 8, 8, 0.75, 5, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-12steps-CFG-lora": (12, 12, 12, 0.75, 5, None, "DDIM-Trailing", "Trailing", 0.0),
+    "Hyper-SDXL-1step-Unet": (1, 3, 1, None, 1, None, "DDIM-Trailing", "Start at 800", 0.0),
+    "Hyper-SDXL-1step-Unet-Comfyui.fp16": (1, 3, 1, None, 1, None, "DDIM-Trailing", "Start at 800", 0.0),
+    "Hyper-SD3-4steps-CFG-lora": (4, 4, 4, 0.125, 3, None, "Euler", "Simple", None),
+    "Hyper-SD3-8steps-CFG-lora": (6, 8, 8, 0.125, 5, None, "Euler", "Simple", None),
+    "Hyper-SD3-16steps-CFG-lora": (12, 16, 16, 0.125, 7, None, "Euler", "Simple", None),
+    "Hyper-FLUX.1-dev-8steps-lora": (8, 8, 8, 0.125, 1, 3.5, "Euler", "Simple", None),
+    "Hyper-FLUX.1-dev-16steps-lora": (16, 16, 16, 0.125, 1, 3.5, "Euler", "Simple", None),
+}
+
+
+def test_every_published_file_has_the_settings_of_its_authors():
+    table = {
+        r.file.removesuffix(".safetensors"): (
+            r.steps_min, r.steps_max, r.steps, r.weight, r.cfg, r.distilled_cfg, r.sampler, r.schedule, r.eta
+        )
+        for r in published().recipes if r.file
+    }  # fmt: skip
+    assert table == RECOMMENDED
+
+
+def test_the_catalog_is_sound():
+    recipes = published().recipes
+    assert len({r.id for r in recipes}) == len(recipes) and not published().problems
+    for recipe in recipes:
+        check(recipe)
+        assert recipe.source, f"{recipe.id} does not say where its settings come from"
+        if recipe.file:
+            assert len(recipe.sha256) == 64 and int(recipe.sha256, 16) and recipe.bytes > 2**20
+            assert recipe.addnet is None or (len(recipe.addnet) == 12 and int(recipe.addnet, 16))
+    assert len({r.sha256 for r in recipes if r.sha256}) == 19
+    assert {r.family for r in recipes} == set(FAMILIES) and {r.kind for r in recipes} == set(KINDS)
+
+
+def test_no_file_of_the_users_means_the_published_catalog(tmp_path):
+    assert load(tmp_path / "none.json") is published()
+
+
+def own(tmp_path, text):
+    path = tmp_path / "hypersd-recipes.json"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+def recipe(catalog, name):
+    return next(r for r in catalog.recipes if r.id == name)
+
+
+NEW = {
+    "id": "mine", "family": "sdxl", "kind": "fixed", "steps_min": 6, "steps_max": 6, "steps": 6, "weight": 0.9, "cfg": 1,
+    "cfg_min": 1, "cfg_max": 2, "sampler": "Euler", "schedule": "Trailing", "words": "mine 6step",
+}  # fmt: skip
+
+
+def test_a_user_adds_a_recipe_and_changes_single_values_of_another(tmp_path):
+    catalog = own(tmp_path, json.dumps([NEW, {"id": "hyper-sdxl-8steps", "weight": 0.9}]))
+    assert not catalog.problems
+    assert recipe(catalog, "mine").sampler == "Euler" and recipe(catalog, "mine").eta is None
+    changed, original = recipe(catalog, "hyper-sdxl-8steps"), recipe(published(), "hyper-sdxl-8steps")
+    assert changed.weight == 0.9 and changed.sha256 == original.sha256
+    assert len(catalog.recipes) == len(published().recipes) + 1
+
+
+def test_a_file_is_read_again_only_when_it_has_changed(tmp_path):
+    first = own(tmp_path, json.dumps([NEW]))
+    assert load(tmp_path / "hypersd-recipes.json") is first
+    assert len(own(tmp_path, "[]").recipes) == len(published().recipes)
+
+
+@pytest.mark.parametrize(
+    ("broken", "line", "what"),
+    [
+        ('{"id": "x", "weight": }', 2, "Expecting value"),
+        ('{"id": "x" "weight": 1}', 2, "Expecting ',' delimiter"),
+        ('{"id": "x",\n "weight": tru}', 3, "Expecting value"),
+        ('{"weight": 1}', 2, "an entry needs an “id”"),
+        ('{"id": 7}', 2, "an entry needs an “id”"),
+        ('{"id": "x"}', 2, "“x” lacks “family”"),
+        ('{"id": "hyper-sdxl-8steps", "wieght": 1}', 2, "has “wieght”, which no recipe has"),
+        ('{"id": "hyper-sdxl-8steps", "weight": "a lot"}', 2, "weight must be a number from 0 to 2, not 'a lot'"),
+        ('{"id": "hyper-sdxl-8steps", "weight": NaN}', 2, "weight must be a number from 0 to 2"),
+        ('{"id": "hyper-sdxl-8steps", "weight": true}', 2, "weight must be a number from 0 to 2"),
+        ('{"id": "hyper-sdxl-8steps", "steps": 9}', 2, "steps must be between steps_min and steps_max"),
+        ('{"id": "hyper-sdxl-8steps", "steps": 8.0}', 2, "steps must be a whole number"),
+        ('{"id": "hyper-sdxl-8steps", "cfg": 9}', 2, "cfg must be between cfg_min and cfg_max"),
+        ('{"id": "hyper-sdxl-8steps", "family": "sd4"}', 2, "family must be one of"),
+        ('{"id": "hyper-sdxl-8steps", "family": []}', 2, "family must be one of"),
+        ('{"id": "hyper-sdxl-8steps", "file": "../../evil.safetensors"}', 2, "file must be a bare file name"),
+        ('{"id": "hyper-sdxl-8steps", "file": "a\\\\b.safetensors"}', 2, "file must be a bare file name"),
+        ('{"id": "hyper-sdxl-8steps", "words": " "}', 2, "words must be words of the file name"),
+        ('{"id": "hyper-sdxl-8steps", "eta": -1}', 2, "eta must be null or a number from 0 to 1"),
+        ('{"id": "hyper-sdxl-8steps", "source": "me"}', 2, "source must be a list of texts"),
+    ],
+)
+def test_a_broken_entry_is_named_with_its_line_and_the_rest_is_used(tmp_path, broken, line, what):
+    catalog = own(tmp_path, f"[\n{broken},\n{json.dumps(NEW)}]\n")
+    (problem,) = catalog.problems
+    assert problem.startswith(f"hypersd-recipes.json, line {line}: ") and what in problem
+    assert problem.endswith("This entry is left out.")
+    assert recipe(catalog, "mine").weight == 0.9
+    assert recipe(catalog, "hyper-sdxl-8steps") == recipe(published(), "hyper-sdxl-8steps")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"id": "x"}', "not json", '"[]"'])
+def test_a_file_that_is_no_list_is_a_sentence(tmp_path, text):
+    catalog = own(tmp_path, text)
+    assert "no list of recipes" in catalog.problems[0] and catalog.recipes == published().recipes
+
+
+def test_a_file_that_is_too_large_or_no_text_is_a_sentence(tmp_path):
+    assert "larger than" in own(tmp_path, "[" + " " * 1_000_001 + "]").problems[0]
+    (tmp_path / "hypersd-recipes.json").write_bytes(b"[\xff\xfe]")
+    assert "could not be read" in load(tmp_path / "hypersd-recipes.json").problems[0]
+
+
+@given(st.text() | st.text(alphabet='[]{}",:\\ \nid0123456789eE+-.truefalsn'))
+def test_no_text_makes_reading_fail(text):
+    lines = text.count("\n") + 1
+    for line, entry in entries(text):
+        assert 1 <= line <= lines and isinstance(entry, dict | str)
+
+
+def test_deep_nesting_is_a_sentence_and_not_a_crash():
+    assert [entry for _, entry in entries("[" + '{"a":' * 100_000)][0] == "nested too deeply."
+
+
+def test_recipes_compare_by_value():
+    assert Recipe(**NEW) == Recipe(**NEW) and hash(Recipe(**NEW)) == hash(Recipe(**NEW))

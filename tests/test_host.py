@@ -1,0 +1,462 @@
+"""The host adapter against the double: registration, a request carried out whole, and nothing left behind."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
+from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from tests.networks import Network, denoiser, relative_rms
+from tests.webui import Host, Processing, Rng
+
+LORAS = [f"Hyper-SD15-{kind}-lora" for kind in ("1step", "2steps", "4steps", "8steps", "8steps-CFG", "12steps-CFG")]
+ON = {"enabled": True}
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(tmp_path)
+    host.install_loras(*LORAS, "Hyper-SDXL-4steps-lora", "some-style")
+    with host.as_modules():
+        yield host
+
+
+@pytest.fixture
+def script(host):
+    return host.load_script()
+
+
+def snapshot(host):
+    """All of the host that a request could leave changed."""
+    return (
+        dict(host.shared.opts.data), set(vars(host.shared.opts)), [s.name for s in host.sd_samplers.all_samplers],
+        [s.label for s in host.sd_schedulers.schedulers], set(vars(host.shared.sd_model)),
+    )  # fmt: skip
+
+
+# Registration.
+
+
+def test_samplers_and_schedules_are_there_once_however_often_the_ui_reloads(host):
+    for _ in range(3):
+        host.load_script()
+    assert [s.name for s in host.sd_samplers.all_samplers] == ["Euler", "Euler a", "TCD", "DDIM-Trailing"]
+    assert [s.label for s in host.sd_schedulers.schedulers] == ["Automatic", "Simple", "Trailing", "TCD", "Start at 800"]
+    for schedule in host.sd_schedulers.schedulers:
+        assert host.sd_schedulers.schedulers_map[schedule.label] is schedule is host.sd_schedulers.schedulers_map[schedule.name]
+    assert [o.label for o in host.xyz.axis_options if o.label.startswith("[Hyper-SD]")] == [
+        "[Hyper-SD] Steps", "[Hyper-SD] Eta", "[Hyper-SD] Weight", "[Hyper-SD] Variant"
+    ]  # fmt: skip
+
+
+def test_another_extensions_tcd_gives_way(host):
+    foreign = type(host.sd_samplers.all_samplers[0])("TCD", None, [], {})
+    host.sd_samplers.all_samplers.insert(0, foreign)
+    host.load_script()
+    assert [s.name for s in host.sd_samplers.all_samplers].count("TCD") == 1
+    assert host.sd_samplers.all_samplers[0].constructor is not None
+
+
+def test_no_name_survives_or_suffers_the_hosts_suffix_cutting(host, script):
+    """The host cuts " <schedule>" off a sampler's name, and takes the first sampler for what it does not know."""
+    labels = [name for s in host.sd_schedulers.schedulers for name in (s.name, s.label)]
+    for sampler in host.sd_samplers.all_samplers:
+        assert not any(sampler.name.endswith(f" {label}") for label in labels)
+
+
+def test_axes_wait_for_the_hosts_script(host):
+    from lib_hypersd.host import axes
+
+    axes.register()
+    assert len(host.xyz.axis_options) == 7, "the X/Y/Z script is not loaded yet"
+    host.load_script()
+    assert len(host.xyz.axis_options) == 11
+
+
+def test_the_option_of_eta_has_its_infotext(host, script):
+    assert host.shared.opts.data["hypersd_tcd_eta"] == 0.3
+    assert host.shared.opts.data_labels["hypersd_tcd_eta"].infotext == "Eta TCD"
+
+
+# The samplers inside the host.
+
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "ours", "timesteps", "eta"),
+    [
+        ("TCD", "TCD", sample_tcd, tcd_timesteps(4), 0.3),
+        ("TCD", "Automatic", sample_tcd, tcd_timesteps(4), 0.3),
+        ("TCD", "Trailing", sample_tcd, trailing_timesteps(4), 0.3),
+        ("DDIM-Trailing", "Automatic", sample_ddim, trailing_timesteps(4), 0.0),
+        ("DDIM-Trailing", "Start at 800", sample_ddim, start_timesteps(4), 0.0),
+    ],
+)
+def test_the_hosts_samplers_are_ours(host, script, sampler, schedule, ours, timesteps, eta):
+    p = Processing(host, sampler_name=sampler, scheduler=schedule, steps=4, cfg_scale=1.0)
+    latents = host.process_images(p, script)
+    assert host.shared.sd_model.timesteps == pytest.approx(timesteps, abs=2e-2)
+    model, rng = denoiser(Network(torch.float32)), Rng([1])
+    sigmas = sigmas_at(timesteps, model.sigmas)
+    x = rng.next() * start_noise_scale(sigmas[0].item(), flow=False)
+    expected = ours(model, x, sigmas, {"cond": None}, None, True, eta, lambda *_: rng.next())
+    assert relative_rms(latents, expected) < 1e-5
+    key = "Eta TCD" if sampler == "TCD" else "Eta DDIM"
+    assert p.extra_generation_params[key] == eta
+
+
+@pytest.mark.parametrize("multiplier", [False, True])
+@pytest.mark.parametrize(("schedule", "timestep"), [("Trailing", 999), ("Start at 800", 800)])
+def test_start_noise_is_scaled_as_diffusers_scales_it(host, script, schedule, timestep, multiplier):
+    host.shared.opts.data["sgm_noise_multiplier"] = multiplier
+    p = Processing(host, sampler_name="DDIM-Trailing", scheduler=schedule, steps=1)
+    host.process_images(p, script)
+    sigma = p.sampler.model_wrap.sigmas[timestep]
+    assert relative_rms(p.sampler.started_from, Rng([1]).next() * (1 + sigma**2).sqrt()) < 1e-6
+
+
+def test_the_hosts_own_samplers_start_as_ever(host, script):
+    p = Processing(host, sampler_name="Euler", scheduler="Trailing", steps=2)
+    host.process_images(p, script)
+    assert relative_rms(p.sampler.started_from, Rng([1]).next() * p.sampler.model_wrap.sigmas[999]) < 1e-6
+
+
+def test_an_option_that_drops_a_timestep_does_not_reach_our_samplers(host, script):
+    host.shared.opts.data["always_discard_next_to_last_sigma"] = True
+    host.process_images(Processing(host, sampler_name="DDIM-Trailing", steps=4), script)
+    assert host.shared.sd_model.timesteps == pytest.approx([999, 749, 499, 249], abs=2e-2)
+    assert host.shared.opts.data["always_discard_next_to_last_sigma"] is True
+
+
+def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host, script):
+    args = [{**ON, "variant": "unified", "steps": 4}]
+    batch = host.process_images(Processing(host, batch_size=3, seed=5), script, args)
+    for i in range(3):
+        single = host.process_images(Processing(host, seed=5 + i), script, args)
+        assert relative_rms(batch[i : i + 1], single) < 1e-5
+
+
+def test_more_tcd_steps_than_its_grid_has_are_taken_from_all_timesteps(host, script):
+    host.process_images(Processing(host, sampler_name="TCD", scheduler="TCD", steps=80), script)
+    assert len(host.shared.sd_model.timesteps) == 80
+
+
+# A plan carried out.
+
+
+def test_a_plan_is_carried_out_whole(host, script):
+    p = Processing(host, steps=20, cfg_scale=7.0, hr_prompt="")
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (4, 1.0, "DDIM-Trailing", "Trailing")
+    assert p.all_prompts == p.all_hr_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"] and p.main_prompt == p.all_prompts[0]
+    assert host.shared.sd_model.timesteps == pytest.approx([999, 749, 499, 249], abs=2e-2)
+    assert p.extra_generation_params["Hyper-SD"] == "hyper-sd15-4steps"
+    assert p.extra_generation_params["Hyper-SD steps"] == "4"
+    assert not p.comments
+
+
+def test_the_hires_prompt_of_its_own_gets_the_tag_too(host, script):
+    p = Processing(host, hr_prompt="sharper")
+    host.process_images(p, script, [ON])
+    assert p.all_hr_prompts == ["sharper <lora:Hyper-SD15-8steps-lora:1>"]
+
+
+def test_the_infotexts_prompt_and_settings_make_the_same_image_again(host, script):
+    p = Processing(host)
+    first = host.process_images(p, script, [{**ON, "variant": "unified", "steps": 4, "eta": 0.5}])
+    again = Processing(
+        host, prompt=p.all_prompts[0], steps=p.steps, cfg_scale=p.cfg_scale, sampler_name=p.sampler_name, scheduler=p.scheduler,
+        eta=p.extra_generation_params["Eta TCD"],
+    )  # fmt: skip
+    # Without the panel both halves are evaluated, and u + (c − u) is c up to rounding.
+    assert relative_rms(first, host.process_images(again, script, [False])) < 1e-5, "from what the image says"
+    again.eta = None
+    assert torch.equal(first, host.process_images(again, script, [{**ON, "steps": 4, "eta": 0.5}])), "with the panel restored"
+    assert again.all_prompts == p.all_prompts
+
+
+def test_a_request_with_the_panel_off_is_left_alone(host, script):
+    p = Processing(host, prompt="a cat <lora:Hyper-SD15-4steps-lora:1>")
+    before = {name: value for name, value in vars(p).items()}
+    script.process(p, False, "unified", "4")
+    assert vars(p) == before and not p.extra_generation_params and not p.comments
+
+
+def test_eta_is_only_set_where_it_differs_from_the_samplers_own(host, script):
+    """Another sampler, which the user has chosen for the second pass, would take it for its own."""
+    p = Processing(host)
+    host.process_images(p, script, [{**ON, "steps": 8}])
+    assert p.eta is None
+    host.shared.opts.data["eta_ddim"] = 0.5
+    p = Processing(host)
+    host.process_images(p, script, [{**ON, "steps": 8}])
+    assert p.eta == 0.0 and p.extra_generation_params["Eta DDIM"] == 0.0
+
+
+def test_warnings_and_unknown_keys_become_comments(host, script):
+    p = Processing(host, prompt="a <lora:Hyper-SDXL-4steps-lora:1> cat")
+    host.process_images(p, script, [{**ON, "turbo": 1}])
+    assert list(p.comments) == [
+        "“turbo” is unknown to this version of Hyper-SD and was passed over.",
+        "Hyper-SDXL-4steps-lora was made for SDXL and the loaded checkpoint is SD1.5: its tag is not applied.",
+    ]
+    assert p.all_prompts == ["a  cat <lora:Hyper-SD15-8steps-lora:1>"]
+
+
+def test_the_users_recipes_are_used_and_their_faults_are_said(host, script):
+    own = [{"id": "hyper-sd15-8steps", "weight": 0.6}, {"id": "hyper-sd15-4steps", "weight": "x"}]
+    (host.folder / "hypersd-recipes.json").write_text(json.dumps(own))
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.all_prompts == ["a cat <lora:Hyper-SD15-8steps-lora:0.6>"]
+    assert "hypersd-recipes.json, line 1: “hyper-sd15-4steps”: weight must be" in list(p.comments)[0]
+
+
+def test_a_lora_is_known_by_its_hash_whatever_its_name(host, script):
+    host.in_folder[:] = []
+    host.install_loras("renamed", renamed="ecb844c3f3b0" + "0" * 52)
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.all_prompts == ["a cat <lora:renamed:1>"] and p.extra_generation_params["Hyper-SD"] == "hyper-sd15-8steps"
+
+
+def test_a_prompt_list_of_the_apis_is_not_changed_in_place(host, script):
+    prompts = ["one", "two"]
+    p = Processing(host, prompt=prompts, batch_size=2)
+    host.process_images(p, script, [ON])
+    assert prompts == ["one", "two"] and all(t.endswith("<lora:Hyper-SD15-8steps-lora:1>") for t in p.all_prompts)
+
+
+# All or nothing.
+
+
+def assert_left_alone(host, p, latents, expected, *said):
+    assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (20, 7.0, "Euler", "Automatic")
+    assert len(host.shared.sd_model.timesteps) == 20 and torch.equal(latents, expected)
+    (comment,) = p.comments
+    assert comment.startswith("Hyper-SD was not applied, and your own settings were used.")
+    assert all(part in comment for part in said)
+    assert set(p.extra_generation_params) == {"Hyper-SD note"} and p.extra_generation_params["Hyper-SD note"].startswith("not applied.")
+
+
+@pytest.fixture
+def untouched(host, script):
+    return host.process_images(Processing(host), script)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"steps": float("nan")}, "Steps must be a whole number from 1 to 150, not 'nan'."),
+        ({"steps": -4}, "Steps must be"), ({"weight": 1e30}, "LoRA weight must be"), ({"cfg": "much"}, "CFG must be"),
+        ({"eta": [0.3]}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"), ({"file": "no such file"}, "no such file is no LoRA"),
+        ({"enabled": 1}, "“enabled” must be true or false, not 1."), ({"steps": 9}, "No Hyper-SD for SD1.5 serves 9 steps"),
+        ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler “DPM++ 9M”."), ({"schedule": "Odd"}, "This WebUI has no schedule “Odd”."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_carried_out_changes_nothing(host, script, untouched, args, said):
+    p = Processing(host)
+    latents = host.process_images(p, script, [{**ON, **args}])
+    assert_left_alone(host, p, latents, untouched, said)
+
+
+def test_a_missing_file_changes_nothing(host, script, untouched):
+    host.in_folder[:] = [("some-style", "")]
+    host.list_networks()
+    p = Processing(host)
+    latents = host.process_images(p, script, [ON])
+    assert_left_alone(host, p, latents, untouched, "Hyper-SD15-8steps-lora.safetensors (269 MB) is not among the LoRAs")
+
+
+@pytest.mark.parametrize("flags", [{"is_sd2": True}, {"is_sdxl": True, "is_ssd": True}])
+def test_an_unknown_family_changes_nothing(host, script, flags):
+    host.load("v2-1_768", **flags)
+    untouched = host.process_images(Processing(host), script)
+    p = Processing(host)
+    latents = host.process_images(p, script, [ON])
+    assert_left_alone(host, p, latents, untouched, "and v2-1_768 is none of these.")
+
+
+@pytest.mark.parametrize("img2img", [False, True])
+def test_a_lora_that_does_not_load_takes_the_whole_plan_back(host, script, untouched, img2img):
+    host.broken.add("Hyper-SD15-8steps-lora")
+    p = Processing(host, img2img=img2img, hr_prompt="")
+    latents = host.process_images(p, script, [ON])
+    assert p.all_prompts == p.all_hr_prompts == ["a cat"]
+    assert_left_alone(host, p, latents, untouched, "could not load Hyper-SD15-8steps-lora")
+
+
+def test_loras_switched_off_by_the_request(host, script, untouched):
+    p = Processing(host, disable_extra_networks=True)
+    latents = host.process_images(p, script, [ON])
+    assert_left_alone(host, p, latents, untouched, "disable_extra_networks")
+
+
+def test_no_checkpoint_in_memory_is_a_sentence(host, script):
+    host.sd_models.model_data.sd_model = None
+    p = Processing(host)
+    p.all_prompts = ["a cat"]
+    script.process(p, True)
+    assert list(p.comments) == ["Hyper-SD was not applied, and your own settings were used. No checkpoint is loaded."]
+
+
+def test_without_the_hosts_lora_extension(host, script, untouched):
+    del sys.modules["networks"]
+    p = Processing(host)
+    latents = host.process_images(p, script, [ON])
+    assert_left_alone(host, p, latents, untouched, "is not among the LoRAs")
+
+
+def test_another_extension_that_rewrites_the_prompts_does_not_lose_the_lora(host, script):
+    def wildcard(p):
+        p.all_prompts = ["a dog"]
+
+    p = Processing(host)
+    host.process_images(p, script, [ON], between=wildcard)
+    assert p.all_prompts == ["a dog <lora:Hyper-SD15-8steps-lora:1>"] and p.steps == 8 and not p.comments
+
+
+# Guidance.
+
+
+def rows(host):
+    counted = []
+    handle = host.shared.sd_model.register_forward_pre_hook(lambda module, args: counted.append(args[0].shape[0]))
+    return counted, handle
+
+
+def test_at_cfg_1_the_network_sees_half_the_rows_and_gives_the_same_image(host, script):
+    counted, handle = rows(host)
+    p = Processing(host, batch_size=2)
+    halved = host.process_images(p, script, [{**ON, "variant": "unified", "steps": 4}])
+    assert counted == [2, 2, 2, 2] and "Skip Early CFG" not in p.extra_generation_params
+    counted.clear()
+    by_hand = Processing(host, prompt=p.all_prompts[0], batch_size=2, steps=4, cfg_scale=1.0, sampler_name="TCD", scheduler="TCD", eta=1.0)
+    whole = host.process_images(by_hand, script)
+    assert counted == [4, 4, 4, 4] and relative_rms(halved, whole) < 1e-5
+    handle.remove()
+
+
+@pytest.mark.parametrize(
+    "asked", [{"cfg": 5}, {"cfg": 1.5}, {"steps": 8, "variant": "cfg"}], ids=["CFG 5", "CFG 1.5", "CFG-preserved"]
+)
+def test_above_cfg_1_both_halves_are_evaluated(host, script, asked):
+    counted, handle = rows(host)
+    host.process_images(Processing(host), script, [{**ON, **asked}])
+    assert set(counted) == {2}
+    handle.remove()
+
+
+@pytest.mark.parametrize("parts", [((1.0, 1.0),), ((0.5,),)], ids=["AND", "weighted"])
+def test_prompts_whose_image_depends_on_the_negative_keep_it(host, script, parts):
+    counted, handle = rows(host)
+    host.process_images(Processing(host, parts=parts), script, [ON])
+    assert set(counted) == {2}
+    handle.remove()
+
+
+@pytest.mark.parametrize("attribute", ["need_last_noise_uncond", "image_cfg_scale", "cond_scale_miltiplier"])
+def test_whoever_reads_the_negative_prediction_gets_it(host, script, attribute):
+    from lib_hypersd.host import guidance
+
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    conds = p.sampler.model_wrap_cfg, type("C", (), {"batch": [[type("P", (), {"weight": 1.0})()]]})
+    assert guidance.cancels_out(*conds, 1.0)
+    setattr(p.sampler.model_wrap_cfg, attribute, 2.0)
+    assert not guidance.cancels_out(*conds, 1.0)
+
+
+def test_a_hook_that_fires_twice_wraps_once(host, script):
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    first = p.sampler.model_wrap_cfg.forward
+    script.process_before_every_sampling(p)
+    assert p.sampler.model_wrap_cfg.forward is first
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
+def test_nothing_is_left_behind_whatever_happens(host, script, error):
+    before = snapshot(host)
+    host.failure = error
+    with pytest.raises(type(error)):
+        host.process_images(Processing(host), script, [ON])
+    assert snapshot(host) == before
+    host.failure = None
+    counted, handle = rows(host)
+    host.process_images(Processing(host, steps=3), script)
+    assert counted == [2, 2, 2], "the next request is its own"
+    handle.remove()
+
+
+def test_a_shadowed_option_is_never_saved_and_comes_back_nested(host, script):
+    from lib_hypersd.host.options import shadowed
+
+    opts = host.shared.opts
+    with shadowed(skip_early_cond=1.0):
+        with shadowed(skip_early_cond=0.5):
+            assert opts.skip_early_cond == 0.5 and opts.data["skip_early_cond"] == 0.0
+        assert opts.skip_early_cond == 1.0
+    assert opts.skip_early_cond == 0.0
+
+
+# X/Y/Z.
+
+
+def test_our_axes_switch_hyper_sd_on_for_their_cell_only(host, script):
+    p = Processing(host)
+    for steps, name in ((4, "Hyper-SD15-4steps-lora"), (2, "Hyper-SD15-2steps-lora")):
+        cell = host.cell(p, ("[Hyper-SD] Steps", steps), ("[Hyper-SD] Weight", 0.5))
+        host.process_images(cell, script, [False])
+        assert cell.steps == steps and cell.all_prompts == [f"a cat <lora:{name}:0.5>"]
+    host.process_images(p, script, [False])
+    assert p.steps == 20 and not p.extra_generation_params
+
+
+def test_the_variant_axis_has_off(host, script):
+    p = Processing(host)
+    for axes in ([("[Hyper-SD] Variant", "Off"), ("[Hyper-SD] Steps", 4)], [("[Hyper-SD] Steps", 4), ("[Hyper-SD] Variant", "Off")]):
+        cell = host.cell(p, *axes)
+        host.process_images(cell, script, [ON])
+        assert cell.steps == 20 and not cell.comments
+    cell = host.cell(p, ("[Hyper-SD] Variant", "cfg"))
+    host.process_images(cell, script, [False])
+    assert cell.cfg_scale == 5.0
+    cell = host.cell(p, ("[Hyper-SD] Variant", "Recommended"))
+    host.process_images(cell, script, [{**ON, "variant": "cfg"}])
+    assert cell.cfg_scale == 1.0
+    axis = next(o for o in host.xyz.axis_options if o.label == "[Hyper-SD] Variant")
+    assert axis.choices() == ["Recommended", "fixed", "unified", "cfg", "merged", "Off"]
+
+
+def test_a_value_of_an_axis_that_cannot_be_carried_out_is_a_sentence(host, script):
+    cell = host.cell(Processing(host), ("[Hyper-SD] Eta", 7.0))
+    host.process_images(cell, script, [ON])
+    assert "Eta must be a number from 0 to 1" in list(cell.comments)[0]
+
+
+@pytest.mark.parametrize("steps", [2, 4, 8])
+def test_the_hosts_steps_axis_varies_with_the_panel_on(host, script, steps):
+    p = Processing(host, steps=8)  # also where the axis has the slider's own value
+    cell = host.cell(p, ("Steps", steps))
+    host.process_images(cell, script, [{**ON, "steps": 1}])
+    assert cell.steps == steps == len(host.shared.sd_model.timesteps)
+
+
+def test_the_hosts_cfg_sampler_schedule_and_eta_axes_vary_with_the_panel_on(host, script):
+    p = Processing(host)
+    cell = host.cell(p, ("CFG Scale", 1.5), ("Sampler", "Euler a"), ("Schedule type", "Simple"))
+    host.process_images(cell, script, [ON])
+    assert (cell.cfg_scale, cell.sampler_name, cell.scheduler, cell.steps) == (1.5, "Euler a", "Simple", 8)
+    cell = host.cell(p, ("Eta", 0.7))
+    host.process_images(cell, script, [{**ON, "variant": "unified"}])
+    assert cell.eta == 0.7 and cell.extra_generation_params["Eta TCD"] == 0.7
+
+
+def test_a_cell_leaves_no_infotext_to_the_next(host, script):
+    p = Processing(host)
+    host.process_images(host.cell(p, ("[Hyper-SD] Steps", 1)), script, [False])
+    assert {"Hyper-SD", "Hyper-SD steps", "Eta TCD"} <= set(p.extra_generation_params), "cells share the dict, as in the host"
+    host.process_images(host.cell(p), script, [False])
+    assert not p.extra_generation_params

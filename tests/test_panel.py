@@ -1,0 +1,187 @@
+"""The panel under real gradio: what it shows, what it offers, and how it reads aloud and by keyboard."""
+
+import html
+import json
+import re
+
+import gradio as gr
+import pytest
+
+from lib_hypersd.catalog import Catalog, published
+from lib_hypersd.panel import Surroundings, build, describe, file_choices
+from lib_hypersd.plan import File, Model
+from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
+from tests.browser import page_of, requires_browser
+from tests.webui import InputAccordion
+
+CATALOG = published()
+LORAS = [File(r.file.removesuffix(".safetensors"), r) for r in CATALOG.recipes if r.is_lora and r.file]
+HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
+
+
+class World:
+    """A host's surroundings that a test can change."""
+
+    def __init__(self, model=Model("sd15", "some model"), files=LORAS, catalog=CATALOG):
+        self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
+
+    def refresh(self):
+        self.refreshed += 1
+
+    @property
+    def surroundings(self):
+        return Surroundings(lambda: self.catalog, lambda: self.model, lambda catalog: self.files, self.refresh)
+
+
+def shown(args, prompt="", **world):
+    text, offers = describe(args, World(**world).surroundings, prompt)
+    data = json.loads(html.unescape(re.search('data-hypersd="([^"]*)"', text).group(1)))
+    return data, re.sub(r"<[^>]*>", " ", text), offers
+
+
+ON = [True]
+
+
+def test_the_family_and_the_plan_are_shown_before_anybody_generates():
+    data, text, offers = shown([True, RECOMMENDED, "4"])
+    assert "some model: SD1.5" in text and "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing" in text
+    assert data == {
+        "state": "on", "summary": "4 steps, CFG 1",
+        "override": {"steps": "4", "cfg_scale": "1", "sampling": "DDIM-Trailing", "scheduler": "Trailing"},
+    }  # fmt: skip
+    assert offers == ("cfg",) and "At CFG 1 the negative prompt has no effect." in text
+
+
+def test_above_cfg_1_nothing_is_said_of_the_negative_prompt():
+    data, text, offers = shown([True, VARIANTS["cfg"]])
+    assert "negative prompt has no effect" not in text and offers == () and data["summary"] == "8 steps, CFG 5"
+
+
+def test_off_loading_and_a_tag_in_the_prompt():
+    assert shown([False])[0] == {"state": "off"}
+    assert shown([False], model=None)[0] == shown(ON, model=None)[0] == {"state": "loading"}
+    data, text, _ = shown([False], "a <lora:Hyper-SD15-4steps-lora:1>")
+    assert data == {"state": "tag"} and "The prompt has the few-step LoRA Hyper-SD15-4steps-lora." in text
+
+
+@pytest.mark.parametrize(
+    ("args", "world", "said"),
+    [
+        ([True, RECOMMENDED, "nine"], {}, "Steps must be a whole number from 1 to 150, not &#x27;nine&#x27;."),
+        (ON, {"files": []}, "Hyper-SD15-8steps-lora.safetensors (269 MB) is not among the LoRAs"),
+        (ON, {"model": Model(None, "v2-1")}, "and v2-1 is none of these."),
+    ],
+)
+def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
+    data, text, offers = shown(args, **world)
+    assert data == {"state": "problem"} and said in text and "Until then your own settings are used." in text and offers == ()
+
+
+def test_warnings_and_faults_of_the_users_recipes_are_listed():
+    catalog = Catalog(CATALOG.recipes, ("mine.json, line 3: no.",))
+    _, text, _ = shown([True, RECOMMENDED, "6", "", "", "", "Hyper-SD15-4steps-lora"], catalog=catalog)
+    assert "6 steps are set, and this is made for 4 steps." in text and "mine.json, line 3: no." in text
+
+
+def test_everything_shown_is_escaped():
+    named = World(Model("sd15", HOSTILE), [File(HOSTILE, LORAS[0].recipe)])
+    for args in ([False], ON, [True, HOSTILE], [{"enabled": True, HOSTILE: 1}], [True, "", "", "", "", "", HOSTILE]):
+        text, _ = describe(args, named.surroundings, f"<lora:{HOSTILE}:1>")
+        assert "<img" not in text and text.count("<div") == 1
+    assert HOSTILE in file_choices(named.surroundings), "a choice is a value, which gradio shows as text"
+
+
+def test_the_file_list_is_of_the_models_family():
+    names = file_choices(World().surroundings)
+    assert names[0] == RECOMMENDED and len(names) == 7 and all("SD15" in name for name in names[1:])
+    assert len(file_choices(World(model=None).surroundings)) == 1 + len(LORAS)
+
+
+def test_it_is_built_in_the_order_of_the_arguments_and_off():
+    with gr.Blocks():
+        panel = build(gr, InputAccordion, "img2img", World().surroundings)
+    assert [c.elem_id for c in panel.controls] == ["hypersd_img2img_enable-checkbox", *(f"hypersd_img2img_{f.name}" for f in FIELDS)]
+    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 6]
+
+
+def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
+    with gr.Blocks():
+        panel = build(gr, InputAccordion, "txt2img", World().surroundings)
+    values = [[read(params) for _, read in panel.paste] for params in (
+        {"Hyper-SD": "hyper-sd15-8steps-cfg", "Hyper-SD variant": "cfg", "Hyper-SD CFG": "4.5", "Steps": "8"},
+        {"Steps": "20", "Sampler": "Euler"},
+    )]  # fmt: skip
+    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", RECOMMENDED, RECOMMENDED]
+    assert values[1] == [False, *[RECOMMENDED] * 6]
+
+
+def host_like(world):
+    """A page with the controls that the panel's script looks for, and the panel."""
+    with gr.Blocks() as page:
+        prompt = gr.Textbox(label="Prompt", elem_id="txt2img_prompt")
+        gr.Slider(1, 150, 20, step=1, label="Sampling steps", elem_id="txt2img_steps")
+        gr.Slider(1, 30, 7, label="CFG Scale", elem_id="txt2img_cfg_scale")
+        gr.Dropdown(["Euler"], value="Euler", label="Sampling method", elem_id="txt2img_sampling")
+        gr.Dropdown(["Automatic"], value="Automatic", label="Schedule type", elem_id="txt2img_scheduler")
+        panel = build(gr, InputAccordion, "txt2img", world.surroundings, prompt)
+        panel.controls[0].visible = True
+    return page
+
+
+@requires_browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_a_browser(theme):
+    world = World(Model("sd15", HOSTILE.replace("\n", " ")))
+    with page_of(host_like(world), theme) as page:
+        status = page.locator("#hypersd_txt2img_status").first
+        assert status.get_attribute("role") == "status"
+        page.wait_for_function("document.querySelector('#hypersd_txt2img_status').innerText.includes('Off.')")
+        assert page.locator(".hypersd-badge").count() == 0
+
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+        page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
+        assert page.locator(".hypersd-badge").all_inner_texts() == [
+            "Hyper-SD uses 8", "Hyper-SD uses 1", "Hyper-SD uses DDIM-Trailing", "Hyper-SD uses Trailing"
+        ]  # fmt: skip
+        slider = page.locator("#txt2img_steps input").first
+        assert page.locator(f"#{slider.get_attribute('aria-describedby')}").inner_text() == "Hyper-SD uses 8"
+        assert page.locator("#txt2img_steps input[type=number]").input_value() == "20", "the user's own value stays where it is"
+
+        steps = page.get_by_role("textbox", name=re.compile("^Steps"))
+        # By keyboard alone: open the list of steps, go to its fourth entry, take it.
+        steps.focus()
+        for key in ("ArrowDown",) * 4:
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/^[1-4] steps? with/")
+
+        page.get_by_role("button", name="Make the negative prompt work").click()
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/No CFG-preserved Hyper-SD for SD1.5 serves [1-4] step/")
+        assert page.locator(".hypersd-badge").count() == 0, "a plan that is not carried out overrides nothing"
+        steps.fill("12")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/12 steps with Hyper-SD15-12steps-CFG-lora/")
+
+        page.locator("#txt2img_prompt textarea").fill("a cat <lora:Hyper-SD15-2steps-lora:0.7>")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/12 steps with Hyper-SD15-2steps-lora at weight 0.7/")
+        page.get_by_role("checkbox", name="Hyper-SD").uncheck()
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/The prompt has the few-step LoRA/")
+        assert page.locator(".hypersd-badge").count() == 0 and page.locator(".hypersd-overridden").count() == 0
+
+        world.model = Model("sdxl", "another")
+        page.evaluate("opts.sd_model_checkpoint = 'another'; optionsChanged()")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=another: SDXL")
+        assert world.refreshed == 0
+        page.get_by_role("button", name="Refresh LoRA list").click()
+        page.wait_for_function("document.title !== '1'")
+        page.wait_for_timeout(200)
+        assert world.refreshed == 1 and page.title() != "1", "no name became markup"
+
+
+@requires_browser
+def test_it_waits_for_a_checkpoint_that_loads():
+    world = World(model=None)
+    with page_of(host_like(world), "light") as page:
+        page.wait_for_selector("#hypersd_txt2img_status >> text=not loaded yet")
+        world.model = Model("sd15", "slow to come")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=slow to come: SD1.5")

@@ -1,0 +1,374 @@
+"""The one double of a WebUI: A1111's ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
+
+It behaves as ``docs/hosts`` facts say the real one does (order of the hooks, options, eta, noise, skipped guidance)
+and shares no line with it. Gradio, k-diffusion and torch are real; ``tests/live`` runs the same on real hosts.
+"""
+
+import contextlib
+import copy
+import functools
+import importlib.util
+import inspect
+import sys
+from collections import namedtuple
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import gradio as gr
+import k_diffusion.sampling
+import torch
+from k_diffusion.external import CompVisDenoiser
+
+from tests.networks import Network
+
+ROOT = Path(__file__).parent.parent
+SHAPE = (4, 8, 8)
+
+
+class OptionInfo:
+    def __init__(self, default=None, label="", component=None, component_args=None, section=None, category_id=None, infotext=None):
+        self.default, self.infotext, self.section = default, infotext, section
+
+    def info(self, text):
+        return self
+
+
+class Options:
+    """Saved values in ``data``; an attribute of the object itself comes first, as for any Python object."""
+
+    def __init__(self, **data):
+        self.data, self.data_labels = data, {key: OptionInfo(value) for key, value in data.items()}
+
+    def __getattr__(self, name):
+        if name in self.__dict__.get("data", {}):
+            return self.data[name]
+        raise AttributeError(name)
+
+    def add_option(self, key, info):
+        self.data_labels[key] = info
+        self.data.setdefault(key, info.default)
+
+
+@dataclass
+class Scheduler:
+    name: str
+    label: str
+    function: object
+    default_rho: float = -1
+    need_inner_model: bool = False
+    aliases: list | None = None
+
+
+SamplerTuple = namedtuple("SamplerData", ["name", "constructor", "aliases", "options"])
+
+
+class SamplerData(SamplerTuple):
+    pass
+
+
+def simple(n, sigma_min, sigma_max, inner_model, device):
+    return torch.cat([inner_model.sigmas.flip(0)[:: len(inner_model.sigmas) // n][:n], torch.zeros(1)]).to(device)
+
+
+class Rng:
+    """Noise for each image of a batch from its own seed."""
+
+    def __init__(self, seeds):
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def next(self):
+        return torch.stack([torch.randn(SHAPE, generator=g) for g in self.generators])
+
+
+class HijackedTorch:
+    """k-diffusion's ``torch``, whose randn_like draws from the request's generators."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+    def randn_like(self, x):
+        return self.rng.next()
+
+
+class Conds(SimpleNamespace):
+    """Positive prompts: for each image its parts with their weights."""
+
+
+class Denoiser(torch.nn.Module):
+    """Classifier-free guidance around the denoiser: positive and negative rows in one evaluation."""
+
+    def __init__(self, host, inner_model):
+        super().__init__()
+        self.host, self.inner_model = host, inner_model
+        self.image_cfg_scale, self.need_last_noise_uncond, self.cond_scale_miltiplier = None, False, 1.0
+        self.step, self.total_steps, self.p = 0, 1, None
+
+    def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
+        opts = self.host.shared.opts
+        skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
+        if self.host.failure:
+            raise self.host.failure
+        if skip:
+            self.p.extra_generation_params["Skip Early CFG"] = opts.skip_early_cond
+            denoised = self.inner_model(x, sigma, cond=cond)
+        else:
+            both = self.inner_model(torch.cat([x, x]), torch.cat([sigma, sigma]), cond=cond)
+            positive, negative = both.chunk(2)
+            denoised = negative + (positive - negative) * cond_scale
+        self.step += 1
+        return denoised
+
+
+class KDiffusionSampler:
+    """The host's sampler: options and request become arguments of a k-diffusion function, by its signature."""
+
+    def __init__(self, function, sd_model):
+        self.func = function if callable(function) else getattr(k_diffusion.sampling, function)
+        self.model_wrap = CompVisDenoiser(sd_model)
+        self.model_wrap_cfg = Denoiser(sd_model.host, self.model_wrap)
+        self.config = self.eta = None
+        self.eta_option_field, self.eta_infotext_field, self.eta_default = "eta_ancestral", "Eta", 1.0
+        self.host = sd_model.host
+
+    def get_sigmas(self, p, steps):
+        discard = self.host.shared.opts.always_discard_next_to_last_sigma
+        name = p.scheduler if p.scheduler != "Automatic" else self.config.options.get("scheduler")
+        scheduler = self.host.sd_schedulers.schedulers_map.get(name)
+        if scheduler is None:
+            sigmas = self.model_wrap.get_sigmas(steps + discard)
+        else:
+            levels = {"sigma_min": self.model_wrap.sigmas[0].item(), "sigma_max": self.model_wrap.sigmas[-1].item()}
+            sigmas = scheduler.function(n=steps + discard, **levels, inner_model=self.model_wrap, device="cpu")
+        return torch.cat([sigmas[:-2], sigmas[-1:]]) if discard else sigmas
+
+    def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
+        sigmas = self.get_sigmas(p, steps or p.steps)
+        opts = self.host.shared.opts
+        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if opts.sgm_noise_multiplier else sigmas[0])
+        self.started_from = x
+        self.model_wrap_cfg.p, self.model_wrap_cfg.total_steps = p, len(sigmas) - 1
+        k_diffusion.sampling.torch = HijackedTorch(p.rng)
+        arguments = {}
+        if "eta" in inspect.signature(self.func).parameters:
+            self.eta = p.eta if p.eta is not None else getattr(opts, self.eta_option_field, 0.0)
+            if self.eta != self.eta_default:
+                p.extra_generation_params[self.eta_infotext_field] = self.eta
+            arguments["eta"] = self.eta
+        extra = {"cond": conditioning, "uncond": unconditional_conditioning, "cond_scale": p.cfg_scale, "s_min_uncond": 0, "image_cond": None}
+        try:
+            return self.func(self.model_wrap_cfg, x, sigmas=sigmas, extra_args=extra, disable=True, **arguments)
+        finally:
+            k_diffusion.sampling.torch = torch
+
+
+class Script:
+    is_img2img, tabname, infotext_fields = False, "txt2img", None
+
+
+class AxisOption:
+    def __init__(self, label, type, apply, choices=None):
+        self.label, self.type, self.apply, self.choices = label, type, apply, choices
+
+
+def set_field(name):
+    return lambda p, x, xs: setattr(p, name, x)
+
+
+class InputAccordion(gr.Checkbox):
+    """A checkbox that is also the accordion which shows it."""
+
+    def __init__(self, value, label, elem_id):
+        super().__init__(value, label=label, elem_id=f"{elem_id}-checkbox", visible=False)
+        self.accordion = gr.Accordion(label, open=value, elem_id=elem_id)
+
+    def __enter__(self):
+        self.accordion.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.accordion.__exit__(*error)
+
+    def get_block_name(self):
+        return "checkbox"
+
+
+class PasteField(tuple):
+    def __new__(cls, component, target):
+        return super().__new__(cls, (component, target))
+
+
+@dataclass
+class Processing:
+    """A txt2img request, or one of img2img (which has its sampler before its prompts are parsed)."""
+
+    host: object
+    prompt: str | list = "a cat"
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler_name: str = "Euler"
+    scheduler: str = "Automatic"
+    eta: float | None = None
+    batch_size: int = 1
+    seed: int = 1
+    hr_prompt: str | None = None
+    img2img: bool = False
+    disable_extra_networks: bool = False
+    extra_generation_params: dict = field(default_factory=dict)
+    comments: dict = field(default_factory=dict)
+    parts: tuple = ((1.0,),)
+    sampler = None
+
+    @property
+    def sd_model(self):
+        return self.host.shared.sd_model
+
+    def comment(self, text):
+        self.comments[text] = 1
+
+
+class Host:
+    """The modules, and a request run through a script's hooks in the host's order."""
+
+    def __init__(self, tmp_path):
+        self.failure = None  # raised inside the next evaluation of the network
+        self.folder = tmp_path
+        self.shared = SimpleNamespace(
+            OptionInfo=OptionInfo,
+            opts=Options(
+                eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
+                always_discard_next_to_last_sigma=False,
+            ),
+        )  # fmt: skip
+        self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
+            Scheduler("automatic", "Automatic", None), Scheduler("simple", "Simple", simple, need_inner_model=True),
+        ])  # fmt: skip
+        self.sd_schedulers.schedulers_map = {n: s for s in self.sd_schedulers.schedulers for n in (s.name, s.label)}
+        self.sd_samplers = SimpleNamespace(all_samplers=[
+            SamplerData("Euler", lambda model: KDiffusionSampler("sample_euler", model), [], {}),
+            SamplerData("Euler a", lambda model: KDiffusionSampler("sample_euler_ancestral", model), [], {}),
+        ])  # fmt: skip
+        self.sd_samplers.all_samplers_map = {s.name: s for s in self.sd_samplers.all_samplers}
+        self.sd_samplers.set_samplers = lambda: None
+        self.sd_samplers.get_sampler_and_scheduler = functools.cache(lambda *names: names)
+        self.sd_samplers.create_sampler = self.create_sampler
+        self.networks = SimpleNamespace(available_networks={}, loaded_networks=[], list_available_networks=self.list_networks)
+        self.xyz = SimpleNamespace(AxisOption=AxisOption, axis_options=[
+            AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
+            AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
+            AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
+            AxisOption("Eta", float, set_field("eta")),
+        ])  # fmt: skip
+        self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
+        self.callbacks = {"before_ui": [], "ui_settings": []}
+        self.in_folder, self.broken = [], set()
+        self.load("tiny-sd15", is_sd1=True)
+
+    def load(self, name, parameterization="eps", **flags):
+        """Make a checkpoint the loaded one."""
+        model = Network(torch.float32)
+        model.host, model.parameterization = self, parameterization
+        model.sd_checkpoint_info = SimpleNamespace(name_for_extra=name)
+        for flag, value in flags.items():
+            setattr(model, flag, value)
+        self.shared.sd_model = model
+        self.sd_models = SimpleNamespace(model_data=SimpleNamespace(sd_model=model))
+        if "modules" in sys.modules:
+            sys.modules["modules.sd_models"].model_data = self.sd_models.model_data
+        return model
+
+    def install_loras(self, *names, **hashes):
+        self.in_folder += [(name, hashes.get(name, "")) for name in names]
+        self.list_networks()
+
+    def list_networks(self):
+        self.networks.available_networks.clear()
+        self.networks.available_networks.update(
+            {name: SimpleNamespace(name=name, alias=f"{name}-alias", hash=hash) for name, hash in self.in_folder}
+        )
+
+    def create_sampler(self, name, model):
+        sampler = self.sd_samplers.all_samplers_map[name].constructor(model)
+        sampler.config = self.sd_samplers.all_samplers_map[name]
+        return sampler
+
+    @contextlib.contextmanager
+    def as_modules(self):
+        """Make ``modules`` and ``networks`` importable, and ``lib_hypersd.host`` import them afresh."""
+        names = {
+            "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
+            "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
+            "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
+            "script_callbacks": {f"on_{name}": calls.append for name, calls in self.callbacks.items()},
+            "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
+        }  # fmt: skip
+        fresh = {"modules": ModuleType("modules"), "networks": self.networks}
+        for name, content in names.items():
+            module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
+            vars(module).update(content)
+            setattr(fresh["modules"], name, module)
+        kept = {name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")}
+        for name in kept:
+            del sys.modules[name]
+        sys.modules.update(fresh)
+        try:
+            yield self
+        finally:
+            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.host")]:
+                del sys.modules[name]
+            sys.modules.update(kept)
+
+    def load_script(self):
+        """Execute scripts/hypersd.py as the host does, after its own X/Y/Z script; returns an instance."""
+        self.scripts.scripts_data[:] = [SimpleNamespace(path="scripts/xyz_grid.py", module=self.xyz)]
+        spec = importlib.util.spec_from_file_location("hypersd.py", ROOT / "scripts" / "hypersd.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for callback in (*self.callbacks["ui_settings"], *self.callbacks["before_ui"]):
+            callback()
+        return module.HyperSD()
+
+    def cell(self, p, *axes):
+        """A cell of an X/Y/Z plot: a shallow copy of the request with each (label, value) applied."""
+        p = copy.copy(p)
+        for label, value in axes:
+            for option in [o for o in self.xyz.axis_options if o.label == label][:1]:
+                option.apply(p, value, [value])
+        return p
+
+    def process_images(self, p, script, args=(False,), between=lambda p: None):
+        """Run the request; ``between`` stands for another extension's ``process``, after ours. Returns the latents."""
+        prompts = p.prompt if isinstance(p.prompt, list) else [p.prompt] * p.batch_size
+        p.all_prompts, p.main_prompt = list(prompts), prompts[0]
+        p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
+        self.hook(script.process, p, *args)
+        between(p)
+        if p.img2img:
+            p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
+        p.prompts = p.all_prompts[: p.batch_size]
+        p.rng = Rng([p.seed + i for i in range(p.batch_size)])
+        self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
+        from lib_hypersd.tags import TAG, find
+
+        wanted = [tag.name for tag in find(p.prompts[0])]
+        self.networks.loaded_networks[:] = [] if p.disable_extra_networks else [
+            SimpleNamespace(network_on_disk=self.networks.available_networks[name], modules={"layer": 1})
+            for name in wanted if name in self.networks.available_networks and name not in self.broken
+        ]  # fmt: skip
+        p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
+        self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
+        if not p.img2img:
+            p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
+        x = p.rng.next()
+        conds = Conds(batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)])
+        self.hook(script.process_before_every_sampling, p, *args, x=x, noise=x, c=conds, uc=None)
+        self.shared.sd_model.timesteps.clear()
+        return p.sampler.sample(p, x, conds, None)
+
+    @staticmethod
+    def hook(function, *args, **kwargs):
+        """The real host logs what a hook raises and goes on; here it fails the test."""
+        function(*args, **kwargs)
