@@ -197,9 +197,13 @@ def check(recipe: Recipe) -> None:
     if recipe.file is not None:
         require(recipe.file == Path(recipe.file).name and "\\" not in recipe.file, "file", "a bare file name")
     require(recipe.bytes is None or (isinstance(recipe.bytes, int) and recipe.bytes > 0), "bytes", "null or a size")
-    require(isinstance(recipe.source, list) and all(isinstance(s, str) for s in recipe.source), "source", "a list of texts")
+    require(
+        isinstance(recipe.source, list) and all(isinstance(s, str) for s in recipe.source), "source", "a list of texts"
+    )
 
 
 def is_number(value, low: float, high: float) -> bool:
     """Whether value is a finite number within low … high; truth values and text are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    )

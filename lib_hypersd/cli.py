@@ -28,12 +28,18 @@ def parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", help="say which LoRA, weight, steps, CFG, sampler and schedule fit, and why")
     plan.set_defaults(run=run_plan)
     plan.add_argument("--family", required=True, help=", ".join(FAMILIES))
-    plan.add_argument("--checkpoint", default="the loaded checkpoint", help="its file name, which may say that no LoRA is needed")
+    plan.add_argument(
+        "--checkpoint", default="the loaded checkpoint", help="its file name, which may say that no LoRA is needed"
+    )
     plan.add_argument("--prediction", default="epsilon", choices=["epsilon", "v_prediction", "flow"])
     plan.add_argument("--prompt", default="", help="may hold <lora:…> tags")
-    plan.add_argument("--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published")
+    plan.add_argument(
+        "--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published"
+    )
     plan.add_argument("--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json")
-    plan.add_argument("--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg")
+    plan.add_argument(
+        "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
+    )
     for field in FIELDS:
         plan.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
@@ -67,7 +73,11 @@ def run_plan(options: argparse.Namespace) -> int:
 
 def in_folder(folder: Path, catalog: Catalog) -> list[File]:
     """The LoRAs below a folder, each with the recipe that its name tells."""
-    return [File(path.stem, identify(catalog, path.stem)) for path in sorted(folder.rglob("*.safetensors")) if path.is_file()]
+    return [
+        File(path.stem, identify(catalog, path.stem))
+        for path in sorted(folder.rglob("*.safetensors"))
+        if path.is_file()
+    ]
 
 
 def as_json(plan: Plan, prompt: str) -> dict:

@@ -74,7 +74,9 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         status = gr.HTML(describe([False], surroundings, "")[0], elem_id=elem_id("status"))
         with gr.Row():
             detail = gr.Button(f"More detail (eta {MORE_DETAIL})", elem_id=elem_id("detail"), visible=False, size="sm")
-            guided = gr.Button("Make the negative prompt work", elem_id=elem_id("cfg_preserved"), visible=False, size="sm")
+            guided = gr.Button(
+                "Make the negative prompt work", elem_id=elem_id("cfg_preserved"), visible=False, size="sm"
+            )
             refresh = gr.Button("Refresh LoRA list", elem_id=elem_id("refresh"), size="sm")
             # Pressed by the page's script, when the prompt or the checkpoint has changed; hidden by the style sheet.
             look = gr.Button("Look again", elem_id=elem_id("look"), elem_classes=["hypersd-hidden"])
@@ -108,7 +110,8 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
 
     paste = [(enabled, lambda params: ENABLED in params)]
     paste += [
-        (by_name[field.name], lambda params, field=field: pasted(field, params, surroundings.catalog())) for field in FIELDS
+        (by_name[field.name], lambda params, field=field: pasted(field, params, surroundings.catalog()))
+        for field in FIELDS
     ]
     return Panel(controls, paste)
 
@@ -117,7 +120,10 @@ def file_choices(surroundings: Surroundings) -> list[str]:
     """The LoRAs that the loaded model could take."""
     model, catalog = surroundings.model(), surroundings.catalog()
     family = model.family if model else None
-    return [RECOMMENDED, *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.recipe.family))]
+    return [
+        RECOMMENDED,
+        *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.recipe.family)),
+    ]
 
 
 def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...]]:

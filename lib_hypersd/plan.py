@@ -112,7 +112,9 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     if inside and not by_hand and asked.variant in (None, "merged"):
         recipe, file = inside, None
         if asked.variant is None and recipe.kind == "merged":
-            warnings.append("This goes by the checkpoint's name; if Hyper-SD is not in it, fix a LoRA file or a variant.")
+            warnings.append(
+                "This goes by the checkpoint's name; if Hyper-SD is not in it, fix a LoRA file or a variant."
+            )
     else:
         if inside:
             warnings.append("The checkpoint's name says that Hyper-SD is already in it; with a LoRA it acts twice.")
@@ -151,7 +153,7 @@ def point_out(request: Request, catalog: Catalog) -> str | None:
     for prompt in request.prompts:
         for tag in tags.find(prompt):
             if tag.name in by_name or identify(catalog, tag.name) or named_family(tag.name):
-                return f"The prompt has the few-step LoRA {tag.name}. Switch Hyper-SD on to give it its steps, CFG and sampler."
+                return f"The prompt has the few-step LoRA {tag.name}. Switched on, Hyper-SD gives it its settings."
     return None
 
 
@@ -243,7 +245,9 @@ def choose(
     if asked.steps:
         served, wanted = wanted, [r for r in wanted if r.serves(asked.steps)]
         if not wanted:
-            raise Refusal(f"No {in_kind(asked.variant)}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(served)} do.")
+            raise Refusal(
+                f"No {in_kind(asked.variant)}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(served)} do."
+            )
 
     order = preference(asked)
     found = sorted((f for f in files if f.recipe in wanted), key=lambda f: order(f.recipe))
@@ -257,7 +261,11 @@ def preference(asked: Settings) -> Callable[[Recipe], tuple]:
 
     def key(recipe):
         fits = recipe.cfg_min <= asked.cfg <= recipe.cfg_max if asked.cfg else recipe.kind != "cfg"
-        return not fits, abs(recipe.steps - FAVOURITE_STEPS) if not asked.steps else 0, recipe.steps_max - recipe.steps_min
+        return (
+            not fits,
+            abs(recipe.steps - FAVOURITE_STEPS) if not asked.steps else 0,
+            recipe.steps_max - recipe.steps_min,
+        )
 
     return key
 
@@ -271,7 +279,9 @@ def missing(recipe: Recipe, request: Request, files: Sequence[File]) -> str:
     return f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it there and refresh.{source}{instead}"
 
 
-def choose_weight(recipe: Recipe, file: File | None, tag: tags.Tag | None, asked: Settings, warnings: list[str]) -> float | None:
+def choose_weight(
+    recipe: Recipe, file: File | None, tag: tags.Tag | None, asked: Settings, warnings: list[str]
+) -> float | None:
     """The tag's weight, else the one fixed in the panel, else the recipe's; None where no LoRA is added."""
     if file is None:
         if asked.weight is not None:
@@ -293,7 +303,9 @@ def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnin
     if not recipe.serves(steps):
         warnings.append(f"{in_steps(steps)} are set, and this is made for {in_range(recipe)}.")
     if not recipe.cfg_min <= cfg <= recipe.cfg_max:
-        span = f"{recipe.cfg_min:g}" if recipe.cfg_min == recipe.cfg_max else f"{recipe.cfg_min:g} to {recipe.cfg_max:g}"
+        span = (
+            f"{recipe.cfg_min:g}" if recipe.cfg_min == recipe.cfg_max else f"{recipe.cfg_min:g} to {recipe.cfg_max:g}"
+        )
         warnings.append(f"CFG {cfg:g} is set, and this is made for {span}.")
     if sampler != recipe.sampler or schedule != recipe.schedule:
         made_for = f"{recipe.sampler} on the schedule {recipe.schedule}"

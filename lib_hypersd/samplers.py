@@ -14,6 +14,7 @@ All factors are numbers, worked out before the first step: inside the loop nothi
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from tqdm.auto import trange
@@ -82,12 +83,14 @@ def sample_ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, 
     return sample(model, x, sigmas, down, flow, extra_args, callback, disable, noise_sampler)
 
 
-def sample(model, x, sigmas, down: Callable[[float, float], float], flow: bool, extra_args, callback, disable, noise_sampler):
+def sample(
+    model, x, sigmas, down: Callable[[float, float], float], flow: bool, extra_args, callback, disable, noise_sampler
+):
     """The loop that both samplers share; ``down(sigma, sigma_next)`` says how much of the predicted noise is kept."""
     extra_args = {} if extra_args is None else extra_args
     noise_sampler = (lambda sigma, sigma_next: torch.randn_like(x)) if noise_sampler is None else noise_sampler
     levels = sigmas.cpu().double().tolist()
-    factors = [step_factors(*pair, down(*pair) if pair[1] else 0.0, flow) for pair in zip(levels, levels[1:])]
+    factors = [step_factors(*pair, down(*pair) if pair[1] else 0.0, flow) for pair in pairwise(levels)]
     s_in = x.new_ones([x.shape[0]])
     for i in trange(len(factors), disable=disable):
         denoised = model(x, sigmas[i] * s_in, **extra_args)
@@ -114,7 +117,7 @@ def alpha(sigma: float, flow: bool) -> float:
 
 
 def is_flow(table: torch.Tensor) -> bool:
-    """Whether a table of sigmas (``[T]``, ascending) is a flow model's: it ends in pure noise at 1, others beyond 10."""
+    """Whether a table of sigmas (``[T]``, ascending) is a flow model's: it ends in noise alone, at 1."""
     return bool(table[-1] < 1.001)
 
 

@@ -57,13 +57,13 @@ def start_timesteps(steps: int, start: int = 800, train_steps: int = 1000) -> li
 
 
 def check_steps(steps: int, most: int, schedule: str) -> None:
-    """Raise ValueError, with a sentence that begins with ``schedule``, unless steps is a whole number from 1 to most."""
+    """Raise ValueError, a sentence that begins with ``schedule``, unless steps is a whole number from 1 to most."""
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= most:
         raise ValueError(f"{schedule} serves 1 to {most} steps; {steps!r} cannot be served.")
 
 
 def model_sigmas(model) -> torch.Tensor:
-    """The noise level of every timestep, shape ``[T]``, ascending: the first table on ``model``, ``model.inner_model``, …
+    """The noise level of every timestep, ``[T]``, ascending: the first table on ``model``, ``model.inner_model``, …
 
     k-diffusion's wrappers, A1111's and Forge's denoisers all carry it as ``sigmas``.
 

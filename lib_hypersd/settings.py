@@ -25,7 +25,10 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Values the user has fixed; ``None`` leaves the choice to the plan. Sampler and schedule are fixed by axes and the API only."""
+    """Values the user has fixed; ``None`` leaves the choice to the plan.
+
+    Sampler and schedule have no control in the panel: axes and the API fix them.
+    """
 
     enabled: bool = False
     variant: str | None = None
@@ -83,7 +86,7 @@ class Field:
 
 FIELDS = (
     Field("variant", "Variant", "Hyper-SD variant", read_variant, tuple(VARIANTS.values())),
-    Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), tuple("12345678") + ("12", "16"), "Steps"),
+    Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), (*"12345678", "12", "16"), "Steps"),
     Field("weight", "LoRA weight", "Hyper-SD weight", number(0, 2), ("0.125", "0.5", "0.75", "1.0")),
     Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),

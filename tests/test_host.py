@@ -3,9 +3,11 @@
 import json
 import sys
 
+import gradio as gr
 import pytest
 import torch
 
+from lib_hypersd.catalog import published
 from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
 from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
 from tests.networks import Network, denoiser, relative_rms
@@ -43,9 +45,19 @@ def test_samplers_and_schedules_are_there_once_however_often_the_ui_reloads(host
     for _ in range(3):
         host.load_script()
     assert [s.name for s in host.sd_samplers.all_samplers] == ["Euler", "Euler a", "TCD", "DDIM-Trailing"]
-    assert [s.label for s in host.sd_schedulers.schedulers] == ["Automatic", "Simple", "Trailing", "TCD", "Start at 800"]
+    assert [s.label for s in host.sd_schedulers.schedulers] == [
+        "Automatic",
+        "Simple",
+        "Trailing",
+        "TCD",
+        "Start at 800",
+    ]
     for schedule in host.sd_schedulers.schedulers:
-        assert host.sd_schedulers.schedulers_map[schedule.label] is schedule is host.sd_schedulers.schedulers_map[schedule.name]
+        assert (
+            host.sd_schedulers.schedulers_map[schedule.label]
+            is schedule
+            is host.sd_schedulers.schedulers_map[schedule.name]
+        )
     assert [o.label for o in host.xyz.axis_options if o.label.startswith("[Hyper-SD]")] == [
         "[Hyper-SD] Steps", "[Hyper-SD] Eta", "[Hyper-SD] Weight", "[Hyper-SD] Variant"
     ]  # fmt: skip
@@ -78,6 +90,39 @@ def test_axes_wait_for_the_hosts_script(host):
 def test_the_option_of_eta_has_its_infotext(host, script):
     assert host.shared.opts.data["hypersd_tcd_eta"] == 0.3
     assert host.shared.opts.data_labels["hypersd_tcd_eta"].infotext == "Eta TCD"
+
+
+# The panel in the host's tabs.
+
+
+def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, script):
+    """The API builds it again in Blocks of its own, only to read the defaults; there is no prompt to listen to."""
+    inputs = []
+    for _ in range(2):
+        with gr.Blocks() as blocks:
+            prompt = gr.Textbox(elem_id="txt2img_prompt")
+            if not inputs:
+                script.after_component(gr.Textbox(), elem_id="something_else")
+                script.after_component(prompt, elem_id="txt2img_prompt")
+            controls = script.ui(False)
+        assert [c.value for c in controls] == [False, *["Recommended"] * 6]
+        assert [component for component, _ in script.infotext_fields] == controls
+        inputs.append(
+            [prompt._id in dependency["inputs"] for dependency in blocks.dependencies if dependency["inputs"]]
+        )
+    assert all(inputs[0]) and not any(inputs[1])
+    assert script.title() == "Hyper-SD" and script.show(False) is host.scripts.AlwaysVisible
+
+
+def test_the_refresh_button_makes_the_host_look_into_its_folder(host, script):
+    from lib_hypersd.host import loras
+
+    host.in_folder.append(("Hyper-SD15-1step-lora-copy", ""))
+    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.files(published())}
+    loras.refresh()
+    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.files(published())}
+    del sys.modules["networks"]
+    loras.refresh()
 
 
 # The samplers inside the host.
@@ -149,7 +194,10 @@ def test_a_plan_is_carried_out_whole(host, script):
     p = Processing(host, steps=20, cfg_scale=7.0, hr_prompt="")
     host.process_images(p, script, [{**ON, "steps": 4}])
     assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (4, 1.0, "DDIM-Trailing", "Trailing")
-    assert p.all_prompts == p.all_hr_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"] and p.main_prompt == p.all_prompts[0]
+    assert (
+        p.all_prompts == p.all_hr_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"]
+        and p.main_prompt == p.all_prompts[0]
+    )
     assert host.shared.sd_model.timesteps == pytest.approx([999, 749, 499, 249], abs=2e-2)
     assert p.extra_generation_params["Hyper-SD"] == "hyper-sd15-4steps"
     assert p.extra_generation_params["Hyper-SD steps"] == "4"
@@ -172,13 +220,15 @@ def test_the_infotexts_prompt_and_settings_make_the_same_image_again(host, scrip
     # Without the panel both halves are evaluated, and u + (c − u) is c up to rounding.
     assert relative_rms(first, host.process_images(again, script, [False])) < 1e-5, "from what the image says"
     again.eta = None
-    assert torch.equal(first, host.process_images(again, script, [{**ON, "steps": 4, "eta": 0.5}])), "with the panel restored"
+    assert torch.equal(first, host.process_images(again, script, [{**ON, "steps": 4, "eta": 0.5}])), (
+        "with the panel restored"
+    )
     assert again.all_prompts == p.all_prompts
 
 
 def test_a_request_with_the_panel_off_is_left_alone(host, script):
     p = Processing(host, prompt="a cat <lora:Hyper-SD15-4steps-lora:1>")
-    before = {name: value for name, value in vars(p).items()}
+    before = dict(vars(p))
     script.process(p, False, "unified", "4")
     assert vars(p) == before and not p.extra_generation_params and not p.comments
 
@@ -237,7 +287,9 @@ def assert_left_alone(host, p, latents, expected, *said):
     (comment,) = p.comments
     assert comment.startswith("Hyper-SD was not applied, and your own settings were used.")
     assert all(part in comment for part in said)
-    assert set(p.extra_generation_params) == {"Hyper-SD note"} and p.extra_generation_params["Hyper-SD note"].startswith("not applied.")
+    assert set(p.extra_generation_params) == {"Hyper-SD note"} and p.extra_generation_params[
+        "Hyper-SD note"
+    ].startswith("not applied.")
 
 
 @pytest.fixture
@@ -332,7 +384,16 @@ def test_at_cfg_1_the_network_sees_half_the_rows_and_gives_the_same_image(host, 
     halved = host.process_images(p, script, [{**ON, "variant": "unified", "steps": 4}])
     assert counted == [2, 2, 2, 2] and "Skip Early CFG" not in p.extra_generation_params
     counted.clear()
-    by_hand = Processing(host, prompt=p.all_prompts[0], batch_size=2, steps=4, cfg_scale=1.0, sampler_name="TCD", scheduler="TCD", eta=1.0)
+    by_hand = Processing(
+        host,
+        prompt=p.all_prompts[0],
+        batch_size=2,
+        steps=4,
+        cfg_scale=1.0,
+        sampler_name="TCD",
+        scheduler="TCD",
+        eta=1.0,
+    )
     whole = host.process_images(by_hand, script)
     assert counted == [4, 4, 4, 4] and relative_rms(halved, whole) < 1e-5
     handle.remove()
@@ -416,7 +477,10 @@ def test_our_axes_switch_hyper_sd_on_for_their_cell_only(host, script):
 
 def test_the_variant_axis_has_off(host, script):
     p = Processing(host)
-    for axes in ([("[Hyper-SD] Variant", "Off"), ("[Hyper-SD] Steps", 4)], [("[Hyper-SD] Steps", 4), ("[Hyper-SD] Variant", "Off")]):
+    for axes in (
+        [("[Hyper-SD] Variant", "Off"), ("[Hyper-SD] Steps", 4)],
+        [("[Hyper-SD] Steps", 4), ("[Hyper-SD] Variant", "Off")],
+    ):
         cell = host.cell(p, *axes)
         host.process_images(cell, script, [ON])
         assert cell.steps == 20 and not cell.comments
@@ -457,6 +521,8 @@ def test_the_hosts_cfg_sampler_schedule_and_eta_axes_vary_with_the_panel_on(host
 def test_a_cell_leaves_no_infotext_to_the_next(host, script):
     p = Processing(host)
     host.process_images(host.cell(p, ("[Hyper-SD] Steps", 1)), script, [False])
-    assert {"Hyper-SD", "Hyper-SD steps", "Eta TCD"} <= set(p.extra_generation_params), "cells share the dict, as in the host"
+    assert {"Hyper-SD", "Hyper-SD steps", "Eta TCD"} <= set(p.extra_generation_params), (
+        "cells share the dict, as in the host"
+    )
     host.process_images(host.cell(p), script, [False])
     assert not p.extra_generation_params

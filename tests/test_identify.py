@@ -17,7 +17,12 @@ def identified(name, hash=""):
 
 @pytest.mark.parametrize("recipe", [r for r in CATALOG.recipes if r.file], ids=lambda r: r.id)
 def test_every_published_name_is_its_own(recipe):
-    for name in (recipe.file, recipe.file.removesuffix(".safetensors"), recipe.file.lower(), recipe.file.replace("-", "_")):
+    for name in (
+        recipe.file,
+        recipe.file.removesuffix(".safetensors"),
+        recipe.file.lower(),
+        recipe.file.replace("-", "_"),
+    ):
         assert identified(name) == recipe.id
 
 

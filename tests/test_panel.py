@@ -16,13 +16,14 @@ from tests.webui import InputAccordion
 
 CATALOG = published()
 LORAS = [File(r.file.removesuffix(".safetensors"), r) for r in CATALOG.recipes if r.is_lora and r.file]
+MODEL = Model("sd15", "some model")
 HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
 
 
 class World:
     """A host's surroundings that a test can change."""
 
-    def __init__(self, model=Model("sd15", "some model"), files=LORAS, catalog=CATALOG):
+    def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG):
         self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
 
     def refresh(self):
@@ -74,7 +75,12 @@ def test_off_loading_and_a_tag_in_the_prompt():
 )
 def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
     data, text, offers = shown(args, **world)
-    assert data == {"state": "problem"} and said in text and "Until then your own settings are used." in text and offers == ()
+    assert (
+        data == {"state": "problem"}
+        and said in text
+        and "Until then your own settings are used." in text
+        and offers == ()
+    )
 
 
 def test_warnings_and_faults_of_the_users_recipes_are_listed():
@@ -100,7 +106,10 @@ def test_the_file_list_is_of_the_models_family():
 def test_it_is_built_in_the_order_of_the_arguments_and_off():
     with gr.Blocks():
         panel = build(gr, InputAccordion, "img2img", World().surroundings)
-    assert [c.elem_id for c in panel.controls] == ["hypersd_img2img_enable-checkbox", *(f"hypersd_img2img_{f.name}" for f in FIELDS)]
+    assert [c.elem_id for c in panel.controls] == [
+        "hypersd_img2img_enable-checkbox",
+        *(f"hypersd_img2img_{f.name}" for f in FIELDS),
+    ]
     assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 6]
 
 
@@ -145,7 +154,9 @@ def test_in_a_browser(theme):
         ]  # fmt: skip
         slider = page.locator("#txt2img_steps input").first
         assert page.locator(f"#{slider.get_attribute('aria-describedby')}").inner_text() == "Hyper-SD uses 8"
-        assert page.locator("#txt2img_steps input[type=number]").input_value() == "20", "the user's own value stays where it is"
+        assert page.locator("#txt2img_steps input[type=number]").input_value() == "20", (
+            "the user's own value stays where it is"
+        )
 
         steps = page.get_by_role("textbox", name=re.compile("^Steps"))
         # By keyboard alone: open the list of steps, go to its fourth entry, take it.
@@ -156,7 +167,9 @@ def test_in_a_browser(theme):
         page.wait_for_selector("#hypersd_txt2img_status >> text=/^[1-4] steps? with/")
 
         page.get_by_role("button", name="Make the negative prompt work").click()
-        page.wait_for_selector("#hypersd_txt2img_status >> text=/No CFG-preserved Hyper-SD for SD1.5 serves [1-4] step/")
+        page.wait_for_selector(
+            "#hypersd_txt2img_status >> text=/No CFG-preserved Hyper-SD for SD1.5 serves [1-4] step/"
+        )
         assert page.locator(".hypersd-badge").count() == 0, "a plan that is not carried out overrides nothing"
         steps.fill("12")
         page.keyboard.press("Enter")

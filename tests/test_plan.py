@@ -113,18 +113,45 @@ def test_a_refusal_carries_no_settings():
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        ({"family": None, "model": "v2-1_768"}, "Hyper-SD was made for SD1.5, SDXL, SD3, FLUX.1-dev, and v2-1_768 is none of these."),
+        (
+            {"family": None, "model": "v2-1_768"},
+            "Hyper-SD was made for SD1.5, SDXL, SD3, FLUX.1-dev, and v2-1_768 is none of these.",
+        ),
         ({"steps": 9}, "No Hyper-SD for SDXL serves 9 steps; 1 to 8, 12 do."),
         ({"steps": 3, "variant": "fixed"}, "No fixed-step Hyper-SD for SDXL serves 3 steps; 2, 4, 8 do."),
         ({"steps": 1, "variant": "cfg"}, "No CFG-preserved Hyper-SD for SDXL serves 1 step; 8, 12 do."),
-        ({"family": "flux", "variant": "cfg"}, f"For FLUX.1-dev no Hyper-SD of the kind “{VARIANTS['cfg']}” was published."),
-        ({"family": "sd3", "variant": "merged"}, f"For SD3 no Hyper-SD of the kind “{VARIANTS['merged']}” was published."),
-        ({"file": "nonsense"}, "nonsense is no LoRA whose recipe is known; give it the name under which it was published."),
-        ({"file": "Hyper-SD15-4steps-lora"}, "Hyper-SD15-4steps-lora was made for SD1.5, and the loaded checkpoint is SDXL."),
-        ({"file": "Hyper-SDXL-1step-Unet-Comfyui.fp16"}, "Hyper-SDXL-1step-Unet-Comfyui.fp16 is a checkpoint, not a LoRA"),
-        ({"file": "Hyper-SDXL-1step-Unet"}, "Hyper-SDXL-1step-Unet is a UNet in a form that no WebUI loads, not a LoRA"),
-        ({"prompt": "<lora:Hyper-SDXL-4steps-lora:heavy>"}, "The weight in <lora:Hyper-SDXL-4steps-lora:heavy> is no number."),
-        ({"prompt": "<lora:Hyper-SDXL-4steps-lora:nan>"}, "The weight in <lora:Hyper-SDXL-4steps-lora:nan> is no number."),
+        (
+            {"family": "flux", "variant": "cfg"},
+            f"For FLUX.1-dev no Hyper-SD of the kind “{VARIANTS['cfg']}” was published.",
+        ),
+        (
+            {"family": "sd3", "variant": "merged"},
+            f"For SD3 no Hyper-SD of the kind “{VARIANTS['merged']}” was published.",
+        ),
+        (
+            {"file": "nonsense"},
+            "nonsense is no LoRA whose recipe is known; give it the name under which it was published.",
+        ),
+        (
+            {"file": "Hyper-SD15-4steps-lora"},
+            "Hyper-SD15-4steps-lora was made for SD1.5, and the loaded checkpoint is SDXL.",
+        ),
+        (
+            {"file": "Hyper-SDXL-1step-Unet-Comfyui.fp16"},
+            "Hyper-SDXL-1step-Unet-Comfyui.fp16 is a checkpoint, not a LoRA",
+        ),
+        (
+            {"file": "Hyper-SDXL-1step-Unet"},
+            "Hyper-SDXL-1step-Unet is a UNet in a form that no WebUI loads, not a LoRA",
+        ),
+        (
+            {"prompt": "<lora:Hyper-SDXL-4steps-lora:heavy>"},
+            "The weight in <lora:Hyper-SDXL-4steps-lora:heavy> is no number.",
+        ),
+        (
+            {"prompt": "<lora:Hyper-SDXL-4steps-lora:nan>"},
+            "The weight in <lora:Hyper-SDXL-4steps-lora:nan> is no number.",
+        ),
     ],
 )
 def test_what_cannot_be_carried_out_is_a_sentence(asked, problem):
@@ -146,9 +173,14 @@ def test_an_alias_becomes_the_file_for_the_step_count(alias):
 
 
 def test_a_name_of_a_step_count_resolves_to_the_installed_file():
-    made = plan(prompt="<lora:hyper sdxl 4 steps:0.7>", files=[file("hyper-sdxl-4steps", "renamed"), file("hyper-sdxl-8steps")])
+    made = plan(
+        prompt="<lora:hyper sdxl 4 steps:0.7>", files=[file("hyper-sdxl-4steps", "renamed"), file("hyper-sdxl-8steps")]
+    )
     assert made.file == "renamed" and made.edit("<lora:hyper sdxl 4 steps:0.7>") == "<lora:renamed:0.7>"
-    assert "(787 MB) is not among" in plan(prompt="<lora:Hyper-SDXL-4steps-lora:1>", files=[file("hyper-sdxl-8steps")]).problem
+    assert (
+        "(787 MB) is not among"
+        in plan(prompt="<lora:Hyper-SDXL-4steps-lora:1>", files=[file("hyper-sdxl-8steps")]).problem
+    )
 
 
 def test_a_hand_written_tag_is_followed_and_never_doubled():
@@ -178,7 +210,9 @@ def test_a_tag_of_the_wrong_family_is_called_out_and_dropped():
     for name in ("Hyper-SD15-4steps-lora", "Hyper-SD15"):
         prompt = f"a <lora:{name}:1> <lora:style:0.5>"
         made = plan(prompt=prompt)
-        assert made.warnings == (f"{name} was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",)
+        assert made.warnings == (
+            f"{name} was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
+        )
         assert [t.name for t in find(made.edit(prompt))] == ["style", "Hyper-SDXL-8steps-lora"]
 
 
@@ -202,7 +236,9 @@ def test_every_prompt_of_a_batch_gets_the_tag_of_the_first():
 
 def test_a_file_called_like_an_alias_whose_recipe_nobody_knows_is_refused():
     unknown = File("Hyper-SDXL", None)
-    assert plan(prompt="<lora:Hyper-SDXL:1>", files=[unknown]).problem.startswith("Hyper-SDXL is no LoRA whose recipe is known")
+    assert plan(prompt="<lora:Hyper-SDXL:1>", files=[unknown]).problem.startswith(
+        "Hyper-SDXL is no LoRA whose recipe is known"
+    )
 
 
 # Checkpoints that need no LoRA.
@@ -221,12 +257,18 @@ def test_the_one_step_unet_starts_at_800_without_a_lora():
 def test_a_checkpoint_with_hyper_sd_in_it_gets_no_second_one():
     made = plan(model="epicrealismXL_4SHyper", steps=4)
     assert summary(made) == (None, 4, None, 1, *DDIM)
-    assert made.warnings == ("This goes by the checkpoint's name; if Hyper-SD is not in it, fix a LoRA file or a variant.",)
+    assert made.warnings == (
+        "This goes by the checkpoint's name; if Hyper-SD is not in it, fix a LoRA file or a variant.",
+    )
     assert plan(model="plain", variant="merged").file is None and not plan(model="plain", variant="merged").warnings
-    assert plan(model="x", variant="merged", weight=0.5).warnings == ("No LoRA is added, so the fixed LoRA weight has no effect.",)
+    assert plan(model="x", variant="merged", weight=0.5).warnings == (
+        "No LoRA is added, so the fixed LoRA weight has no effect.",
+    )
 
 
-@pytest.mark.parametrize("asked", [{"variant": "fixed"}, {"file": "Hyper-SDXL-8steps-lora"}, {"prompt": "<lora:Hyper-SDXL:1>"}])
+@pytest.mark.parametrize(
+    "asked", [{"variant": "fixed"}, {"file": "Hyper-SDXL-8steps-lora"}, {"prompt": "<lora:Hyper-SDXL:1>"}]
+)
 def test_the_users_own_lora_comes_before_the_checkpoints_name(asked):
     made = plan(model="epicrealismXL_4SHyper", **asked)
     assert made.file == "Hyper-SDXL-8steps-lora"
@@ -242,10 +284,19 @@ def test_the_users_own_lora_comes_before_the_checkpoints_name(asked):
         ({"file": "Hyper-SDXL-4steps-lora", "steps": 6}, "6 steps are set, and this is made for 4 steps."),
         ({"cfg": 7.0, "variant": "unified"}, "CFG 7 is set, and this is made for 1 to 1.5."),
         ({"family": "flux", "cfg": 3.0}, "CFG 3 is set, and this is made for 1."),
-        ({"sampler": "Euler a"}, "Euler a on the schedule Trailing is set, and this is made for DDIM-Trailing on the schedule Trailing."),
-        ({"schedule": "Karras"}, "DDIM-Trailing on the schedule Karras is set, and this is made for DDIM-Trailing on the schedule Trailing."),
+        (
+            {"sampler": "Euler a"},
+            "Euler a on the schedule Trailing is set, and this is made for DDIM-Trailing on the schedule Trailing.",
+        ),
+        (
+            {"schedule": "Karras"},
+            "DDIM-Trailing on the schedule Karras is set, and this is made for DDIM-Trailing on the schedule Trailing.",
+        ),
         ({"family": "flux", "eta": 0.5}, "Euler has no eta, so the fixed eta has no effect."),
-        ({"prediction": "v_prediction"}, "The checkpoint predicts v; Hyper-SD was distilled from models that predict noise."),
+        (
+            {"prediction": "v_prediction"},
+            "The checkpoint predicts v; Hyper-SD was distilled from models that predict noise.",
+        ),
     ],
 )
 def test_what_is_not_as_meant_is_said(asked, warning):
@@ -280,7 +331,9 @@ def test_a_users_recipe_is_planned_like_ours():
 
 @pytest.mark.parametrize("name", ["Hyper-SDXL", "hyper_sd15", "Hyper-SDXL-4steps-lora", "renamed", "alias"])
 def test_a_tag_is_pointed_out_while_the_panel_is_off(name):
-    request = Request(Settings(), Model("sdxl"), [file("hyper-sdxl-8steps", "renamed", "alias")], (f"a <lora:{name}:1>",))
+    request = Request(
+        Settings(), Model("sdxl"), [file("hyper-sdxl-8steps", "renamed", "alias")], (f"a <lora:{name}:1>",)
+    )
     assert point_out(request, CATALOG).startswith(f"The prompt has the few-step LoRA {name}.")
 
 
@@ -293,7 +346,13 @@ def test_other_tags_are_not_pointed_out():
 LORAS = [recipe for recipe in CATALOG.recipes if recipe.is_lora]
 FILES = st.none() | st.lists(st.sampled_from([file(r.id) for r in LORAS] + [File("Hyper-SDXL", None)]), unique=True)
 TAGS = st.sampled_from(
-    ["<lora:Hyper-SDXL:0.6>", "<lora:hyper-sd15>", "<lora:Hyper-SD15-4steps-lora:0.9>", "<lora:Hyper-SDXL-1step-lora:x>", "<lora:style:1>"]
+    [
+        "<lora:Hyper-SDXL:0.6>",
+        "<lora:hyper-sd15>",
+        "<lora:Hyper-SD15-4steps-lora:0.9>",
+        "<lora:Hyper-SDXL-1step-lora:x>",
+        "<lora:style:1>",
+    ]
 )
 PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).map(" ".join)
 
@@ -314,7 +373,11 @@ PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).ma
             sampler=st.none() | st.just("Euler a"),
             schedule=st.none() | st.just("Karras"),
         ),
-        st.builds(Model, st.none() | st.sampled_from(list(FAMILIES)), st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"])),
+        st.builds(
+            Model,
+            st.none() | st.sampled_from(list(FAMILIES)),
+            st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"]),
+        ),
         FILES,
         st.lists(PROMPT, min_size=1, max_size=3).map(tuple),
     )
@@ -344,4 +407,6 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
         assert names.count("style") == [tag.name for tag in find(prompt)].count("style")
         assert made.edit(once) == once
     again = make_plan(dataclasses.replace(request, prompts=tuple(edited)), CATALOG)
-    assert (again.problem, again.file, again.weight) == (None, made.file, made.weight), "the infotext's prompt gives the same plan"
+    assert (again.problem, again.file, again.weight) == (None, made.file, made.weight), (
+        "the infotext's prompt gives the same plan"
+    )

@@ -1,6 +1,7 @@
 """The samplers against mathematics: laws known in closed form, orders of convergence, and what a step may not do."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -112,7 +113,7 @@ def test_the_residual_of_timestep_0_is_what_the_law_says(steps):
     c, sigma_0 = GAUSSIAN.deviations.item(), TABLE[0].item()
     sigmas = sigmas_at(tcd_timesteps(steps), TABLE).tolist()
     variance = c**2 + sigmas[0] ** 2
-    for sigma, sigma_next in zip(sigmas, sigmas[1:], strict=False):
+    for sigma, sigma_next in pairwise(sigmas):
         share = c / math.hypot(c, sigma)
         kept = share + sigma_0 * (1 - share) / sigma if sigma_next else share
         variance = kept**2 * variance + max(sigma_next**2 - sigma_0**2, 0)
@@ -173,7 +174,9 @@ def law_of_the_facts(x, x0, t, p, eta, table, flow):
 
 @pytest.mark.parametrize("flow", [False, True], ids=["epsilon", "flow"])
 @pytest.mark.parametrize("eta", [0.0, 0.1, 0.3, 0.5, 0.9, 1.0])
-@pytest.mark.parametrize("timesteps", [tcd_timesteps(4), tcd_timesteps(7), trailing_timesteps(4), start_timesteps(3)], ids=str)
+@pytest.mark.parametrize(
+    "timesteps", [tcd_timesteps(4), tcd_timesteps(7), trailing_timesteps(4), start_timesteps(3)], ids=str
+)
 def test_a_tcd_step_is_the_law_of_the_paper(timesteps, eta, flow):
     model = FlowDenoiser(Network()) if flow else denoiser(Network())
     table = model.sigmas
@@ -184,7 +187,7 @@ def test_a_tcd_step_is_the_law_of_the_paper(timesteps, eta, flow):
     sigmas = sigmas_at(timesteps, table)
     x = torch.randn(SHAPE, generator=generator, dtype=torch.float64) * start_noise_scale(sigmas[0].item(), flow)
     x0 = sample_tcd(model, x, sigmas, disable=True, eta=eta, callback=seen.append, noise_sampler=lambda *_: next(feed))
-    for i, (t, p) in enumerate(zip(timesteps, timesteps[1:], strict=False)):
+    for i, (t, p) in enumerate(pairwise(timesteps)):
         unit = [1.0 if flow else math.sqrt(1 + table[j].item() ** 2) for j in (t, p)]
         mean, deviation = law_of_the_facts(seen[i]["x"] / unit[0], seen[i]["denoised"], t, p, eta, table, flow)
         expected = mean + deviation * noises[i] if eta > 0 else mean
@@ -235,14 +238,28 @@ def test_eta_0_draws_no_noise(sampler):
     x = torch.randn(SHAPE, dtype=torch.float64)
     sampler(model, x, sigmas_at(tcd_timesteps(8), model.sigmas), disable=True, eta=0.0, noise_sampler=noise)
     # A schedule of foreign levels, between the table's entries, draws none either.
-    sampler(model, x, torch.tensor([14.0, 3.3333, 0.7777, 0.0], dtype=torch.float64), disable=True, eta=0.0, noise_sampler=noise)
+    sampler(
+        model,
+        x,
+        torch.tensor([14.0, 3.3333, 0.7777, 0.0], dtype=torch.float64),
+        disable=True,
+        eta=0.0,
+        noise_sampler=noise,
+    )
 
 
 def test_a_whole_product_of_eta_and_timestep_is_not_floored_below_itself():
     """⌊10·(1 − 0.9)⌋ is 1, though 1 − 0.9 is 0.0999… in binary."""
     model = Scalar(lambda x, sigma: torch.zeros_like(x))
     sigmas = sigmas_at([500, 10], TABLE)
-    x = sample_tcd(model, sigmas[0] * torch.ones(1, dtype=torch.float64), sigmas[:2], disable=True, eta=0.9, noise_sampler=lambda *_: 0.0)
+    x = sample_tcd(
+        model,
+        sigmas[0] * torch.ones(1, dtype=torch.float64),
+        sigmas[:2],
+        disable=True,
+        eta=0.9,
+        noise_sampler=lambda *_: 0.0,
+    )
     assert x.item() == pytest.approx(TABLE[1].item(), rel=1e-12)
 
 
@@ -344,7 +361,9 @@ def test_half_precision_stays_half_precision(sampler, dtype):
         def __call__(self, x, sigma):
             return x * 0.1
 
-    x = sampler(Model(), torch.ones(SHAPE, dtype=dtype) * 14, sigmas_at(tcd_timesteps(4), Model.sigmas), disable=True, eta=0.5)
+    x = sampler(
+        Model(), torch.ones(SHAPE, dtype=dtype) * 14, sigmas_at(tcd_timesteps(4), Model.sigmas), disable=True, eta=0.5
+    )
     assert x.dtype == dtype and x.isfinite().all()
 
 

@@ -21,7 +21,11 @@ def diffusers_run(scheduler, network, prediction, noise, seed, **step_arguments)
         before.append(x)
         output = network(x, t)
         a = scheduler.alphas_cumprod[t]
-        x0 = (x - (1 - a).sqrt() * output) / a.sqrt() if prediction == "epsilon" else a.sqrt() * x - (1 - a).sqrt() * output
+        x0 = (
+            (x - (1 - a).sqrt() * output) / a.sqrt()
+            if prediction == "epsilon"
+            else a.sqrt() * x - (1 - a).sqrt() * output
+        )
         x = scheduler.step(output, t, x, generator=generator, **step_arguments).prev_sample
     return before, x0
 
@@ -115,7 +119,9 @@ def test_ddim_on_a_flow_model_equals_diffusers_euler(steps):
         theirs.append(x)
         x = scheduler.step(model.velocity(x, sigma), t, x).prev_sample
     ours = []
-    x0 = sample_ddim(model, noise * start_noise_scale(1.0, flow=True), sigmas, disable=True, callback=lambda d: ours.append(d["x"]))
+    x0 = sample_ddim(
+        model, noise * start_noise_scale(1.0, flow=True), sigmas, disable=True, callback=lambda d: ours.append(d["x"])
+    )
     for mine, reference in zip([*ours, x0], [*theirs, x], strict=True):
         assert relative_rms(mine, reference) <= 1e-6  # diffusers steps in float32
 
@@ -127,4 +133,6 @@ def test_euler_on_trailing_sigmas_is_trailing_ddim():
     model = denoiser(Network())
     sigmas = sigmas_at(trailing_timesteps(8), model.sigmas)
     x = start_noise(torch.float64) * start_noise_scale(sigmas[0].item(), flow=False)
-    assert relative_rms(sample_ddim(model, x, sigmas, disable=True), sample_euler(model, x, sigmas, disable=True)) <= 1e-9
+    assert (
+        relative_rms(sample_ddim(model, x, sigmas, disable=True), sample_euler(model, x, sigmas, disable=True)) <= 1e-9
+    )

@@ -1,5 +1,7 @@
 """The timesteps, against diffusers and against the numbers of the model card."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from diffusers import DDIMScheduler, TCDScheduler
@@ -86,7 +88,7 @@ def test_trailing_descends_from_the_last_timestep(steps, train_steps):
         return
     timesteps = trailing_timesteps(steps, train_steps)
     assert len(timesteps) == steps and timesteps[0] == train_steps - 1 and timesteps[-1] >= 0
-    assert all(a > b for a, b in zip(timesteps, timesteps[1:], strict=False))
+    assert all(a > b for a, b in pairwise(timesteps))
 
 
 @given(steps=st.integers(1, 50), strength=st.floats(0, 1))

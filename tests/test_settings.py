@@ -30,7 +30,10 @@ def test_no_arguments_and_a_panel_that_is_off():
         [True, "cfg", 8, 0.7, 5, 0.3, "File"],
         [True, VARIANTS["cfg"], "8", "0.7", "5.0", "0.3", " File "],
         [{"enabled": True, "variant": "CFG", "steps": 8.0, "weight": 0.7, "cfg": 5, "eta": 0.3, "file": "File"}],
-        [{"variant": "cfg", "steps": 8, "weight": 0.7, "cfg": 5, "eta": 0.3, "file": "File"}, "later arguments are not read"],
+        [
+            {"variant": "cfg", "steps": 8, "weight": 0.7, "cfg": 5, "eta": 0.3, "file": "File"},
+            "later arguments are not read",
+        ],
     ],
 )
 def test_positional_and_named_arguments_come_to_the_same(args):
@@ -82,13 +85,23 @@ def test_a_key_that_means_nothing_is_passed_over_with_a_comment():
 
 
 def test_what_an_axis_fixes_comes_before_the_panel():
-    assert read([True, RECOMMENDED, "8"], {"steps": 4, "sampler": "Euler"})[0] == Settings(True, steps=4, sampler="Euler")
+    assert read([True, RECOMMENDED, "8"], {"steps": 4, "sampler": "Euler"})[0] == Settings(
+        True, steps=4, sampler="Euler"
+    )
     assert read([False], {"enabled": True, "eta": 0.5})[0] == Settings(True, eta=0.5)
     assert read([True], {"enabled": False})[0] == Settings(False)
     assert read([True], {"eta": 7})[1] == ["Eta must be a number from 0 to 1, not '7'."]
 
 
-ANY = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()) | st.dictionaries(st.text(), st.text())
+ANY = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.lists(st.integers())
+    | st.dictionaries(st.text(), st.text())
+)
 
 
 @given(st.lists(ANY, max_size=9) | st.dictionaries(st.sampled_from([*BY_NAME, "enabled", "x"]), ANY).map(lambda d: [d]))

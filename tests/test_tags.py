@@ -51,7 +51,9 @@ def test_dropped_and_repeated_tags_go_and_others_stay():
 
 
 NAMES = st.sampled_from(["File", "alias", "wrong", "style"])
-PROMPTS = st.lists(st.text(alphabet="ab ,<>(:)") | NAMES.map(lambda n: f"<lora:{n}:0.5>") | NAMES.map(lambda n: f"<lora:{n}>")).map("".join)
+PROMPTS = st.lists(
+    st.text(alphabet="ab ,<>(:)") | NAMES.map(lambda n: f"<lora:{n}:0.5>") | NAMES.map(lambda n: f"<lora:{n}>")
+).map("".join)
 
 
 @given(PROMPTS)
@@ -63,7 +65,12 @@ def test_after_an_edit_the_lora_stands_there_exactly_once(prompt):
     assert names.count("style") == [tag.name for tag in find(prompt)].count("style")
     assert edit(edited, "File", 0.75, rename) == edited, "a second edit changes nothing"
     without = TAG.sub("", edited)
-    assert without in (TAG.sub("", prompt), TAG.sub("", prompt) + " ", TAG.sub("", prompt).lstrip(), (TAG.sub("", prompt) + " ").lstrip())
+    assert without in (
+        TAG.sub("", prompt),
+        TAG.sub("", prompt) + " ",
+        TAG.sub("", prompt).lstrip(),
+        (TAG.sub("", prompt) + " ").lstrip(),
+    )
 
 
 def test_a_tag_is_written_as_the_host_reads_it():

@@ -27,7 +27,9 @@ SHAPE = (4, 8, 8)
 
 
 class OptionInfo:
-    def __init__(self, default=None, label="", component=None, component_args=None, section=None, category_id=None, infotext=None):
+    def __init__(
+        self, default=None, label="", component=None, component_args=None, section=None, category_id=None, infotext=None
+    ):
         self.default, self.infotext, self.section = default, infotext, section
 
     def info(self, text):
@@ -158,7 +160,13 @@ class KDiffusionSampler:
             if self.eta != self.eta_default:
                 p.extra_generation_params[self.eta_infotext_field] = self.eta
             arguments["eta"] = self.eta
-        extra = {"cond": conditioning, "uncond": unconditional_conditioning, "cond_scale": p.cfg_scale, "s_min_uncond": 0, "image_cond": None}
+        extra = {
+            "cond": conditioning,
+            "uncond": unconditional_conditioning,
+            "cond_scale": p.cfg_scale,
+            "s_min_uncond": 0,
+            "image_cond": None,
+        }
         try:
             return self.func(self.model_wrap_cfg, x, sigmas=sigmas, extra_args=extra, disable=True, **arguments)
         finally:
@@ -255,7 +263,9 @@ class Host:
         self.sd_samplers.set_samplers = lambda: None
         self.sd_samplers.get_sampler_and_scheduler = functools.cache(lambda *names: names)
         self.sd_samplers.create_sampler = self.create_sampler
-        self.networks = SimpleNamespace(available_networks={}, loaded_networks=[], list_available_networks=self.list_networks)
+        self.networks = SimpleNamespace(
+            available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
+        )
         self.xyz = SimpleNamespace(AxisOption=AxisOption, axis_options=[
             AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
@@ -310,7 +320,9 @@ class Host:
             module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
             vars(module).update(content)
             setattr(fresh["modules"], name, module)
-        kept = {name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")}
+        kept = {
+            name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")
+        }
         for name in kept:
             del sys.modules[name]
         sys.modules.update(fresh)
@@ -363,7 +375,9 @@ class Host:
         if not p.img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
         x = p.rng.next()
-        conds = Conds(batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)])
+        conds = Conds(
+            batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)]
+        )
         self.hook(script.process_before_every_sampling, p, *args, x=x, noise=x, c=conds, uc=None)
         self.shared.sd_model.timesteps.clear()
         return p.sampler.sample(p, x, conds, None)

@@ -54,4 +54,3 @@ def fixing(apply: Callable, name: str) -> Callable:
 
     apply_and_fix.hypersd = True
     return apply_and_fix
-

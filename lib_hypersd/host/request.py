@@ -109,7 +109,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
 
 
 def keep_tags(p) -> None:
-    """Put the LoRA's tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
+    """Put the tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
     plan = state(p).plan
     if plan is not None:
         for name in ("prompts", *PROMPTS):

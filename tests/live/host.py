@@ -30,7 +30,8 @@ class Host:
     def __init__(self, webui: Path, data: Path, python: Path | None = None):
         self.webui, self.data = webui.resolve(), data.resolve()
         self.python = python or next(
-            (p for p in (webui / "venv" / "bin" / "python", webui / "venv" / "Scripts" / "python.exe") if p.exists()), None
+            (p for p in (webui / "venv" / "bin" / "python", webui / "venv" / "Scripts" / "python.exe") if p.exists()),
+            None,
         )
         if self.python is None:
             raise FileNotFoundError(f"{webui} has no venv; name the Python it runs with by --python.")
@@ -54,7 +55,11 @@ class Host:
 
     def environment(self) -> dict[str, str]:
         # Compiled files go elsewhere too: the host folder stays as it was.
-        own = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(self.data / "hub"), "PYTHONPYCACHEPREFIX": str(CACHE / "pycache")}
+        own = {
+            "HF_HUB_OFFLINE": "1",
+            "HF_HUB_CACHE": str(self.data / "hub"),
+            "PYTHONPYCACHEPREFIX": str(CACHE / "pycache"),
+        }
         return {**os.environ, **own, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1,localhost"}
 
     def boot(self, *extra: str, seconds: float = 180) -> None:
@@ -63,8 +68,10 @@ class Host:
             "--skip-python-version-check", "--no-download-sd-model", "--use-cpu", "all", "--no-half", "--api",
             "--data-dir", self.data, "--port", str(self.port), *extra,
         ]  # fmt: skip
-        self.log = open(self.data / "host.log", "w")
-        self.process = subprocess.Popen(command, cwd=self.webui, env=self.environment(), stdout=self.log, stderr=self.log)
+        self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
+        self.process = subprocess.Popen(
+            command, cwd=self.webui, env=self.environment(), stdout=self.log, stderr=self.log
+        )
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -126,7 +133,9 @@ class Host:
         self.get("/hypersd-probe/calls")
         payload = {"prompt": "a cat", "seed": 1, "width": 64, "height": 64, **payload}
         if panel is not None:
-            payload.setdefault("alwayson_scripts", {})["Hyper-SD"] = {"args": panel if isinstance(panel, list) else [panel]}
+            payload.setdefault("alwayson_scripts", {})["Hyper-SD"] = {
+                "args": panel if isinstance(panel, list) else [panel]
+            }
         answer = self.post(f"/sdapi/v1/{route}", payload)
         return Result(answer, self.get("/hypersd-probe/calls"))
 

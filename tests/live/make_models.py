@@ -25,7 +25,9 @@ from pytorch_lightning.utilities import rank_zero  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 # The name that ldm imports it from is gone from newer versions of pytorch_lightning.
-sys.modules.setdefault("pytorch_lightning.utilities.distributed", types.SimpleNamespace(rank_zero_only=rank_zero.rank_zero_only))
+sys.modules.setdefault(
+    "pytorch_lightning.utilities.distributed", types.SimpleNamespace(rank_zero_only=rank_zero.rank_zero_only)
+)
 from ldm.util import instantiate_from_config  # noqa: E402
 
 CLIP = {
@@ -33,7 +35,13 @@ CLIP = {
     "hidden_act": "quick_gelu", "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12,
     "num_hidden_layers": 12, "projection_dim": 768, "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
 }  # fmt: skip
-SMALL = {"hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 4, "num_hidden_layers": 2, "projection_dim": 64}
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 2,
+    "projection_dim": 64,
+}
 
 
 def write_json(path, value):
@@ -43,8 +51,8 @@ def write_json(path, value):
 
 def write_tokenizer(folder):
     """CLIP's vocabulary in the form of transformers, from the merges that ship inside open_clip."""
-    merges = gzip.open(Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz"), "rt", encoding="utf-8").read()
-    merges = merges.split("\n")[1 : 49152 - 256 - 2 + 1]
+    packed = Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    merges = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 49152 - 256 - 2 + 1]
     letters = list(open_clip.tokenizer.bytes_to_unicode().values())
     special = ["<|startoftext|>", "<|endoftext|>"]
     vocabulary = [*letters, *(v + "</w>" for v in letters), *("".join(m.split()) for m in merges), *special]

@@ -1,6 +1,6 @@
 """An extension for the live tests: what the network was asked, and what the host's lists and options look like."""
 
-from modules import sd_samplers, sd_schedulers, script_callbacks, shared
+from modules import script_callbacks, sd_samplers, sd_schedulers, shared
 
 calls = []
 

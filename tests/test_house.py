@@ -1,0 +1,65 @@
+"""The rules of the house: who may import what, and what the extension may weigh."""
+
+import ast
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PURE = sorted(p for p in (ROOT / "lib_hypersd").rglob("*.py") if "host" not in p.relative_to(ROOT).parts)
+SHIPPED = sorted([*(ROOT / "lib_hypersd").rglob("*.py"), *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"])
+# Everything that a WebUI ships and an extension may import without installing anything.
+ALLOWED = {"torch", "numpy", "tqdm", "gradio", "modules", "k_diffusion", "lib_hypersd"}
+
+
+def imports(path):
+    """The top-level names of all that a file imports, in functions too; relative imports are its own package."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda p: p.name)
+def test_the_library_is_pure(path):
+    assert not {"modules", "gradio", "k_diffusion", "networks"} & set(imports(path))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_is_imported_that_a_webui_does_not_ship(path):
+    assert set(imports(path)) - set(sys.stdlib_module_names) <= ALLOWED
+
+
+def test_importing_the_library_loads_nothing_heavy():
+    names = ",".join(f"lib_hypersd.{p.stem}" for p in PURE if p.stem not in ("__init__", "__main__"))
+    heavy = "diffusers transformers pandas scipy gradio safetensors PIL huggingface_hub requests"
+    code = f"import sys, {names}; print(*sorted(set('{heavy}'.split()) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_the_script_is_a_list_of_hooks():
+    assert len((ROOT / "scripts" / "hypersd.py").read_text().splitlines()) <= 60
+
+
+def test_dev_py_is_a_launcher():
+    assert len((ROOT / "dev.py").read_text().splitlines()) <= 80
+    assert set(imports(ROOT / "dev.py")) <= set(sys.stdlib_module_names)
+
+
+def test_metadata_is_read_by_the_host():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "metadata.ini")
+    assert config["Extension"]["Name"] == "sd-webui-hypersd"
+    for section in config.sections():
+        script = section if section.startswith("scripts/") else None
+        assert section == "Extension" or (script and (ROOT / script).is_file())
+
+
+def test_installing_installs_nothing():
+    done = subprocess.run([sys.executable, ROOT / "install.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "subprocess" not in set(imports(ROOT / "install.py")) and done.stderr == ""
