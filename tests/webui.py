@@ -273,7 +273,6 @@ class Host:
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
-        self.callbacks = {"before_ui": [], "ui_settings": []}
         self.in_folder, self.broken = [], set()
         self.load("tiny-sd15", is_sd1=True)
 
@@ -312,7 +311,6 @@ class Host:
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
-            "script_callbacks": {f"on_{name}": calls.append for name, calls in self.callbacks.items()},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
         }  # fmt: skip
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
@@ -339,8 +337,6 @@ class Host:
         spec = importlib.util.spec_from_file_location("hypersd.py", ROOT / "scripts" / "hypersd.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        for callback in (*self.callbacks["ui_settings"], *self.callbacks["before_ui"]):
-            callback()
         return module.HyperSD()
 
     def cell(self, p, *axes):

@@ -15,7 +15,7 @@ HOST_AXES = {"Steps": "steps", "CFG Scale": "cfg_scale", "Sampler": "sampler_nam
 
 
 def register() -> None:
-    """Add the axes to the host's X/Y/Z script, once per label, as soon as that script is loaded."""
+    """Add the axes to the host's X/Y/Z script, once per label; metadata.ini has that script loaded before ours."""
     module = next((s.module for s in scripts.scripts_data if Path(s.path).name == "xyz_grid.py"), None)
     if module is None:
         return

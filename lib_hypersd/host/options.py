@@ -11,7 +11,7 @@ TCD_ETA_INFOTEXT = "Eta TCD"
 
 
 def register() -> None:
-    """Add the settings page; hosts call this again at every reload of the UI."""
+    """Add the settings page; called again at every reload of the UI."""
     shared.opts.add_option(
         TCD_ETA,
         shared.OptionInfo(

@@ -119,7 +119,7 @@ write_hub()
 checkpoints, loras = data / "models" / "Stable-diffusion", data / "models" / "Lora"
 checkpoints.mkdir(parents=True, exist_ok=True)
 weights = write_checkpoint(checkpoints, "tiny-sd15", 0)
-write_checkpoint(checkpoints, "tiny-other", 1)
+write_checkpoint(checkpoints, "tiny_4SHyper", 1)
 for seed, name in enumerate((
     "Hyper-SD15-1step-lora", "Hyper-SD15-2steps-lora", "Hyper-SD15-4steps-lora", "Hyper-SD15-8steps-lora",
     "Hyper-SD15-8steps-CFG-lora", "Hyper-SDXL-4steps-lora", "some-style",

@@ -1,0 +1,237 @@
+"""The panel in the page of a real host, as users see it."""
+
+import re
+import time
+
+import pytest
+
+TABS = ("txt2img", "img2img")
+ACCORDION = ".input-accordion-checkbox"
+
+
+@pytest.fixture
+def page(host, browser):
+    """The host's page; an error in our script fails the test (the host's own raises some without us)."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1500})
+    page.set_default_timeout(20_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(error.stack) if "hypersd" in (error.stack or "") else None)
+    open_page(page, host)
+    yield page
+    page.close()
+    assert not errors, errors
+
+
+def open_page(page, host, theme="dark"):
+    page.goto(f"{host.url}/?__theme={theme}")
+    page.wait_for_selector("#hypersd_txt2img_enable .input-accordion-checkbox")
+    expect_status(page, "tiny-sd15: SD1.5")
+
+
+def expect_status(page, text, tab="txt2img"):
+    page.wait_for_function(
+        "([tab, text]) => new RegExp(text).test(document.querySelector(`#hypersd_${tab}_status`)?.textContent)",
+        arg=[tab, text],
+    )
+
+
+def toggle(page, tab="txt2img"):
+    page.locator(f"#hypersd_{tab}_enable {ACCORDION}").click()
+
+
+def badges(page):
+    return page.locator(".hypersd-badge").all_inner_texts()
+
+
+def generate(page):
+    """Press Generate, wait for the image, and return what is written below it."""
+    page.locator("#txt2img_generate").click()
+    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'block'")
+    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'none'", timeout=60_000)
+    page.wait_for_function("/Steps: /.test(document.querySelector('#html_info_txt2img').innerText)")
+    return "\n".join(page.locator(f"#html_{what}_txt2img").first.inner_text() for what in ("info", "log"))
+
+
+def set_size(page):
+    for name in ("width", "height"):
+        page.locator(f"#txt2img_{name} input[type=number]").fill("64")
+        page.keyboard.press("Tab")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures, theme):
+    open_page(page, host, theme)
+    for tab in TABS:
+        assert not page.locator(f"#hypersd_{tab}_enable {ACCORDION}").is_checked()
+        assert page.locator(f"#hypersd_{tab}_enable .label-wrap").get_attribute("aria-expanded") == "false"
+    page.screenshot(path=pictures / f"off-{theme}.png")
+    page.get_by_role("button", name="Hyper-SD settings").first.click()
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
+    page.wait_for_selector(".hypersd-badge")
+    page.wait_for_timeout(500)  # gradio fades its answers in
+    page.screenshot(path=pictures / f"on-{theme}.png")
+    page.locator("#txt2img_settings").screenshot(path=pictures / f"panel-{theme}.png")
+    background, text = page.evaluate(
+        """() => {
+            const status = document.querySelector('#hypersd_txt2img_status p:not(.hypersd-heading)');
+            const luminance = (colour) => {
+                const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => (v / 255) ** 2.2);
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+            };
+            let behind = status;
+            while (getComputedStyle(behind).backgroundColor.endsWith(', 0)')) behind = behind.parentElement;
+            return [luminance(getComputedStyle(behind).backgroundColor), luminance(getComputedStyle(status).color)];
+        }"""
+    )
+    contrast = (max(background, text) + 0.05) / (min(background, text) + 0.05)
+    assert contrast > 4.5, f"the sentence has a contrast of {contrast:.1f} only"
+
+
+def test_tick_generate_and_the_hosts_own_values_stay(host, page):
+    set_size(page)
+    page.locator("#txt2img_prompt textarea").fill("a cat")
+    toggle(page)
+    expect_status(page, "8 steps with")
+    page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
+    assert sorted(badges(page)) == [
+        "Hyper-SD uses 1",
+        "Hyper-SD uses 8",
+        "Hyper-SD uses DDIM-Trailing",
+        "Hyper-SD uses Trailing",
+    ]
+    assert "8 steps, CFG 1" in page.locator("#hypersd_txt2img_enable .label-wrap").inner_text()
+    host.get("/hypersd-probe/calls")
+    info = generate(page)
+    assert (
+        "<lora:Hyper-SD15-8steps-lora:1>" in info
+        and "Steps: 8, Sampler: DDIM-Trailing, Schedule type: Trailing, CFG scale: 1" in info
+    )
+    assert [call["rows"] for call in host.get("/hypersd-probe/calls")] == [1] * 8
+    assert page.locator("#txt2img_steps input[type=number]").input_value() == "20"
+    assert page.locator("#txt2img_cfg_scale input[type=number]").input_value() == "7"
+    toggle(page)
+    page.wait_for_function("document.querySelectorAll('.hypersd-badge').length === 0")
+    assert page.locator(".hypersd-overridden").count() == 0
+    info = generate(page)
+    assert "Steps: 20, Sampler: DPM++ 2M" in info and "Hyper-SD" not in info
+
+
+def test_what_cannot_be_carried_out_is_said_below_the_image(page):
+    set_size(page)
+    toggle(page)
+    page.locator("#hypersd_txt2img_enable .label-wrap").press("Enter")
+    page.get_by_role("textbox", name=re.compile("^Steps ")).first.fill("9")
+    page.keyboard.press("Enter")
+    expect_status(page, "No Hyper-SD for SD1.5 serves 9 steps; 1 to 8, 12 do.")
+    assert badges(page) == [] and "not applied" in page.locator("#hypersd_txt2img_enable .label-wrap").inner_text()
+    assert "Hyper-SD was not applied, and your own settings were used." in generate(page)
+
+
+def test_one_click_for_more_detail_and_one_for_the_negative_prompt(page):
+    page.get_by_role("button", name="Hyper-SD settings").first.click()
+    page.get_by_role("textbox", name=re.compile("^Variant")).first.click()
+    page.locator("#hypersd_txt2img_variant li", has_text="1–8 steps in one").click()
+    expect_status(page, "TCD on the schedule TCD, eta 1, CFG 1")
+    page.get_by_role("button", name="More detail (eta 0.3)").click()
+    expect_status(page, "TCD on the schedule TCD, eta 0.3, CFG 1")
+    page.wait_for_function("getComputedStyle(document.querySelector('#hypersd_txt2img_detail')).display === 'none'")
+    page.get_by_role("button", name="Make the negative prompt work").click()
+    expect_status(page, "8 steps with Hyper-SD15-8steps-CFG-lora at weight 1")
+    page.wait_for_function(
+        "document.querySelector('#hypersd_txt2img_status').textContent.includes('negative prompt counts')"
+    )
+
+
+def paste(page, text):
+    page.locator("#txt2img_prompt textarea").fill(text)
+    page.locator("#txt2img_tools #paste").click()
+
+
+def test_a_pasted_infotext_restores_the_panel_and_a_foreign_one_switches_it_off(host, page):
+    made = host.txt2img({"enabled": True, "variant": "unified", "steps": 5, "eta": 0.3}, steps=20)
+    paste(page, made.infotext)
+    expect_status(page, "5 steps with Hyper-SD15-1step-lora at weight 1: TCD on the schedule TCD, eta 0.3")
+    assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
+    values = {
+        name: page.locator(f"#hypersd_txt2img_{name} input").input_value()
+        for name in ("variant", "steps", "cfg", "eta", "file")
+    }
+    assert values == {
+        "variant": "1–8 steps in one (TCD)",
+        "steps": "5",
+        "cfg": "Recommended",
+        "eta": "0.3",
+        "file": "Recommended",
+    }
+    assert page.locator("#txt2img_sampling input").input_value() == "TCD", "names survive the paste"
+    host.get("/hypersd-probe/calls")
+    again = generate(page)
+    assert again.split("Steps:")[1].split("Lora hashes")[0] == made.infotext.split("Steps:")[1].split("Lora hashes")[0]
+    foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras")
+    paste(page, foreign.infotext)
+    expect_status(page, "Off. Your own settings are used.")
+    assert not page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked() and badges(page) == []
+
+
+def test_it_listens_to_the_prompt(page):
+    page.locator("#txt2img_prompt textarea").fill("a cat <lora:Hyper-SD15-4steps-lora:0.7>")
+    expect_status(page, "The prompt has the few-step LoRA Hyper-SD15-4steps-lora.")
+    assert "the prompt has a few-step LoRA" in page.locator("#hypersd_txt2img_enable .label-wrap").inner_text()
+    toggle(page)
+    expect_status(page, "4 steps with Hyper-SD15-4steps-lora at weight 0.7")
+    page.locator("#txt2img_prompt textarea").fill("a cat")
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora at weight 1")
+    page.locator("#txt2img_prompt textarea").fill("<lora:Hyper-SDXL-4steps-lora:1>")
+    expect_status(page, "was made for SDXL and the loaded checkpoint is SD1.5: its tag is not applied.")
+
+
+def test_it_follows_the_loaded_checkpoint(host, page):
+    toggle(page)
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
+    try:
+        page.locator("#setting_sd_model_checkpoint input").click()
+        page.locator("#setting_sd_model_checkpoint li", has_text="tiny_4SHyper").click()
+        for tab in TABS:
+            expect_status(page, "tiny_4SHyper: SD1.5", tab)
+        expect_status(page, "8 steps with no LoRA")
+    finally:
+        host.post("/sdapi/v1/options", {"sd_model_checkpoint": "tiny-sd15.safetensors"})
+
+
+def test_the_samplers_and_schedules_can_be_chosen_everywhere(page):
+    choices = """(id) => {
+        const component = window.gradio_config.components.find((c) => c.props.elem_id === id);
+        return component.props.choices.map((choice) => Array.isArray(choice) ? choice[0] : choice);
+    }"""
+    for element in ("txt2img_sampling", "img2img_sampling", "hr_sampler"):
+        names = page.evaluate(choices, element)
+        assert names.count("TCD") == names.count("DDIM-Trailing") == 1, element
+    for element in ("txt2img_scheduler", "img2img_scheduler", "hr_scheduler"):
+        names = page.evaluate(choices, element)
+        assert [names.count(label) for label in ("Trailing", "TCD", "Start at 800")] == [1, 1, 1], element
+
+
+def test_the_settings_page_has_the_eta_of_tcd(page):
+    page.locator("#tabs button", has_text="Settings").first.click()
+    page.locator("#settings button", has_text="Hyper-SD").click()
+    assert page.locator("#setting_hypersd_tcd_eta input[type=number]").input_value() == "0.3"
+    assert page.locator("#setting_hypersd_tcd_eta").is_visible()
+
+
+def test_a_reload_of_the_ui_registers_nothing_twice(host, page):
+    page.locator("#footer a", has_text="Reload UI").click()
+    time.sleep(3)
+    deadline = time.monotonic() + 60
+    while host.read_log().count("Startup time:") < 2 and time.monotonic() < deadline:
+        time.sleep(0.3)
+    page = page.context.new_page()  # the other one reloads itself when it sees fit
+    open_page(page, host)
+    now = host.get("/hypersd-probe/host")
+    assert now["samplers"].count("TCD") == now["samplers"].count("DDIM-Trailing") == 1
+    assert [now["schedulers"].count(label) for label in ("Trailing", "TCD", "Start at 800")] == [1, 1, 1]
+    axes = next(s["args"][0]["choices"] for s in host.get("/sdapi/v1/script-info") if s["name"] == "x/y/z plot")
+    assert len([axis for axis in axes if axis.startswith("[Hyper-SD]")]) == 4
+    result = host.txt2img({"enabled": True, "steps": 4})
+    assert result.rows == [1] * 4 and "Sampler: DDIM-Trailing" in result.infotext
+    toggle(page)
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora")

@@ -1,0 +1,379 @@
+"""Requests to a real host through its API: what the network is asked, what comes back, and what is left behind."""
+
+import pytest
+from diffusers import DDIMScheduler, TCDScheduler
+
+from tests.live.host import rounded_alike
+from tests.networks import SD_BETAS
+
+ON = {"enabled": True}
+OWN = {"steps": 6, "cfg_scale": 7.0, "sampler_name": "Euler", "scheduler": "Automatic"}
+
+
+def trailing(steps):
+    scheduler = DDIMScheduler(**SD_BETAS, timestep_spacing="trailing")
+    scheduler.set_timesteps(steps)
+    return scheduler.timesteps.tolist()
+
+
+def tcd(steps):
+    scheduler = TCDScheduler(**SD_BETAS)
+    scheduler.set_timesteps(steps)
+    return scheduler.timesteps.tolist()
+
+
+def asked(host, info):
+    """What the host says of itself, but for what it counts."""
+    return {key: value for key, value in host.get("/hypersd-probe/host").items() if key in info}
+
+
+# Registration.
+
+
+def test_the_samplers_and_schedules_are_in_the_hosts_lists(host):
+    samplers = [s["name"] for s in host.get("/sdapi/v1/samplers")]
+    schedulers = [s["label"] for s in host.get("/sdapi/v1/schedulers")]
+    assert samplers.count("TCD") == samplers.count("DDIM-Trailing") == 1
+    assert [schedulers.count(label) for label in ("Trailing", "TCD", "Start at 800")] == [1, 1, 1]
+
+
+def test_the_panel_is_in_both_tabs_of_the_api(host):
+    scripts = [s for s in host.get("/sdapi/v1/script-info") if s["name"] == "hyper-sd"]
+    assert [s["is_img2img"] for s in scripts] == [False, True]
+    labels = ["Hyper-SD", "Variant", "Steps", "LoRA weight", "CFG", "Eta", "LoRA file"]
+    for script in scripts:
+        assert script["is_alwayson"] and [argument["label"] for argument in script["args"]] == labels
+        assert [argument["value"] for argument in script["args"]] == [False, *["Recommended"] * 6]
+
+
+# The network is asked exactly what diffusers asks.
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("variant", "expected", "lora"),
+    [
+        (None, trailing, "Hyper-SD15-{}steps-lora"),
+        ("unified", tcd, "Hyper-SD15-1step-lora"),
+    ],
+    ids=["fixed", "unified"],
+)
+def test_as_many_evaluations_as_steps_at_diffusers_timesteps_with_half_the_rows(host, steps, variant, expected, lora):
+    if steps == 1:
+        variant, expected, lora = "unified", tcd, "Hyper-SD15-1step-lora"
+    result = host.txt2img({**ON, "steps": steps, "variant": variant}, **OWN)
+    assert result.timesteps == pytest.approx(expected(steps), abs=2e-3)
+    assert result.rows == [1] * steps
+    assert (
+        result.infotext.startswith(f"a cat <lora:{lora.format(steps)}:1>\n") and f"Steps: {steps}," in result.infotext
+    )
+
+
+@pytest.fixture
+def hosts_own_skipping(host):
+    """The host's option that leaves the negative half out of every request."""
+    host.post("/sdapi/v1/options", {"skip_early_cond": 1.0})
+    yield
+    host.post("/sdapi/v1/options", {"skip_early_cond": 0.0})
+
+
+def by_hand(host, result, **payload):
+    """What a result's infotext says, with the panel off."""
+    prompt, settings = result.infotext.splitlines()[:2]
+    tcd = "Sampler: TCD" in settings
+    return host.txt2img(
+        None, prompt=prompt, steps=4, cfg_scale=1.0, eta=1.0 if tcd else None,
+        sampler_name="TCD" if tcd else "DDIM-Trailing", scheduler="TCD" if tcd else "Trailing", **payload,
+    )  # fmt: skip
+
+
+SEEDS = [{"seed": seed, "batch_size": size} for seed in (1, 2, 3) for size in (1, 2)]
+
+
+@pytest.mark.parametrize("variant", ["fixed", "unified"])
+def test_half_the_rows_give_the_hosts_own_image_without_the_negative_to_the_bit(host, variant, hosts_own_skipping):
+    for payload in SEEDS:
+        result = host.txt2img({**ON, "steps": 4, "variant": variant}, **payload)
+        same = by_hand(host, result, **payload)
+        assert result.rows == same.rows == [payload["batch_size"]] * 4 and result.pixels == same.pixels
+        assert "Skip Early CFG" not in result.infotext and "Skip Early CFG" in same.infotext
+
+
+@pytest.mark.parametrize("variant", ["fixed", "unified"])
+def test_half_the_rows_give_the_image_of_both_halves_but_for_rounding(host, variant):
+    for payload in SEEDS:
+        result = host.txt2img({**ON, "steps": 4, "variant": variant}, **payload)
+        whole = by_hand(host, result, **payload)
+        assert whole.rows == [2 * payload["batch_size"]] * 4 and rounded_alike(result, whole)
+
+
+def test_the_cfg_preserved_variant_uses_guidance(host):
+    plain = host.txt2img({**ON, "variant": "cfg"}, negative_prompt="", **OWN)
+    negative = host.txt2img({**ON, "variant": "cfg"}, negative_prompt="blurred, grey", **OWN)
+    assert plain.rows == negative.rows == [2] * 8 and plain.pixels != negative.pixels
+    assert plain.timesteps == pytest.approx(trailing(8), abs=2e-3) and "CFG scale: 5" in plain.infotext
+
+
+def test_at_cfg_1_the_negative_prompt_changes_nothing(host):
+    assert host.txt2img(ON, negative_prompt="").pixels == host.txt2img(ON, negative_prompt="blurred, grey").pixels
+
+
+def test_prompts_joined_by_and_keep_their_negative(host):
+    assert host.txt2img({**ON, "steps": 2}, prompt="a cat AND a dog :0.6").rows == [3, 3]
+
+
+def test_euler_on_the_trailing_schedule_is_the_cards_ddim(host):
+    euler = host.txt2img(None, steps=4, cfg_scale=1.0, sampler_name="Euler", scheduler="Trailing")
+    assert euler.timesteps == pytest.approx(trailing(4), abs=2e-3)
+
+
+@pytest.mark.parametrize(("steps", "timesteps"), [(1, [800]), (2, [800, 400]), (3, [800, 533, 267])])
+def test_the_schedule_of_the_one_step_unet(host, steps, timesteps):
+    result = host.txt2img(None, steps=steps, cfg_scale=1.0, sampler_name="DDIM-Trailing", scheduler="Start at 800")
+    assert result.timesteps == pytest.approx(timesteps, abs=2e-3) and "Schedule type: Start at 800" in result.infotext
+
+
+@pytest.mark.parametrize(("sampler", "timesteps"), [("TCD", tcd(3)), ("DDIM-Trailing", trailing(3))])
+def test_automatic_is_the_samplers_own_schedule(host, sampler, timesteps):
+    result = host.txt2img(None, steps=3, sampler_name=sampler, scheduler="Automatic")
+    assert result.timesteps == pytest.approx(timesteps, abs=2e-3)
+
+
+# The same image again.
+
+
+def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host):
+    panel = {**ON, "variant": "unified", "steps": 4, "eta": 1.0}
+    batch = host.txt2img(panel, seed=7, batch_size=2, n_iter=2)
+    batch.images[:] = batch.images[-4:]  # the host puts its grid first
+    singles = host.txt2img(panel, seed=7)
+    for seed in (8, 9, 10):
+        singles.images += host.txt2img(panel, seed=seed).images
+    assert rounded_alike(batch, singles)
+    singles.images.reverse()
+    assert not rounded_alike(batch, singles), "other seeds give other images"
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [
+        {}, {"steps": 4}, {"steps": 3}, {"variant": "cfg"}, {"variant": "unified", "eta": 0.3, "steps": 6}, {"weight": 0.61803398875},
+        {"cfg": 1.5, "steps": 2}, {"file": "Hyper-SD15-4steps-lora", "steps": 5},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_pasted_infotext_gives_the_same_image_bit_for_bit(host, panel):
+    first = host.txt2img({**ON, **panel}, seed=3, **OWN)
+    again = host.post("/sdapi/v1/txt2img", {"infotext": first.infotext, "seed": 3})
+    assert again["images"] == first.encoded
+    assert "not applied" not in first.infotext
+
+
+def test_a_pasted_infotext_of_a_foreign_image_switches_nothing_on(host):
+    foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras", cfg_scale=4)
+    assert "Hyper-SD" not in foreign.infotext
+    assert host.post("/sdapi/v1/txt2img", {"infotext": foreign.infotext})["images"] == foreign.encoded
+
+
+def test_an_eta_set_by_hand_is_written_and_pasted(host):
+    first = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD", eta=0.8)
+    assert "Eta TCD: 0.8" in first.infotext
+    assert host.post("/sdapi/v1/txt2img", {"infotext": first.infotext})["images"] == first.encoded
+    default = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD")
+    assert "Eta TCD: 0.3" in default.infotext and default.pixels != first.pixels
+
+
+# Arguments and tags.
+
+
+def test_positional_arguments_a_dict_and_a_tag_come_to_the_same(host):
+    by_dict = host.txt2img({**ON, "steps": 4, "weight": 0.7})
+    positional = host.txt2img([True, None, 4, 0.7])
+    by_tag = host.txt2img(ON, prompt="a cat <lora:Hyper-SD15-4steps-lora:0.7>")
+    by_alias = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:hyper-sd15:0.7>")
+    assert by_dict.pixels == positional.pixels == by_tag.pixels == by_alias.pixels
+    prompts = {result.infotext.splitlines()[0] for result in (by_dict, positional, by_tag, by_alias)}
+    assert prompts == {"a cat <lora:Hyper-SD15-4steps-lora:0.7>"}
+
+
+def test_a_tag_of_the_wrong_family_is_not_applied(host):
+    wrong = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:Hyper-SDXL-4steps-lora:1>")
+    right = host.txt2img({**ON, "steps": 4}, prompt="a cat")
+    assert wrong.pixels == right.pixels and "SDXL" not in wrong.infotext
+
+
+def test_another_lora_beside_it_is_kept(host):
+    styled = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:some-style:0.8>")
+    assert styled.infotext.startswith("a cat <lora:some-style:0.8> <lora:Hyper-SD15-4steps-lora:1>")
+    assert styled.pixels != host.txt2img({**ON, "steps": 4}).pixels
+
+
+def test_with_the_panel_off_a_tag_changes_nothing_but_the_lora(host):
+    plain = host.txt2img(None, **OWN)
+    tagged = host.txt2img(None, prompt="a cat <lora:Hyper-SD15-4steps-lora:1>", **OWN)
+    assert plain.timesteps == tagged.timesteps and plain.rows == tagged.rows == [2] * 6
+    assert "Hyper-SD:" not in tagged.infotext
+
+
+def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
+    merged = host.txt2img({**ON, "steps": 4}, override_settings={"sd_model_checkpoint": "tiny_4SHyper"})
+    assert "<lora:" not in merged.infotext and merged.timesteps == pytest.approx(trailing(4), abs=2e-3)
+    assert "Hyper-SD: hyper-sd15-merged" in merged.infotext
+    assert "Hyper-SD15-4steps-lora" in host.txt2img({**ON, "steps": 4}).infotext, (
+        "the next request has its own checkpoint"
+    )
+
+
+# All or nothing.
+
+
+@pytest.mark.parametrize(
+    ("panel", "said"),
+    [
+        ({"steps": "NaN"}, "Steps must be a whole number from 1 to 150, not 'NaN'."),
+        ({"steps": -1}, "Steps must be"), ({"steps": 10**15}, "Steps must be"), ({"weight": 1e300}, "LoRA weight must be"),
+        ({"cfg": {}}, "CFG must be"), ({"eta": "little"}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"),
+        ({"file": ["x"]}, "LoRA file must be"), ({"file": "../../etc/passwd"}, "is no LoRA whose recipe is known"),
+        ({"enabled": "yes"}, "“enabled” must be true or false"), ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler"),
+        ({"steps": 9}, "No Hyper-SD for SD1.5 serves 9 steps"), ({"steps": 12}, "could not load Hyper-SD15-12steps-CFG-lora"),
+        ({"file": "Hyper-SDXL-4steps-lora"}, "was made for SDXL, and the loaded checkpoint is SD1.5"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, said):
+    own = host.txt2img(None, **OWN)
+    refused = host.txt2img({**ON, **panel}, **OWN)
+    assert refused.pixels == own.pixels and refused.timesteps == own.timesteps and refused.rows == own.rows
+    assert refused.extra["Hyper-SD note"].startswith("not applied. ") and said in refused.extra["Hyper-SD note"]
+    assert "Hyper-SD: " not in refused.infotext and refused.infotext.startswith("a cat\n")
+
+
+def test_loras_switched_off_by_the_request(host):
+    refused = host.txt2img(ON, disable_extra_networks=True, **OWN)
+    assert "disable_extra_networks" in refused.extra["Hyper-SD note"] and len(refused.timesteps) == 6
+
+
+def test_a_plan_that_is_taken_back_in_img2img_gives_the_users_own_image(host):
+    picture = host.txt2img(None, **OWN).encoded[0]
+    own = host.img2img(None, init_images=[picture], denoising_strength=0.6, **OWN)
+    refused = host.img2img({**ON, "steps": 12}, init_images=[picture], denoising_strength=0.6, **OWN)
+    assert refused.pixels == own.pixels and refused.timesteps == own.timesteps
+
+
+# The second pass and img2img.
+
+
+def test_img2img_gets_the_lora_the_sampler_and_half_the_rows(host):
+    picture = host.txt2img(None, **OWN).encoded[0]
+    result = host.img2img({**ON, "steps": 8}, init_images=[picture], denoising_strength=0.5, **OWN)
+    assert set(result.rows) == {1} and "<lora:Hyper-SD15-8steps-lora:1>" in result.infotext
+    assert "Sampler: DDIM-Trailing" in result.infotext and set(result.timesteps) <= {
+        round(t) for t in trailing(8)
+    } | set(result.timesteps)
+
+
+def test_hires_fix_gets_them_too(host):
+    result = host.txt2img(
+        {**ON, "steps": 4}, enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7, hr_prompt="a sharp cat",
+        **OWN,
+    )  # fmt: skip
+    assert result.timesteps[:4] == pytest.approx(trailing(4), abs=2e-3) and len(result.timesteps) > 4
+    assert set(result.rows) == {1} and result.images[0].size == (128, 128)
+    assert "Hires prompt: a sharp cat <lora:Hyper-SD15-4steps-lora:1>" in result.infotext.replace('"', "")
+    same = host.txt2img(
+        {**ON, "steps": 4}, enable_hr=True, hr_scale=2, hr_upscaler="Latent", denoising_strength=0.7, **OWN
+    )
+    assert "Hires prompt" not in same.infotext
+
+
+# X/Y/Z.
+
+
+def plot(host, x, values, panel=None, **payload):
+    """A plot along one axis: the pictures of its cells and their infotexts."""
+    labels = next(
+        s["args"][0]["choices"] for s in host.get("/sdapi/v1/script-info") if s["name"] == "x/y/z plot" and not s["is_img2img"]
+    )  # fmt: skip
+    nothing = labels.index("Nothing")
+    as_list = values.split(",")
+    args = [
+        labels.index(x),
+        values,
+        as_list,
+        nothing,
+        "",
+        [],
+        nothing,
+        "",
+        [],
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+        0,
+        True,
+    ]
+    result = host.txt2img(panel, script_name="x/y/z plot", script_args=args, **payload)
+    cells = result.info["infotexts"][-len(as_list) :]
+    return result, cells
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "said"),
+    [
+        ("[Hyper-SD] Steps", "1,2,4", ["Steps: 1,", "Steps: 2,", "Steps: 4,"]),
+        ("[Hyper-SD] Weight", "0.5,1", [":0.5>", ":1>"]),
+        ("[Hyper-SD] Eta", "0,0.5", ["Eta DDIM: 0", "Eta DDIM: 0.5"]),
+        ("[Hyper-SD] Variant", "unified,cfg,Off", ["Sampler: TCD", "CFG scale: 5", "Steps: 6,"]),
+        ("Steps", "2,4,6", ["Steps: 2,", "Steps: 4,", "Steps: 6,"]),
+        ("CFG Scale", "1,1.5", ["CFG scale: 1.0", "CFG scale: 1.5"]),
+        ("Sampler", "TCD,DDIM-Trailing,Euler", ["Sampler: TCD", "Sampler: DDIM-Trailing", "Sampler: Euler"]),
+        ("Schedule type", "Trailing,SGM Uniform", ["Schedule type: Trailing", "Schedule type: SGM Uniform"]),
+        ("Eta", "0,0.7", ["Eta DDIM: 0", "Eta DDIM: 0.7"]),
+    ],
+)
+def test_axes_vary_with_the_panel_on(host, axis, values, said):
+    result, cells = plot(host, axis, values, ON, **OWN)
+    for infotext, text in zip(cells, said, strict=True):
+        assert text in infotext and "not applied" not in infotext
+        assert ("Hyper-SD: " in infotext) == (text != "Steps: 6," or axis == "Steps")
+    cell_images = result.pixels[-len(cells) :]
+    assert len(set(cell_images)) == len(cells)
+
+
+def test_the_hosts_eta_axis_varies_tcd_without_the_panel(host):
+    _, cells = plot(host, "Eta", "0,0.5,1", None, steps=3, sampler_name="TCD", scheduler="TCD")
+    assert [cell.split("Eta TCD: ")[1].split(",")[0] for cell in cells] == ["0.0", "0.5", "1.0"]
+
+
+# What a user adds, and what is left behind.
+
+
+def test_recipes_of_the_users_own(host):
+    path = host.data / "hypersd-recipes.json"
+    path.write_text('[{"id": "hyper-sd15-4steps", "weight": 0.55}, {"id": "broken"}]')
+    try:
+        assert ":0.55>" in host.txt2img({**ON, "steps": 4}).infotext
+    finally:
+        path.unlink()
+    assert "-lora:1>" in host.txt2img({**ON, "steps": 4}).infotext
+
+
+def test_nothing_is_left_behind(host):
+    before = asked(host, ("samplers", "schedulers", "options", "shadows", "hooks", "forward"))
+    own = host.txt2img(None, **OWN)
+    for panel in (
+        ON,
+        {**ON, "variant": "unified"},
+        {**ON, "variant": "cfg"},
+        {**ON, "steps": 12},
+        {**ON, "steps": "NaN"},
+    ):
+        host.txt2img(panel, **OWN)
+        again = host.txt2img(None, **OWN)
+        assert again.pixels == own.pixels and again.infotext == own.infotext
+    after = asked(host, before)
+    assert after == before and after["shadows"] == []
