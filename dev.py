@@ -43,7 +43,9 @@ def main(arguments: list[str]) -> int:
     if command not in (*SESSIONS, "nox"):
         print(__doc__)
         return 2
-    nox = [launcher(), "-m", "nox", "--noxfile", Path(__file__).with_name("noxfile.py"), "--envdir", cache() / "nox"]
+    python = launcher()
+    os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where nox finds this version
+    nox = [python, "-m", "nox", "--noxfile", Path(__file__).with_name("noxfile.py"), "--envdir", cache() / "nox"]
     if command == "nox":
         return subprocess.call([*nox, *rest])
     # The matrix of Pythons stands in the noxfile; a developer's command runs on the Python it was called with.

@@ -271,6 +271,18 @@ def test_a_lora_is_known_by_its_hash_whatever_its_name(host, script):
     assert p.all_prompts == ["a cat <lora:renamed:1>"] and p.extra_generation_params["Hyper-SD"] == "hyper-sd15-8steps"
 
 
+def test_the_lora_that_an_option_adds_to_every_prompt_is_followed_like_a_tag(host, script):
+    for name, steps in (("Hyper-SD15-4steps-lora", 4), ("some-style", 8), ("None", 8)):
+        host.shared.opts.data["sd_lora"] = name
+        p = Processing(host)
+        host.process_images(p, script, [ON])
+        assert p.steps == steps and p.all_prompts[0].count("<lora:") == 1
+    host.shared.opts.data["sd_lora"] = "Hyper-SD15-4steps-lora"
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.all_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:0.8>"]
+
+
 def test_a_prompt_list_of_the_apis_is_not_changed_in_place(host, script):
     prompts = ["one", "two"]
     p = Processing(host, prompt=prompts, batch_size=2)

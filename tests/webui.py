@@ -248,7 +248,7 @@ class Host:
             OptionInfo=OptionInfo,
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
-                always_discard_next_to_last_sigma=False,
+                always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
             ),
         )  # fmt: skip
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[

@@ -2,9 +2,12 @@
 
 import sys
 
+from modules import shared
+
 from ..catalog import Catalog
 from ..identify import identify, named_family
 from ..plan import File
+from ..tags import write
 
 
 def networks():
@@ -20,6 +23,14 @@ def files(catalog: Catalog) -> list[File]:
         if recipe is not None or named_family(name):
             found.append(File(name, recipe, (on_disk.alias,) if on_disk.alias != name else ()))
     return found
+
+
+def standing_tag(catalog: Catalog) -> str:
+    """The few-step LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
+    name = getattr(shared.opts, "sd_lora", "None")
+    if name not in {file.name for file in files(catalog)}:
+        return ""
+    return f" {write(name, shared.opts.extra_networks_default_multiplier)}"
 
 
 def refresh() -> None:

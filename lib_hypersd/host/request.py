@@ -72,7 +72,8 @@ def begin(p, args: Sequence) -> None:
     loaded = model.loaded()
     if loaded is None:
         return refuse(p, "No checkpoint is loaded.")
-    prompts = [prompt for name in PROMPTS for prompt in getattr(p, name, None) or []]
+    standing = loras.standing_tag(catalog)
+    prompts = [prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []]
     plan = make_plan(Request(settings, loaded, loras.files(catalog), prompts), catalog)
     if plan.problem:
         return refuse(p, plan.problem)

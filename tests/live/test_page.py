@@ -218,13 +218,13 @@ def test_the_settings_page_has_the_eta_of_tcd(page):
     assert page.locator("#setting_hypersd_tcd_eta").is_visible()
 
 
-def test_a_reload_of_the_ui_registers_nothing_twice(host, page):
+def test_a_reload_of_the_ui_registers_nothing_twice(host, page, browser):
     page.locator("#footer a", has_text="Reload UI").click()
     time.sleep(3)
     deadline = time.monotonic() + 60
     while host.read_log().count("Startup time:") < 2 and time.monotonic() < deadline:
         time.sleep(0.3)
-    page = page.context.new_page()  # the other one reloads itself when it sees fit
+    page = browser.new_page()  # the other one reloads itself when it sees fit
     open_page(page, host)
     now = host.get("/hypersd-probe/host")
     assert now["samplers"].count("TCD") == now["samplers"].count("DDIM-Trailing") == 1
