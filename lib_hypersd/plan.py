@@ -5,13 +5,14 @@ itself. A plan is carried out whole or not at all: ``problem`` says why not. Wha
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import tags
 from .catalog import FAMILIES, Catalog, Recipe
 from .identify import identify, is_merged, named_family
 from .settings import VARIANTS, Settings
+from .wording import done, in_range, in_steps, missing, spans
 
 __all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "make_plan", "point_out"]
 
@@ -143,13 +144,13 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         rename=rename,
         warnings=tuple(warnings),
         offers=offers(recipe, family, steps, cfg, eta, catalog),
-        sentence=sentence(recipe, file, weight, steps, cfg, sampler, schedule, eta),
+        sentence=done(recipe, file and file.name, weight, steps, cfg, sampler, schedule, eta),
     )
 
 
 def point_out(request: Request, catalog: Catalog) -> str | None:
     """What to say while the panel is off: that the prompt has a few-step LoRA which the panel could serve."""
-    by_name = {name: f for f in at_hand(request, catalog) for name in (f.name, *f.aliases)}
+    by_name = at_hand(request, catalog)
     for prompt in request.prompts:
         for tag in tags.find(prompt):
             if tag.name in by_name or identify(catalog, tag.name) or named_family(tag.name):
@@ -157,33 +158,31 @@ def point_out(request: Request, catalog: Catalog) -> str | None:
     return None
 
 
-def at_hand(request: Request, catalog: Catalog) -> Sequence[File]:
-    if request.files is not None:
-        return request.files
-    return [File(stem(r.file), r) for r in catalog.recipes if r.is_lora and r.file]
-
-
-def stem(file: str) -> str:
-    return file.removesuffix(".safetensors")
+def at_hand(request: Request, catalog: Catalog) -> dict[str, File]:
+    """The files at hand by every name that a prompt may call them by."""
+    files = request.files
+    if files is None:
+        files = [File(r.file.removesuffix(".safetensors"), r) for r in catalog.recipes if r.is_lora and r.file]
+    return {name: file for file in files for name in (*file.aliases, file.name)}
 
 
 def read_tags(
-    request: Request, catalog: Catalog, files: Sequence[File], warnings: list[str]
+    request: Request, catalog: Catalog, files: Mapping[str, File], warnings: list[str]
 ) -> tuple[tags.Tag | None, dict[str, str | None]]:
     """The hand-written tag that the plan follows, and the tags it removes (name → None)."""
-    by_name = {name: file for file in files for name in (file.name, *file.aliases)}
 
     def family_of(name):
-        if name in by_name:
-            return by_name[name].recipe.family if by_name[name].recipe else request.model.family
-        recipe = identify(catalog, name)
+        recipe = files[name].recipe if name in files else identify(catalog, name)
         return recipe.family if recipe else named_family(name)
+
+    def same_file(one, other):
+        return one == other or (one in files and files[one] is files.get(other))
 
     chosen, rename = None, {}
     for index, prompt in enumerate(request.prompts):
         for tag in tags.find(prompt):
             family = family_of(tag.name)
-            if family is None or tag.name in rename or (chosen and same_file(tag.name, chosen.name, by_name)):
+            if family is None or tag.name in rename or (chosen and same_file(tag.name, chosen.name)):
                 continue
             if family != request.model.family:
                 rename[tag.name] = None
@@ -199,10 +198,6 @@ def read_tags(
     return chosen, rename
 
 
-def same_file(one: str, other: str, by_name: dict[str, File]) -> bool:
-    return one == other or (one in by_name and by_name[one] is by_name.get(other))
-
-
 def built_in(request: Request, catalog: Catalog) -> Recipe | None:
     """The recipe of a checkpoint that needs no LoRA: by its name, or because the user says so."""
     named = identify(catalog, request.model.name)
@@ -214,27 +209,27 @@ def built_in(request: Request, catalog: Catalog) -> Recipe | None:
 
 
 def choose(
-    request: Request, catalog: Catalog, files: Sequence[File], tag: tags.Tag | None, warnings: list[str]
+    request: Request, catalog: Catalog, files: Mapping[str, File], tag: tags.Tag | None, warnings: list[str]
 ) -> tuple[Recipe, File]:
     """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
     asked, family = request.settings, FAMILIES[request.model.family]
-    by_name = {name: file for file in files for name in (file.name, *file.aliases)}
-    alias = tag is not None and tag.name not in by_name and named_family(tag.name) is not None
+    alias = tag is not None and tag.name not in files and named_family(tag.name) is not None
     name = asked.file if tag is None or alias else tag.name
     if asked.file not in (None, name):
         warnings.append(f"The prompt's tag {name} comes before the file {asked.file} that the panel has fixed.")
     if name:
-        file = by_name.get(name)
+        file = files.get(name)
         recipe = file.recipe if file else identify(catalog, name)
         if recipe is None:
             raise Refusal(f"{name} is no LoRA whose recipe is known; give it the name under which it was published.")
         if not recipe.is_lora:
-            raise Refusal(f"{name} is {kind_in_words(recipe)}, not a LoRA; load it as the checkpoint.")
+            form = "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"
+            raise Refusal(f"{name} is {form}, not a LoRA.")
         if recipe.family != request.model.family:
             raise Refusal(f"{name} was made for {FAMILIES[recipe.family]}, and the loaded checkpoint is {family}.")
-        file = file or next((f for f in files if f.recipe is not None and f.recipe.id == recipe.id), None)
+        file = file or next((f for f in files.values() if f.recipe is not None and f.recipe.id == recipe.id), None)
         if file is None:
-            raise Refusal(missing(recipe, request, files))
+            raise Refusal(missing(recipe, installed(files)))
         return recipe, file
 
     wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
@@ -243,17 +238,21 @@ def choose(
         if not wanted:
             raise Refusal(f"For {family} no Hyper-SD of the kind “{VARIANTS[asked.variant]}” was published.")
     if asked.steps:
-        served, wanted = wanted, [r for r in wanted if r.serves(asked.steps)]
+        published, wanted = wanted, [r for r in wanted if r.serves(asked.steps)]
         if not wanted:
-            raise Refusal(
-                f"No {in_kind(asked.variant)}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(served)} do."
-            )
+            kind = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(asked.variant, "")
+            raise Refusal(f"No {kind}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(published)} do.")
 
     order = preference(asked)
-    found = sorted((f for f in files if f.recipe in wanted), key=lambda f: order(f.recipe))
+    found = [f for f in files.values() if f.recipe in wanted]
     if not found:
-        raise Refusal(missing(min(wanted, key=order), request, files))
-    return found[0].recipe, found[0]
+        raise Refusal(missing(min(wanted, key=order), installed(files)))
+    file = min(found, key=lambda f: order(f.recipe))
+    return file.recipe, file
+
+
+def installed(files: Mapping[str, File]) -> list[tuple[str, Recipe]]:
+    return [(name, f.recipe) for name, f in files.items() if name == f.name and f.recipe is not None]
 
 
 def preference(asked: Settings) -> Callable[[Recipe], tuple]:
@@ -268,15 +267,6 @@ def preference(asked: Settings) -> Callable[[Recipe], tuple]:
         )
 
     return key
-
-
-def missing(recipe: Recipe, request: Request, files: Sequence[File]) -> str:
-    """What is missing, how large it is, where to get it, and what there is instead."""
-    size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
-    source = f" It is published at huggingface.co/{recipe.repository}." if recipe.repository else ""
-    here = [f"{f.name} ({in_range(f.recipe)})" for f in files if f.recipe and f.recipe.family == request.model.family]
-    instead = f" Installed for {FAMILIES[request.model.family]}: {', '.join(here)}." if here else ""
-    return f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it there and refresh.{source}{instead}"
 
 
 def choose_weight(
@@ -300,6 +290,8 @@ def choose_weight(
 def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnings: list[str]) -> None:
     """A sentence for everything that is done as asked, but not as the recipe's authors mean it."""
     asked = request.settings
+    if asked.variant and recipe.kind not in VARIANT_KINDS[asked.variant]:
+        warnings.append(f"The LoRA is not of the kind “{VARIANTS[asked.variant]}” that the panel has fixed.")
     if not recipe.serves(steps):
         warnings.append(f"{in_steps(steps)} are set, and this is made for {in_range(recipe)}.")
     if not recipe.cfg_min <= cfg <= recipe.cfg_max:
@@ -324,48 +316,3 @@ def offers(recipe: Recipe, family: str, steps: int, cfg: float, eta: float | Non
     if recipe.kind == "unified" and steps > 1 and eta is not None and eta > MORE_DETAIL:
         offered.append("detail")
     return tuple(offered)
-
-
-def sentence(recipe: Recipe, file: File | None, weight, steps, cfg, sampler, schedule, eta) -> str:
-    """One plain sentence or two: what will be done and why."""
-    lora = f"{file.name} at weight {weight:g}" if file else "no LoRA"
-    with_eta = f", eta {eta:g}" if eta else ""
-    distilled = f", distilled CFG {recipe.distilled_cfg:g}" if recipe.distilled_cfg is not None else ""
-    done = f"{in_steps(steps)} with {lora}: {sampler} on the schedule {schedule}{with_eta}, CFG {cfg:g}{distilled}."
-    return f"{done} {why(recipe)}"
-
-
-def why(recipe: Recipe) -> str:
-    return {
-        "fixed": f"The LoRA was made for exactly {in_range(recipe)}.",
-        "unified": f"The LoRA serves {in_range(recipe)}.",
-        "cfg": "The LoRA keeps guidance working, so the negative prompt counts.",
-        "distilled-cfg": f"The LoRA was made for {in_range(recipe)}.",
-        "unet": "The checkpoint itself was made for this and starts at timestep 800.",
-        "merged": "Hyper-SD is already in the checkpoint.",
-    }[recipe.kind]
-
-
-def in_steps(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
-
-
-def in_range(recipe: Recipe) -> str:
-    low, high = recipe.steps_min, recipe.steps_max
-    return in_steps(low) if low == high else f"{low} to {high} steps"
-
-
-def spans(recipes: Sequence[Recipe]) -> str:
-    """All step counts that some recipe serves: "1 to 8, 12"."""
-    counts = sorted({n for r in recipes for n in range(r.steps_min, r.steps_max + 1)})
-    starts = [n for n in counts if n - 1 not in counts]
-    ends = [n for n in counts if n + 1 not in counts]
-    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
-
-
-def in_kind(variant: str | None) -> str:
-    return {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(variant, "")
-
-
-def kind_in_words(recipe: Recipe) -> str:
-    return "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"

@@ -292,6 +292,10 @@ def test_the_users_own_lora_comes_before_the_checkpoints_name(asked):
             {"schedule": "Karras"},
             "DDIM-Trailing on the schedule Karras is set, and this is made for DDIM-Trailing on the schedule Trailing.",
         ),
+        (
+            {"file": "Hyper-SDXL-8steps-lora", "variant": "cfg"},
+            f"The LoRA is not of the kind “{VARIANTS['cfg']}” that the panel has fixed.",
+        ),
         ({"family": "flux", "eta": 0.5}, "Euler has no eta, so the fixed eta has no effect."),
         (
             {"prediction": "v_prediction"},
