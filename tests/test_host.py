@@ -351,6 +351,20 @@ def test_a_lora_that_does_not_load_takes_the_whole_plan_back(host, script, untou
     assert_left_alone(host, p, latents, untouched, "could not load Hyper-SD15-8steps-lora")
 
 
+def test_a_request_that_a_script_runs_again_starts_from_the_users_own_values(host, script, untouched):
+    p = Processing(host)
+    for _ in range(2):
+        host.process_images(p, script, [{**ON, "variant": "unified", "steps": 4}])
+        assert p.steps == 4 and "Hyper-SD eta" not in p.extra_generation_params
+    p.comments.clear()
+    latents = host.process_images(p, script, [{**ON, "steps": 9}])
+    assert p.eta is None
+    assert_left_alone(host, p, latents, untouched, "serves 9 steps")
+    p.steps = 5
+    host.process_images(p, script, [False])
+    assert p.steps == 5, "what the script has changed meanwhile stays"
+
+
 def test_loras_switched_off_by_the_request(host, script, untouched):
     p = Processing(host, disable_extra_networks=True)
     latents = host.process_images(p, script, [ON])

@@ -31,11 +31,12 @@ INFOTEXT_KEYS = panel.keys()
 
 @dataclass
 class State:
-    """Values fixed by our X/Y/Z axes, attributes fixed by the host's, the plan in force, and the user's own values."""
+    """Values fixed by our X/Y/Z axes, attributes fixed by the host's; the plan in force, what it set, what was there."""
 
     fixed: dict[str, Any] = field(default_factory=dict)
     fixed_by_host: frozenset[str] = frozenset()
     plan: Plan | None = None
+    values: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,6 +55,7 @@ def begin(p, args: Sequence) -> None:
     for key in (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, NOTE):
         p.extra_generation_params.pop(key, None)
 
+    take_back(p)  # scripts such as Loopback run the same request several times
     now = state(p)
     fixed = {ATTRIBUTES[name]: getattr(p, name) for name in now.fixed_by_host}
     if p.eta is not None:
@@ -101,12 +103,22 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
             values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
-    p._hypersd = replace(state(p), plan=plan, own={name: getattr(p, name) for name in values})
+    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name) for name in values})
     for name, value in values.items():
         setattr(p, name, value)
     for warning in plan.warnings:
         p.comment(warning)
     p.extra_generation_params.update(infotext)
+
+
+def take_back(p) -> None:
+    """Give the request its own values again, wherever it still has those of the plan."""
+    now = state(p)
+    for name, value in now.own.items():
+        if getattr(p, name) == now.values[name]:
+            setattr(p, name, value)
+    if now.plan is not None:
+        p._hypersd = replace(now, plan=None, values={}, own={})
 
 
 def keep_tags(p) -> None:
@@ -123,13 +135,11 @@ def confirm(p) -> None:
     plan = state(p).plan
     if plan is None or plan.file is None or loras.is_loaded(plan.file):
         return
-    for name, value in state(p).own.items():
-        setattr(p, name, value)
+    take_back(p)
     for key in INFOTEXT_KEYS:
         p.extra_generation_params.pop(key, None)
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
-    p._hypersd = replace(state(p), plan=None)
     refuse(p, f"The WebUI could not load {plan.file}; its console says why.")
 
 
