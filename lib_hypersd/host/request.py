@@ -31,7 +31,7 @@ INFOTEXT_KEYS = panel.keys()
 
 @dataclass
 class State:
-    """Values fixed by our X/Y/Z axes, attributes fixed by the host's; the plan in force, what it set, what was there."""
+    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, and what was there before."""
 
     fixed: dict[str, Any] = field(default_factory=dict)
     fixed_by_host: frozenset[str] = frozenset()
