@@ -107,7 +107,13 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         raise Refusal(f"Hyper-SD was made for {made_for}, and {request.model.name} is none of these.")
 
     files = at_hand(request, catalog)
-    tag, rename = read_tags(request, catalog, files, warnings)
+    few_step, wrong = read_tags(request, catalog, files)
+    for name, made_for in wrong.items():
+        warnings.append(
+            f"{name} was made for {FAMILIES[made_for]} and the loaded checkpoint is {FAMILIES[family]}: "
+            "its tag is not applied."
+        )
+    tag = few_step[0] if few_step and few_step[0] in tags.find(request.prompts[0]) else None
     inside = built_in(request, catalog)
     by_hand = tag is not None or asked.file is not None
     if inside and not by_hand and asked.variant in (None, "merged"):
@@ -124,8 +130,7 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     steps = asked.steps or recipe.steps
     cfg = asked.cfg or recipe.cfg
     weight = choose_weight(recipe, file, tag, asked, warnings)
-    if tag is not None:
-        rename = {**rename, **({tag.name: file.name} if tag.name != file.name else {})}
+    rename = dict.fromkeys(wrong) | rename_tags(few_step, tag, file, files, warnings)
     sampler, schedule = asked.sampler or recipe.sampler, asked.schedule or recipe.schedule
     eta = asked.eta if asked.eta is not None else (recipe.eta if sampler == recipe.sampler else None)
     warn(request, recipe, steps, cfg, sampler, schedule, warnings)
@@ -166,36 +171,36 @@ def at_hand(request: Request, catalog: Catalog) -> dict[str, File]:
     return {name: file for file in files for name in (*file.aliases, file.name)}
 
 
-def read_tags(
-    request: Request, catalog: Catalog, files: Mapping[str, File], warnings: list[str]
-) -> tuple[tags.Tag | None, dict[str, str | None]]:
-    """The hand-written tag that the plan follows, and the tags it removes (name → None)."""
+def read_tags(request: Request, catalog: Catalog, files: Mapping[str, File]) -> tuple[list[tags.Tag], dict[str, str]]:
+    """The tags of few-step LoRAs in all prompts: those that fit the model, and the family of each that does not."""
+    fitting, wrong = [], {}
+    for tag in (tag for prompt in request.prompts for tag in tags.find(prompt)):
+        recipe = files[tag.name].recipe if tag.name in files else identify(catalog, tag.name)
+        family = recipe.family if recipe else named_family(tag.name)
+        if family == request.model.family:
+            fitting.append(tag)
+        elif family is not None:
+            wrong[tag.name] = family
+    return fitting, wrong
 
-    def family_of(name):
-        recipe = files[name].recipe if name in files else identify(catalog, name)
-        return recipe.family if recipe else named_family(name)
 
-    def same_file(one, other):
-        return one == other or (one in files and files[one] is files.get(other))
-
-    chosen, rename = None, {}
-    for index, prompt in enumerate(request.prompts):
-        for tag in tags.find(prompt):
-            family = family_of(tag.name)
-            if family is None or tag.name in rename or (chosen and same_file(tag.name, chosen.name)):
-                continue
-            if family != request.model.family:
-                rename[tag.name] = None
-                warnings.append(
-                    f"{tag.name} was made for {FAMILIES[family]} and the loaded checkpoint is "
-                    f"{FAMILIES[request.model.family]}: its tag is not applied."
-                )
-            elif chosen is None and index == 0:
-                chosen = tag
-            else:
-                rename[tag.name] = None
-                warnings.append(f"{tag.name} would be a second few-step LoRA: its tag is not applied.")
-    return chosen, rename
+def rename_tags(
+    few_step: Sequence[tags.Tag],
+    tag: tags.Tag | None,
+    file: File | None,
+    files: Mapping[str, File],
+    warnings: list[str],
+) -> dict[str, str | None]:
+    """What becomes of each few-step LoRA's tag: the plan's file under its own name, or (None) a second LoRA dropped."""
+    rename = {}
+    for name in dict.fromkeys(t.name for t in few_step):
+        alias = name not in files and named_family(name) is not None
+        if file is not None and (alias or files.get(name) is file or (tag is not None and name == tag.name)):
+            rename[name] = file.name
+        else:
+            rename[name] = None
+            warnings.append(f"{name} would be a second few-step LoRA: its tag is not applied.")
+    return {old: new for old, new in rename.items() if old != new}
 
 
 def built_in(request: Request, catalog: Catalog) -> Recipe | None:

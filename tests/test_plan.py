@@ -234,6 +234,16 @@ def test_every_prompt_of_a_batch_gets_the_tag_of_the_first():
     assert plan(prompts=("no tag", "<lora:Hyper-SDXL-2steps-lora:1>")).steps == 8, "only the first prompt decides"
 
 
+def test_a_tag_of_the_plans_own_file_in_another_prompt_stays_as_it_is():
+    second = "sharper <lora:Hyper-SDXL-8steps-lora:0.5> <lora:HYPER-sdxl:0.4>"
+    for first in ("no tag", "<lora:Hyper-SDXL:0.6>", "<lora:Hyper-SDXL-8steps-lora:0.6>"):
+        made = plan(prompts=(first, second))
+        assert made.edit(second) == "sharper <lora:Hyper-SDXL-8steps-lora:0.5> " and not made.warnings
+    assert plan(prompts=("<lora:Hyper-SDXL>", "<lora:Hyper-SDXL-4steps-lora:1>")).warnings == (
+        "Hyper-SDXL-4steps-lora would be a second few-step LoRA: its tag is not applied.",
+    )
+
+
 def test_a_file_called_like_an_alias_whose_recipe_nobody_knows_is_refused():
     unknown = File("Hyper-SDXL", None)
     assert plan(prompt="<lora:Hyper-SDXL:1>", files=[unknown]).problem.startswith(
