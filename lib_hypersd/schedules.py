@@ -59,7 +59,8 @@ def start_timesteps(steps: int, start: int = 800, train_steps: int = 1000) -> li
 def check_steps(steps: int, most: int, schedule: str) -> None:
     """Raise ValueError, a sentence that begins with ``schedule``, unless steps is a whole number from 1 to most."""
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= most:
-        raise ValueError(f"{schedule} serves 1 to {most} steps; {steps!r} cannot be served.")
+        served = f"serves 1 to {most} steps" if most > 1 else "serves 1 step" if most else "has no timesteps"
+        raise ValueError(f"{schedule} {served}; {steps!r} cannot be served.")
 
 
 def model_sigmas(model) -> torch.Tensor:

@@ -74,6 +74,14 @@ def test_a_strength_outside_0_to_1_is_a_sentence(strength):
         tcd_timesteps(4, strength)
 
 
+@pytest.mark.parametrize(
+    ("strength", "served"), [(0, "has no timesteps"), (0.02, "serves 1 step"), (0.04, "serves 1 to 2 steps")]
+)
+def test_a_strength_that_leaves_too_few_timesteps_is_a_sentence(strength, served):
+    with pytest.raises(ValueError, match=f"^The TCD schedule at strength {strength} {served}; 4 cannot be served.$"):
+        tcd_timesteps(4, strength)
+
+
 @pytest.mark.parametrize("start", [0, -5, 1000])
 def test_a_start_that_is_no_timestep_is_a_sentence(start):
     with pytest.raises(ValueError, match="starts at a timestep from 1 to 999"):
