@@ -4,7 +4,10 @@
     const TABS = ["txt2img", "img2img"];
     const LORA_TAG = /<(lora|lyco):/i;
     const TYPING_PAUSE = 400;
+    const SELECTING_PAUSE = 500;
     const LOADING_PAUSE = 2000;
+    const LOADING_LOOKS = 30;
+    const CONTROLS = ["steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler"];
     const badges = new Map(); // host control → its badge
 
     const byId = (id) => gradioApp().getElementById(id);
@@ -62,14 +65,15 @@
     function show(tab) {
         const data = inForce(tab);
         const override = data.override || {};
-        for (const name of ["steps", "cfg_scale", "sampling", "scheduler"]) {
+        for (const name of CONTROLS) {
             const control = byId(`${tab}_${name}`);
             if (!control) continue;
             if (name in override) mark(control, override[name]);
             else unmark(control);
         }
         showSummary(tab, data);
-        if (data.state === "loading") setTimeout(() => lookAgain(tab), LOADING_PAUSE);
+        // Some hosts load a checkpoint only when it is needed, which may be never.
+        if (data.state === "loading" && looks++ < LOADING_LOOKS) setTimeout(() => lookAgain(tab), LOADING_PAUSE);
     }
 
     // Some hosts make an accordion's title of a plain element, which no keyboard reaches.
@@ -97,6 +101,9 @@
         const status = byId(`hypersd_${tab}_status`);
         if (!status) return;
         makeReachable(tab);
+        byId(`hypersd_${tab}_enable`).addEventListener("mouseenter", () => {
+            if (inForce(tab).state === "loading") lookAgain(tab);
+        });
         status.setAttribute("role", "status");
         new MutationObserver(() => show(tab)).observe(status, {childList: true, subtree: true});
 
@@ -115,13 +122,18 @@
         lookAgain(tab);
     }
 
-    let checkpoint;
+    // Hosts that have a checkpoint list of their own on the page do not tell when it changes.
+    let checkpoint, looks = 0;
     function followCheckpoint() {
-        if (opts.sd_model_checkpoint === checkpoint) return;
-        checkpoint = opts.sd_model_checkpoint;
-        TABS.forEach(lookAgain);
+        const list = gradioApp().querySelector(".model_selection input");
+        const selected = list ? list.value : opts.sd_model_checkpoint;
+        if (selected === checkpoint) return;
+        checkpoint = selected;
+        looks = 0;
+        setTimeout(() => TABS.forEach(lookAgain), list ? SELECTING_PAUSE : 0);
     }
 
     onUiLoaded(() => TABS.forEach(follow));
     onOptionsChanged(followCheckpoint);
+    onAfterUiUpdate(followCheckpoint);
 })();

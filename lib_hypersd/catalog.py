@@ -11,9 +11,17 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-__all__ = ["FAMILIES", "KINDS", "Catalog", "Recipe", "load", "published"]
+__all__ = ["FAMILIES", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
 
 FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
+# Checkpoints that resemble a family, and why nothing of Hyper-SD fits them.
+LOOKALIKES = {
+    "flux-schnell": "FLUX.1-schnell, which is made for 1 to 4 steps by itself; Hyper-FLUX is for FLUX.1-dev",
+    "chroma": "Chroma, whose blocks Hyper-FLUX does not fit",
+    "sdxl-pruned": "a pruned SDXL (SSD-1B, Segmind-Vega or the like), whose blocks Hyper-SDXL does not fit",
+    "sdxl-refiner": "SDXL's refiner, which Hyper-SDXL does not fit",
+    "sd2": "SD 2, for which no Hyper-SD was made",
+}
 KINDS = {
     "fixed": "a LoRA for exactly one number of steps",
     "unified": "one LoRA for a range of steps",
@@ -28,7 +36,10 @@ MOST_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """One published file and its recommended settings; ``words`` are what its file name must contain (see identify)."""
+    """One published file and its recommended settings; ``words`` are what its file name must contain (see identify).
+
+    ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
+    """
 
     id: str
     family: str
@@ -43,11 +54,14 @@ class Recipe:
     schedule: str
     weight: float | None = None
     distilled_cfg: float | None = None
+    also_schedule: str | None = None
     eta: float | None = None
     words: str = ""
     file: str | None = None
     bytes: int | None = None
     sha256: str | None = None
+    superseded_bytes: int | None = None
+    superseded_sha256: str | None = None
     addnet: str | None = None
     repository: str | None = None
     source: list[str] = field(default_factory=list, hash=False)
@@ -191,12 +205,14 @@ def check(recipe: Recipe) -> None:
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
     for name in ("sampler", "schedule"):
         require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
-    for name in ("file", "sha256", "addnet", "repository"):
+    for name in ("also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"):
         value = getattr(recipe, name)
         require(value is None or isinstance(value, str), name, "null or a text")
     if recipe.file is not None:
         require(recipe.file == Path(recipe.file).name and "\\" not in recipe.file, "file", "a bare file name")
-    require(recipe.bytes is None or (isinstance(recipe.bytes, int) and recipe.bytes > 0), "bytes", "null or a size")
+    for name in ("bytes", "superseded_bytes"):
+        value = getattr(recipe, name)
+        require(value is None or (isinstance(value, int) and value > 0), name, "null or a size")
     require(
         isinstance(recipe.source, list) and all(isinstance(s, str) for s in recipe.source), "source", "a list of texts"
     )

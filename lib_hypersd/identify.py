@@ -42,7 +42,7 @@ def identify(catalog: Catalog, name: str, hash: str = "") -> Recipe | None:
     """
     if len(hash) >= 12:
         for recipe in catalog.recipes:
-            if recipe.sha256 == hash or (recipe.addnet and hash.startswith(recipe.addnet)):
+            if hash in (recipe.sha256, recipe.superseded_sha256) or (recipe.addnet and hash.startswith(recipe.addnet)):
                 return recipe
     have = words(name)
     candidates = [r for r in catalog.recipes if r.words and have.issuperset(r.words.split())]

@@ -22,6 +22,7 @@ HELP = {
     "cfg": "Above 1 the negative prompt counts, with a LoRA that was made for it.",
     "eta": "Fresh noise per step; lower keeps more detail.",
     "file": "Any few-step LoRA that the WebUI has listed for this checkpoint.",
+    "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
 
 
@@ -84,7 +85,8 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             by_name = {field.name: dropdown(field) for field in FIELDS[:2]}
         with gr.Row():
             by_name |= {field.name: dropdown(field) for field in FIELDS[2:5]}
-        by_name |= {field.name: dropdown(field) for field in FIELDS[5:]}
+        with gr.Row():
+            by_name |= {field.name: dropdown(field) for field in FIELDS[5:]}
 
     controls = [enabled, *by_name.values()]
 
@@ -158,6 +160,8 @@ def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = 
             "sampling": plan.sampler,
             "scheduler": plan.schedule,
         }
+        if plan.distilled_cfg is not None:
+            data["override"]["distilled_cfg_scale"] = f"{plan.distilled_cfg:g}"
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
     return (
         f'<div class="hypersd-status hypersd-{state}" data-hypersd="{escape(json.dumps(data))}">'

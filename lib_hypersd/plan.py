@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import tags
-from .catalog import FAMILIES, Catalog, Recipe
+from .catalog import FAMILIES, LOOKALIKES, Catalog, Recipe
 from .identify import identify, is_merged, named_family
-from .settings import VARIANTS, Settings
+from .settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from .wording import done, in_range, in_steps, missing, spans
 
-__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "make_plan", "point_out"]
+__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "make_plan", "point_out"]
 
 FAVOURITE_STEPS = 8
 MORE_DETAIL = 0.3
@@ -28,20 +28,37 @@ VARIANT_KINDS = {
 
 @dataclass(frozen=True)
 class File:
-    """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known."""
+    """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known.
+
+    ``superseded``: it is an edition that its authors have replaced since.
+    """
 
     name: str
     recipe: Recipe | None
     aliases: tuple[str, ...] = ()
+    superseded: bool = False
 
 
 @dataclass(frozen=True)
 class Model:
-    """The loaded checkpoint: its family (None where no Hyper-SD was made for it), its file's name, what it predicts."""
+    """The loaded checkpoint: its family (one of ``catalog.FAMILIES`` or ``LOOKALIKES``, else None) and file name.
+
+    ``coarse`` are weights of so few bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away.
+    """
 
     family: str | None
     name: str = "the loaded checkpoint"
     prediction: str = "epsilon"
+    coarse: bool = False
+
+
+@dataclass(frozen=True)
+class SecondPass:
+    """What the host's controls of a second pass (hires fix) say; 0 steps and no sampler or schedule: as the first."""
+
+    steps: int = 0
+    sampler: str | None = None
+    schedule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -56,11 +73,14 @@ class Request:
     model: Model
     files: Sequence[File] | None = None
     prompts: Sequence[str] = ("",)
+    second_pass: SecondPass | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What will be done, and one sentence that says so; or, with a ``problem``, why nothing will be.
+
+    ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one.
 
     ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
     "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
@@ -72,6 +92,7 @@ class Plan:
     file: str | None = None
     weight: float | None = None
     steps: int | None = None
+    hires_steps: int | None = None
     cfg: float | None = None
     distilled_cfg: float | None = None
     sampler: str | None = None
@@ -102,6 +123,8 @@ def make_plan(request: Request, catalog: Catalog) -> Plan:
 
 def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     asked, family = request.settings, request.model.family
+    if family in LOOKALIKES:
+        raise Refusal(f"{request.model.name} is {LOOKALIKES[family]}.")
     if family not in FAMILIES:
         made_for = ", ".join(FAMILIES.values())
         raise Refusal(f"Hyper-SD was made for {made_for}, and {request.model.name} is none of these.")
@@ -128,11 +151,16 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         recipe, file = choose(request, catalog, files, tag, warnings)
 
     steps = asked.steps or recipe.steps
+    hires_steps = choose_hires_steps(request, recipe, warnings)
     cfg = asked.cfg or recipe.cfg
     weight = choose_weight(recipe, file, tag, asked, warnings)
     rename = dict.fromkeys(wrong) | rename_tags(few_step, tag, file, files, warnings)
     sampler, schedule = asked.sampler or recipe.sampler, asked.schedule or recipe.schedule
+    if schedule == BY_IMAGE_SIZE and schedule != recipe.also_schedule:
+        raise Refusal(f"The schedule “{schedule}” is for FLUX, and the loaded checkpoint is {FAMILIES[family]}.")
     eta = asked.eta if asked.eta is not None else (recipe.eta if sampler == recipe.sampler else None)
+    if file and file.superseded:
+        warnings.append(f"{file.name} is an edition that its authors have replaced under the same name; get it again.")
     warn(request, recipe, steps, cfg, sampler, schedule, warnings)
 
     return Plan(
@@ -141,8 +169,9 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         file=file and file.name,
         weight=weight,
         steps=steps,
+        hires_steps=hires_steps,
         cfg=cfg,
-        distilled_cfg=recipe.distilled_cfg,
+        distilled_cfg=recipe.distilled_cfg and (asked.distilled_cfg or recipe.distilled_cfg),
         sampler=sampler,
         schedule=schedule,
         eta=eta,
@@ -292,6 +321,17 @@ def choose_weight(
     return tag.weight
 
 
+def choose_hires_steps(request: Request, recipe: Recipe, warnings: list[str]) -> int | None:
+    """Steps of the second pass: those that are fixed, else those of the host's control where the LoRA serves them."""
+    host, fixed = request.second_pass, request.settings.hires_steps
+    if host is None:
+        return None
+    if fixed is not None or not host.steps or recipe.serves(host.steps):
+        return host.steps if fixed is None else fixed
+    warnings.append(f"{in_range(recipe)} is what this is made for, so the second pass takes as many as the first.")
+    return 0
+
+
 def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnings: list[str]) -> None:
     """A sentence for everything that is done as asked, but not as the recipe's authors mean it."""
     asked = request.settings
@@ -304,11 +344,20 @@ def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnin
             f"{recipe.cfg_min:g}" if recipe.cfg_min == recipe.cfg_max else f"{recipe.cfg_min:g} to {recipe.cfg_max:g}"
         )
         warnings.append(f"CFG {cfg:g} is set, and this is made for {span}.")
-    if sampler != recipe.sampler or schedule != recipe.schedule:
+    if sampler != recipe.sampler or schedule not in (recipe.schedule, recipe.also_schedule):
         made_for = f"{recipe.sampler} on the schedule {recipe.schedule}"
         warnings.append(f"{sampler} on the schedule {schedule} is set, and this is made for {made_for}.")
+    second = request.second_pass or SecondPass()
+    for name, ours in ((second.sampler, sampler), (second.schedule, schedule)):
+        if name not in (None, ours, "Automatic"):
+            warnings.append(f"{name} is set for the second pass, and this is made for {ours}.")
     if asked.eta is not None and recipe.eta is None:
         warnings.append(f"{recipe.sampler} has no eta, so the fixed eta has no effect.")
+    if request.model.coarse and recipe.is_lora:
+        warnings.append(
+            "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
+            "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”."
+        )
     if request.model.prediction == "v_prediction":
         warnings.append("The checkpoint predicts v; Hyper-SD was distilled from models that predict noise.")
 

@@ -19,9 +19,9 @@ from itertools import pairwise
 import torch
 from tqdm.auto import trange
 
-from .schedules import model_sigmas
+from .schedules import is_flow, model_sigmas
 
-__all__ = ["is_flow", "sample_ddim", "sample_tcd", "start_noise_scale"]
+__all__ = ["sample_ddim", "sample_tcd", "start_noise_scale"]
 
 
 @torch.no_grad()
@@ -114,11 +114,6 @@ def step_factors(sigma: float, sigma_next: float, down: float, flow: bool) -> tu
 def alpha(sigma: float, flow: bool) -> float:
     """The share of the image in x at noise level sigma."""
     return 1.0 - sigma if flow else 1.0
-
-
-def is_flow(table: torch.Tensor) -> bool:
-    """Whether a table of sigmas (``[T]``, ascending) is a flow model's: it ends in noise alone, at 1."""
-    return bool(table[-1] < 1.001)
 
 
 def start_noise_scale(sigma: float, flow: bool) -> float:

@@ -15,6 +15,8 @@ from .tags import spell
 __all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
 
 RECOMMENDED = "Recommended"
+BY_IMAGE_SIZE = "By image size"
+SCHEDULES = ("Trailing", "TCD", "Start at 800", "Simple", BY_IMAGE_SIZE)
 VARIANTS = {
     "fixed": "Made for one step count",
     "unified": "1–8 steps in one (TCD)",
@@ -27,7 +29,7 @@ VARIANTS = {
 class Settings:
     """Values the user has fixed; ``None`` leaves the choice to the plan.
 
-    Sampler and schedule have no control in the panel: axes and the API fix them.
+    The last three have no control in the panel: axes and the API fix them.
     """
 
     enabled: bool = False
@@ -37,8 +39,10 @@ class Settings:
     cfg: float | None = None
     eta: float | None = None
     file: str | None = None
-    sampler: str | None = None
     schedule: str | None = None
+    sampler: str | None = None
+    hires_steps: int | None = None
+    distilled_cfg: float | None = None
 
 
 def read_variant(value) -> str:
@@ -48,10 +52,15 @@ def read_variant(value) -> str:
     raise ValueError("one of " + ", ".join(VARIANTS))
 
 
-def read_file(value) -> str:
-    if isinstance(value, str) and 0 < len(value) <= 255:
-        return value.strip()
-    raise ValueError("the name of a LoRA file")
+def name_of(what: str) -> Callable[[Any], str]:
+    """A reader of names."""
+
+    def read_name(value):
+        if isinstance(value, str) and 0 < len(value) <= 255:
+            return value.strip()
+        raise ValueError(f"the name of {what}")
+
+    return read_name
 
 
 def number(low: float, high: float, whole: bool = False) -> Callable[[Any], float]:
@@ -90,8 +99,16 @@ FIELDS = (
     Field("weight", "LoRA weight", "Hyper-SD weight", number(0, 2), ("0.125", "0.5", "0.75", "1.0")),
     Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
-    Field("file", "LoRA file", "Hyper-SD file", read_file),
+    Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
+    Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule"), SCHEDULES, "Schedule type"),
 )
+# What axes and the API may fix beside the panel.
+EXTRA = {
+    "sampler": name_of("a sampler"),
+    "hires_steps": number(0, 150, whole=True),
+    "distilled_cfg": number(0, 30),
+}
+READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”", read) for name, read in EXTRA.items()}
 ENABLED = "Hyper-SD"
 
 
@@ -118,18 +135,14 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
     if not isinstance(enabled, bool):
         problems.append(f"“enabled” must be true or false, not {enabled!r}.")
         enabled = True
-    for f in FIELDS:
-        value = given.pop(f.name, None)
+    for name, (label, reader) in READERS.items():
+        value = given.pop(name, None)
         if value is None or (isinstance(value, str) and value.strip().lower() in ("", RECOMMENDED.lower())):
             continue
         try:
-            values[f.name] = f.read(value)
+            values[name] = reader(value)
         except ValueError as expected:
-            problems.append(f"{f.label} must be {expected}, not {str(value)[:60]!r}.")
-    for name in ("sampler", "schedule"):
-        values[name] = given.pop(name, None)
-        if not isinstance(values[name], str | None):
-            problems.append(f"“{name}” must be a name, not {str(values[name])[:60]!r}.")
+            problems.append(f"{label} must be {expected}, not {str(value)[:60]!r}.")
     comments = [f"“{str(key)[:60]}” is unknown to this version of Hyper-SD and was passed over." for key in given]
     return Settings(enabled, **values), problems, comments
 
@@ -163,9 +176,9 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
     used = params.get(f.in_force)
     if used is None:
         return RECOMMENDED
-    recipe = next((r for r in catalog.recipes if r.id == params[ENABLED]), None)
+    recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
     try:
-        same = recipe is not None and float(used) == getattr(recipe, f.name)
+        same = recommended is not None and f.read(used) == f.read(recommended)
     except ValueError:
         return RECOMMENDED
     return RECOMMENDED if same else str(used)

@@ -5,7 +5,7 @@ Nothing is registered through ``script_callbacks``: each of its functions inspec
 
 from modules import scripts
 
-from lib_hypersd.host import axes, options, request, samplers, ui
+from lib_hypersd.host import axes, options, request, samplers, schedules, ui
 
 
 class HyperSD(scripts.Script):
@@ -38,10 +38,11 @@ class HyperSD(scripts.Script):
     def process_batch(self, p, *args, **kwargs):
         request.confirm(p)
 
-    def process_before_every_sampling(self, p, *args, **kwargs):
-        request.before_sampling(p)
+    def process_before_every_sampling(self, p, *args, x, **kwargs):
+        request.before_sampling(p, x)
 
 
 options.register()
+schedules.register()
 samplers.register()
 axes.register()

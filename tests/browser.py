@@ -19,6 +19,7 @@ const loaded = [], changed = [];
 const gradioApp = () => Object.assign(document, {});
 const onUiLoaded = (callback) => loaded.push(callback);
 const onOptionsChanged = (callback) => changed.push(callback);
+const onAfterUiUpdate = (callback) => setInterval(callback, 100);
 window.optionsChanged = () => changed.forEach((callback) => callback());
 const waiting = setInterval(() => {
     if (!document.querySelector("#txt2img_prompt textarea")) return;

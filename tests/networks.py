@@ -60,7 +60,7 @@ class FlowDenoiser(torch.nn.Module):
     def velocity(self, x, sigma):
         return self.network(x, sigma * 1000)
 
-    def forward(self, x, sigma):
+    def forward(self, x, sigma, cond=None):
         return x - sigma.reshape(-1, 1, 1, 1) * self.velocity(x, sigma)
 
 

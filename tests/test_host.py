@@ -9,9 +9,18 @@ import torch
 
 from lib_hypersd.catalog import published
 from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from lib_hypersd.schedules import (
+    TIMESTEPS,
+    flow_sigmas,
+    flux_shift,
+    sigmas_at,
+    start_timesteps,
+    tcd_timesteps,
+    trailing_timesteps,
+)
 from tests.networks import Network, denoiser, relative_rms
-from tests.webui import Host, Processing, Rng
+from tests.test_header import NETWORKS, tensors, write
+from tests.webui import ForgeProcessing, Host, Processing, Rng
 
 LORAS = [f"Hyper-SD15-{kind}-lora" for kind in ("1step", "2steps", "4steps", "8steps", "8steps-CFG", "12steps-CFG")]
 ON = {"enabled": True}
@@ -28,6 +37,24 @@ def host(tmp_path):
 @pytest.fixture
 def script(host):
     return host.load_script()
+
+
+@pytest.fixture
+def forge(tmp_path):
+    """A host with FLUX, which patches its network, fires hooks twice, and has a CFG of its own for the second pass."""
+    host = Host(tmp_path, "forge")
+    host.install_loras(*LORAS, "Hyper-FLUX.1-dev-8steps-lora")
+    with host.as_modules():
+        yield host
+
+
+@pytest.fixture
+def classic(tmp_path):
+    """A host without schedules."""
+    host = Host(tmp_path, "classic")
+    host.install_loras(*LORAS)
+    with host.as_modules():
+        yield host
 
 
 def snapshot(host):
@@ -105,7 +132,7 @@ def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, scrip
                 script.after_component(gr.Textbox(), elem_id="something_else")
                 script.after_component(prompt, elem_id="txt2img_prompt")
             controls = script.ui(False)
-        assert [c.value for c in controls] == [False, *["Recommended"] * 6]
+        assert [c.value for c in controls] == [False, *["Recommended"] * 7]
         assert [component for component, _ in script.infotext_fields] == controls
         inputs.append(
             [prompt._id in dependency["inputs"] for dependency in blocks.dependencies if dependency["inputs"]]
@@ -295,7 +322,7 @@ def test_a_prompt_list_of_the_apis_is_not_changed_in_place(host, script):
 
 def assert_left_alone(host, p, latents, expected, *said):
     assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (20, 7.0, "Euler", "Automatic")
-    assert len(host.shared.sd_model.timesteps) == 20 and torch.equal(latents, expected)
+    assert torch.equal(latents, expected)
     (comment,) = p.comments
     assert comment.startswith("Hyper-SD was not applied, and your own settings were used.")
     assert all(part in comment for part in said)
@@ -316,7 +343,7 @@ def untouched(host, script):
         ({"steps": -4}, "Steps must be"), ({"weight": 1e30}, "LoRA weight must be"), ({"cfg": "much"}, "CFG must be"),
         ({"eta": [0.3]}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"), ({"file": "no such file"}, "no such file is no LoRA"),
         ({"enabled": 1}, "“enabled” must be true or false, not 1."), ({"steps": 9}, "No Hyper-SD for SD1.5 serves 9 steps"),
-        ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler “DPM++ 9M”."), ({"schedule": "Odd"}, "This WebUI has no schedule “Odd”."),
+        ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler “DPM++ 9M”."), ({"schedule": "Odd"}, "This WebUI has no schedule “Odd” for the sampler “DDIM-Trailing”."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_carried_out_changes_nothing(host, script, untouched, args, said):
@@ -333,22 +360,30 @@ def test_a_missing_file_changes_nothing(host, script, untouched):
     assert_left_alone(host, p, latents, untouched, "Hyper-SD15-8steps-lora.safetensors (269 MB) is not among the LoRAs")
 
 
-@pytest.mark.parametrize("flags", [{"is_sd2": True}, {"is_sdxl": True, "is_ssd": True}])
-def test_an_unknown_family_changes_nothing(host, script, flags):
-    host.load("v2-1_768", **flags)
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({}, "and odd is none of these."),
+        ({"is_sd2": True}, "odd is SD 2, for which no Hyper-SD was made."),
+        ({"is_sdxl": True, "is_ssd": True}, "odd is a pruned SDXL"),
+    ],
+)
+def test_a_family_without_hyper_sd_changes_nothing(host, script, flags, said):
+    host.load("odd", **flags)
     untouched = host.process_images(Processing(host), script)
     p = Processing(host)
     latents = host.process_images(p, script, [ON])
-    assert_left_alone(host, p, latents, untouched, "and v2-1_768 is none of these.")
+    assert_left_alone(host, p, latents, untouched, said)
 
 
 @pytest.mark.parametrize("img2img", [False, True])
 def test_a_lora_that_does_not_load_takes_the_whole_plan_back(host, script, untouched, img2img):
     host.broken.add("Hyper-SD15-8steps-lora")
+    own = host.process_images(Processing(host, img2img=True), script) if img2img else untouched
     p = Processing(host, img2img=img2img, hr_prompt="")
     latents = host.process_images(p, script, [ON])
     assert p.all_prompts == p.all_hr_prompts == ["a cat"]
-    assert_left_alone(host, p, latents, untouched, "could not load Hyper-SD15-8steps-lora")
+    assert_left_alone(host, p, latents, own, "could not load Hyper-SD15-8steps-lora")
 
 
 def test_a_request_that_a_script_runs_again_starts_from_the_users_own_values(host, script, untouched):
@@ -458,9 +493,9 @@ def test_whoever_reads_the_negative_prediction_gets_it(host, script, attribute):
 def test_a_hook_that_fires_twice_wraps_once(host, script):
     p = Processing(host)
     host.process_images(p, script, [ON])
-    first = p.sampler.model_wrap_cfg.forward
-    script.process_before_every_sampling(p)
-    assert p.sampler.model_wrap_cfg.forward is first
+    first = p.sampler.model_wrap_cfg.forward, p.sampler.sample_img2img
+    script.process_before_every_sampling(p, x=torch.zeros(1, 4, 8, 8))
+    assert (p.sampler.model_wrap_cfg.forward, p.sampler.sample_img2img) == first
 
 
 @pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
@@ -552,3 +587,329 @@ def test_a_cell_leaves_no_infotext_to_the_next(host, script):
     )
     host.process_images(host.cell(p), script, [False])
     assert not p.extra_generation_params
+
+
+# Strength.
+
+
+def recorded(host):
+    return [round(t) for t in host.shared.sd_model.timesteps]
+
+
+@pytest.mark.parametrize("strength", [0.2, 0.35, 0.5, 0.6, 0.8, 1.0])
+@pytest.mark.parametrize(("steps", "variant"), [(1, None), (2, None), (4, None), (8, None), (4, "unified")])
+def test_an_image_starts_at_its_strength_and_takes_all_steps(host, script, strength, steps, variant):
+    p = Processing(host, img2img=True, denoising_strength=strength)
+    latents = host.process_images(p, script, [{**ON, "steps": steps, "variant": variant, "eta": 0.3}])
+    schedule, ours = ("TCD", sample_tcd) if p.sampler_name == "TCD" else ("Trailing", sample_ddim)
+    timesteps = TIMESTEPS[schedule](steps, strength, 1000)
+    assert recorded(host) == timesteps and p.extra_generation_params["Exact strength"] is True
+    assert p.extra_generation_params["Schedule type"] == schedule and p.steps == steps
+
+    model, rng = denoiser(Network(torch.float32)), Rng([1])
+    sigmas = sigmas_at(timesteps, model.sigmas)
+    start = host.image(p) + rng.next() * sigmas[0]
+    expected = ours(model, start, sigmas, {"cond": None}, None, True, 0.3, lambda *_: rng.next())
+    assert relative_rms(latents, expected) < 1e-5
+
+
+def test_strength_0_gives_the_image_back(host, script):
+    for args in ([{**ON, "steps": 4}], [False]):
+        p = Processing(host, img2img=True, denoising_strength=0.0, sampler_name="TCD")
+        assert torch.equal(host.process_images(p, script, args), host.image(p)) and not recorded(host)
+
+
+def test_the_switch_brings_the_hosts_own_arithmetic_back(host, script):
+    host.shared.opts.data["hypersd_exact_strength"] = False
+    p = Processing(host, img2img=True, denoising_strength=0.5)
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert recorded(host) == [749, 499, 249] and p.extra_generation_params["Exact strength"] is False
+
+
+def test_our_samplers_are_exact_without_the_panel_and_others_never_are(host, script):
+    p = Processing(host, img2img=True, denoising_strength=0.5, sampler_name="TCD", scheduler="Automatic", steps=4)
+    host.process_images(p, script)
+    assert recorded(host) == tcd_timesteps(4, 0.5)
+    p = Processing(host, img2img=True, denoising_strength=0.5, sampler_name="Euler", scheduler="Trailing", steps=4)
+    host.process_images(p, script)
+    assert recorded(host) == [749, 499, 249] and "Exact strength" not in p.extra_generation_params
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a"])
+def test_a_sampler_of_the_users_is_exact_within_a_request_of_ours(host, script, sampler):
+    p = Processing(host, img2img=True, denoising_strength=0.6)
+    host.process_images(p, script, [{**ON, "steps": 4, "sampler": sampler}])
+    assert recorded(host) == TIMESTEPS["Trailing"](4, 0.6, 1000)
+
+
+def test_a_schedule_that_is_not_ours_keeps_its_levels_and_gets_all_steps(host, script):
+    p = Processing(host, img2img=True, denoising_strength=0.5)
+    host.process_images(p, script, [{**ON, "steps": 4, "schedule": "Simple"}])
+    assert recorded(host) == [499, 374, 249, 124], "the last 4 of 8"
+
+
+def test_an_option_that_drops_a_timestep_does_not_reach_an_image_either(host, script):
+    host.shared.opts.data["always_discard_next_to_last_sigma"] = True
+    p = Processing(host, img2img=True, denoising_strength=0.5)
+    host.process_images(p, script, [{**ON, "steps": 4, "sampler": "Euler"}])
+    assert recorded(host) == TIMESTEPS["Trailing"](4, 0.5, 1000)
+
+
+def test_a_failure_leaves_the_sampler_as_it_was(host, script):
+    host.failure = RuntimeError("out of memory")
+    p = Processing(host, img2img=True, denoising_strength=0.5)
+    with pytest.raises(RuntimeError):
+        host.process_images(p, script, [{**ON, "steps": 4}])
+    assert "get_sigmas" not in vars(p.sampler)
+
+
+# The second pass.
+
+
+def test_the_second_pass_has_its_own_steps_and_means_its_strength(host, script):
+    p = Processing(host, enable_hr=True, hr_second_pass_steps=2, denoising_strength=0.5, hr_prompt="")
+    host.process_images(p, script, [{**ON, "variant": "unified", "steps": 4}])
+    assert recorded(host) == tcd_timesteps(4) + tcd_timesteps(2, 0.5)
+    p = Processing(host, enable_hr=True, denoising_strength=0.5, hr_prompt="")
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert recorded(host) == trailing_timesteps(4) + TIMESTEPS["Trailing"](4, 0.5, 1000), "0 steps: as the first"
+    p = Processing(host, enable_hr=True, hr_second_pass_steps=15, denoising_strength=0.5, hr_prompt="")
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert len(recorded(host)) == 8 and "the second pass takes as many as the first" in list(p.comments)[0]
+
+
+def test_the_hosts_axis_of_the_second_pass_varies(host, script):
+    host.xyz.axis_options.append(type(host.xyz.axis_options[0])("Hires steps", int, None))
+    host.xyz.axis_options[-1].apply = lambda p, x, xs: setattr(p, "hr_second_pass_steps", x)
+    script = host.load_script()
+    p = Processing(host, enable_hr=True, denoising_strength=0.5, hr_prompt="")
+    for steps in (3, 1):
+        cell = host.cell(p, ("Hires steps", steps))
+        host.process_images(cell, script, [{**ON, "steps": 4}])
+        assert len(recorded(host)) == 4 + steps and not cell.comments
+
+
+def test_a_second_cfg_comes_from_the_plan_and_goes_back(forge):
+    script = forge.load_script()
+    p = ForgeProcessing(forge, enable_hr=True, denoising_strength=0.5, hr_prompt="")
+    forge.process_images(p, script, [{**ON, "steps": 4}])
+    assert p.hr_cfg == 1.0 and p.hr_distilled_cfg == 3.5 and len(recorded(forge)) == 8
+    forge.process_images(p, script, [False])
+    assert p.hr_cfg == 7.0
+
+
+def test_a_sampler_that_the_user_has_set_for_the_second_pass_stays_and_is_said(host, script):
+    p = Processing(host, enable_hr=True, denoising_strength=0.5, hr_prompt="", hr_sampler_name="Euler a")
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert len(recorded(host)) == 8
+    assert list(p.comments) == ["Euler a is set for the second pass, and this is made for DDIM-Trailing."]
+
+
+# Hosts that patch their network.
+
+
+def test_a_patched_network_says_whether_the_lora_is_in_it(forge):
+    script = forge.load_script()
+    p = ForgeProcessing(forge)
+    forge.process_images(p, script, [ON])
+    assert not p.comments and len(recorded(forge)) == 8
+    forge.broken.add("Hyper-SD15-8steps-lora")
+    p = ForgeProcessing(forge)
+    forge.process_images(p, script, [ON])
+    assert "could not load Hyper-SD15-8steps-lora" in list(p.comments)[0] and len(recorded(forge)) == 20
+
+
+def test_a_lora_that_is_missing_and_takes_ours_with_it_is_named(forge):
+    script = forge.load_script()
+    p = ForgeProcessing(forge, prompt="a cat <lora:some-style:1>")
+    forge.process_images(p, script, [ON])
+    assert list(p.comments)[0].endswith("It has no LoRA called some-style.") and len(recorded(forge)) == 20
+
+
+def test_guidance_is_left_to_a_host_that_drops_the_negative_half_itself(forge):
+    script = forge.load_script()
+    p = ForgeProcessing(forge)
+    forge.process_images(p, script, [ON])
+    assert "forward" not in vars(p.sampler.model_wrap_cfg)
+
+
+@pytest.fixture
+def flux(forge):
+    model = forge.load("some-flux", is_flow=True)
+    model.model_config = type("Config", (), {"huggingface_repo": "black-forest-labs/FLUX.1-dev"})
+    return forge
+
+
+def test_flux_gets_its_plan(flux):
+    script = flux.load_script()
+    p = ForgeProcessing(flux, distilled_cfg_scale=1.0)
+    flux.process_images(p, script, [ON])
+    assert (p.sampler_name, p.scheduler, p.steps, p.cfg_scale) == ("Euler", "Simple", 8, 1.0)
+    assert p.distilled_cfg_scale == 3.5 and p.all_prompts == ["a cat <lora:Hyper-FLUX.1-dev-8steps-lora:0.125>"]
+
+
+@pytest.mark.parametrize("strength", [0.35, 0.6, 1.0])
+@pytest.mark.parametrize("img2img", [False, True])
+def test_a_flow_schedule_that_goes_by_the_images_size(flux, strength, img2img):
+    script = flux.load_script()
+    p = ForgeProcessing(flux, img2img=img2img, denoising_strength=strength)
+    flux.process_images(p, script, [{**ON, "schedule": "By image size"}])
+    sigmas = flow_sigmas(8, strength if img2img else 1.0, flux_shift(16))  # latents of 8 × 8
+    assert flux.shared.sd_model.timesteps == pytest.approx((sigmas[:-1] * 1000).tolist(), abs=1e-2)
+
+
+def test_a_flow_model_starts_an_image_at_its_strength(flux):
+    script = flux.load_script()
+    p = ForgeProcessing(flux, img2img=True, denoising_strength=0.5)
+    latents = flux.process_images(p, script, [{**ON, "steps": 4, "file": "Hyper-FLUX.1-dev-8steps-lora"}])
+    sigmas = flow_sigmas(4, 0.5, 3.0)
+    assert flux.shared.sd_model.timesteps == pytest.approx((sigmas[:-1] * 1000).tolist(), abs=1e-2)
+    start = host_start = flux.image(p) * (1 - sigmas[0]) + Rng([1]).next() * sigmas[0]
+    model = p.sampler.model_wrap
+    assert relative_rms(latents, sample_ddim(model, host_start, sigmas, disable=True)) < 1e-5 and start is host_start
+
+
+def test_a_schedule_for_flux_is_only_where_flux_is(host, script, flux):
+    assert "By image size" not in host.sd_schedulers.schedulers_map
+    flux.load_script()
+    assert "By image size" in flux.sd_schedulers.schedulers_map
+    flux.load("tiny", is_sd1=True)
+    p = ForgeProcessing(flux, sampler_name="TCD", scheduler="By image size")
+    with pytest.raises(ValueError, match="is for FLUX; choose another"):
+        flux.process_images(p, flux.load_script())
+
+
+# A host without schedules.
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampler", "timesteps"),
+    [
+        ({"steps": 4}, "DDIM-Trailing", trailing_timesteps(4)),
+        ({"variant": "unified", "steps": 4}, "TCD", tcd_timesteps(4)),
+        ({"steps": 4, "schedule": "Start at 800"}, "DDIM-Trailing", start_timesteps(4)),
+    ],
+)
+def test_without_schedules_our_samplers_have_their_own(classic, asked, sampler, timesteps):
+    script = classic.load_script()
+    p = Processing(classic)
+    classic.process_images(p, script, [{**ON, **asked}])
+    assert p.sampler_name == sampler and recorded(classic) == timesteps
+    classic.process_images(p, script, [False])
+    assert p.scheduler == "Automatic"
+
+
+def test_without_schedules_our_samplers_work_by_themselves(classic):
+    script = classic.load_script()
+    for sampler, timesteps in (("TCD", tcd_timesteps(4)), ("DDIM-Trailing", trailing_timesteps(4))):
+        p = Processing(classic, sampler_name=sampler, steps=4)
+        del p.scheduler
+        classic.process_images(p, script)
+        assert recorded(classic) == timesteps
+    p = Processing(classic, sampler_name="TCD", steps=4, img2img=True, denoising_strength=0.5)
+    classic.process_images(p, script)
+    assert recorded(classic) == tcd_timesteps(4, 0.5)
+
+
+def test_without_schedules_another_sampler_is_refused(classic):
+    p = Processing(classic)
+    classic.process_images(p, classic.load_script(), [{**ON, "sampler": "Euler"}])
+    assert "This WebUI has no schedule “Trailing” for the sampler “Euler”." in list(p.comments)[0]
+
+
+# Which checkpoint it is.
+
+
+@pytest.mark.parametrize(
+    ("repository", "family"),
+    [
+        ("x/FLUX.1-dev", "flux"),
+        ("x/FLUX.1-schnell", "flux-schnell"),
+        ("Chroma", "chroma"),
+        ("x/other", None),
+        (None, None),
+    ],
+)
+def test_an_architecture_without_a_flag_is_known_by_its_name(forge, repository, family):
+    forge.load("x").model_config = type("Config", (), {"huggingface_repo": repository})
+    from lib_hypersd.host import model
+
+    assert model.loaded().family == family
+
+
+def test_a_pruned_sdxl_is_told_by_its_file(host, script):
+    from lib_hypersd.host import model
+
+    for content, family in (("sdxl", "sdxl"), ("sdxl-pruned", "sdxl-pruned"), ("sdxl-refiner", "sdxl-refiner")):
+        loaded = host.load("some-xl", is_sdxl=True)
+        write(loaded_file(loaded), tensors(NETWORKS[content]))
+        assert model.loaded().family == family
+
+
+def loaded_file(loaded):
+    from pathlib import Path
+
+    return Path(loaded.sd_checkpoint_info.filename)
+
+
+def test_what_the_network_predicts(host, forge):
+    from lib_hypersd.host import model
+
+    host.sd_models.model_data.sd_model.parameterization = "v"
+    with host.as_modules():
+        from lib_hypersd.host import model
+
+        assert model.loaded().prediction == "v_prediction"
+    forge.shared.sd_model.forge_objects.unet.model.predictor = type("Predictor", (), {"prediction_type": "const"})
+    from lib_hypersd.host import model
+
+    assert model.loaded().prediction == "const"
+
+
+@pytest.mark.parametrize("stored", ["nf4", "gguf", "torch.float8_e4m3fn", "torch.float16"])
+def test_weights_of_few_bits_need_loras_to_be_kept_apart(forge, monkeypatch, stored):
+    from lib_hypersd.host import model
+
+    forge.shared.sd_model.forge_objects.unet.model.storage_dtype = stored
+    assert model.loaded().coarse is (stored != "torch.float16")
+    backend = type(sys)("backend.args")
+    backend.dynamic_args = {"online_lora": True}
+    monkeypatch.setitem(sys.modules, "backend.args", backend)
+    assert model.loaded().coarse is False
+
+
+def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
+    from lib_hypersd.host import model
+
+    loaded = forge.shared.sd_model
+    other = forge.load("other-xl", is_sdxl=True)
+    write(loaded_file(other), tensors(NETWORKS["sdxl"], dtype="F8_E4M3"))
+    forge.sd_models.model_data.sd_model = sys.modules["modules.sd_models"].model_data.sd_model = loaded
+    assert model.loaded().name == "tiny-sd15"
+    assert (model.selected().name, model.selected().family, model.selected().coarse) == ("other-xl", "sdxl", True)
+    loaded_file(other).unlink()
+    assert model.selected() is None, "its file does not tell, so nothing is said until it is loaded"
+    forge.shared.opts.data["sd_model_checkpoint"] = None
+    assert model.selected().name == "tiny-sd15"
+
+
+def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script, tmp_path):
+    from lib_hypersd.host import loras
+
+    recipe = next(r for r in published().recipes if r.superseded_bytes)
+    host.install_loras("Hyper-SD3-4steps-CFG-lora")
+    disk = host.networks.available_networks["Hyper-SD3-4steps-CFG-lora"]
+
+    def superseded():
+        return next(f for f in loras.files(published()) if f.name == disk.name).superseded
+
+    assert not superseded(), "no such file"
+    disk.filename = str(tmp_path / "lora.safetensors")
+    with open(disk.filename, "wb") as file:
+        file.truncate(recipe.superseded_bytes)
+    assert superseded()
+    with open(disk.filename, "wb") as file:
+        file.truncate(recipe.bytes)
+    assert not superseded()
+    disk.hash = recipe.superseded_sha256
+    assert superseded()

@@ -110,7 +110,7 @@ def test_it_is_built_in_the_order_of_the_arguments_and_off():
         "hypersd_img2img_enable-checkbox",
         *(f"hypersd_img2img_{f.name}" for f in FIELDS),
     ]
-    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 6]
+    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 7]
 
 
 def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
@@ -120,8 +120,8 @@ def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
         {"Hyper-SD": "hyper-sd15-8steps-cfg", "Hyper-SD variant": "cfg", "Hyper-SD CFG": "4.5", "Steps": "8"},
         {"Steps": "20", "Sampler": "Euler"},
     )]  # fmt: skip
-    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", RECOMMENDED, RECOMMENDED]
-    assert values[1] == [False, *[RECOMMENDED] * 6]
+    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", *[RECOMMENDED] * 3]
+    assert values[1] == [False, *[RECOMMENDED] * 7]
 
 
 def host_like(world):
@@ -198,3 +198,41 @@ def test_it_waits_for_a_checkpoint_that_loads():
         page.wait_for_selector("#hypersd_txt2img_status >> text=not loaded yet")
         world.model = Model("sd15", "slow to come")
         page.wait_for_selector("#hypersd_txt2img_status >> text=slow to come: SD1.5")
+
+
+def page_with_a_checkpoint_list(world):
+    """A page as of hosts whose list of checkpoints stands on it, and whose FLUX has a CFG of its own."""
+    models = {"plain": Model("sd15", "plain"), "flux": Model("flux", "flux"), "odd": None}
+
+    def select(name):
+        world.model = models[name]
+
+    with gr.Blocks() as page:
+        names = gr.Dropdown(list(models), value="plain", label="Checkpoint", elem_classes=["model_selection"])
+        names.change(select, names)
+        prompt = gr.Textbox(label="Prompt", elem_id="txt2img_prompt")
+        gr.Slider(0, 30, 2, label="Distilled CFG Scale", elem_id="txt2img_distilled_cfg_scale")
+        panel = build(gr, InputAccordion, "txt2img", world.surroundings, prompt)
+        panel.controls[0].visible = True
+    return page
+
+
+@requires_browser
+def test_a_list_of_checkpoints_on_the_page_is_followed():
+    world = World(plain := Model("sd15", "plain"))
+    with page_of(page_with_a_checkpoint_list(world), "light") as page:
+        page.wait_for_selector("#hypersd_txt2img_status >> text=plain: SD1.5")
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+
+        def select(name):
+            page.get_by_role("textbox", name="Checkpoint", exact=True).fill(name)
+            page.keyboard.press("Enter")
+
+        select("flux")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=flux: FLUX.1-dev")
+        page.wait_for_selector("#txt2img_distilled_cfg_scale >> text=Hyper-SD uses 3.5")
+        select("odd")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=not loaded yet")
+        world.model = plain
+        page.locator("#hypersd_txt2img_enable").hover()
+        page.wait_for_selector("#hypersd_txt2img_status >> text=plain: SD1.5", timeout=1500)

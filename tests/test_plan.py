@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES, Catalog, Recipe, published
-from lib_hypersd.plan import File, Model, Plan, Request, make_plan, point_out
+from lib_hypersd.catalog import FAMILIES, LOOKALIKES, Catalog, Recipe, published
+from lib_hypersd.plan import File, Model, Plan, Request, SecondPass, make_plan, point_out
 from lib_hypersd.settings import VARIANTS, Settings
 from lib_hypersd.tags import find
 
@@ -20,11 +20,12 @@ def file(recipe_id, name=None, *aliases):
     return File(name or BY_ID[recipe_id].file.removesuffix(".safetensors"), BY_ID[recipe_id], aliases)
 
 
-def plan(family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", prompts=None, **asked):
-    request = Request(
-        Settings(True, **asked), Model(family, model or f"some {family} model", prediction), files, prompts or (prompt,)
-    )
-    return make_plan(request, CATALOG)
+def plan(
+    family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", coarse=False, prompts=None, second=None,
+    **asked,
+):  # fmt: skip
+    model = Model(family, model or f"some {family} model", prediction, coarse)
+    return make_plan(Request(Settings(True, **asked), model, files, prompts or (prompt,), second), CATALOG)
 
 
 def summary(plan):
@@ -316,6 +317,67 @@ def test_the_users_own_lora_comes_before_the_checkpoints_name(asked):
 def test_what_is_not_as_meant_is_said(asked, warning):
     made = plan(**asked)
     assert made.problem is None and made.warnings == (warning,)
+
+
+def test_flux_may_be_shifted_for_the_pictures_own_size_and_nothing_else():
+    made = plan("flux", schedule="By image size")
+    assert made.schedule == "By image size" and not made.warnings
+    assert plan("sd3", schedule="By image size").problem == (
+        "The schedule “By image size” is for FLUX, and the loaded checkpoint is SD3."
+    )
+
+
+def test_flux_takes_another_distilled_guidance():
+    assert plan("flux", distilled_cfg=2.5).distilled_cfg == 2.5
+    assert plan("sdxl", distilled_cfg=2.5).distilled_cfg is None
+
+
+@pytest.mark.parametrize("family", LOOKALIKES)
+def test_what_only_looks_like_a_family_is_refused_with_the_reason(family):
+    assert plan(family, model="some.safetensors").problem == f"some.safetensors is {LOOKALIKES[family]}."
+
+
+def test_weights_of_few_bits_get_the_hint():
+    assert plan("flux", coarse=True).warnings == (
+        "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
+        "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”.",
+    )
+    assert not plan(model="x_4SHyper", variant="merged", coarse=True).warnings, "without a LoRA nothing is lost"
+
+
+def test_a_superseded_edition_is_said():
+    old = File("Hyper-SD3-4steps-CFG-lora", BY_ID["hyper-sd3-4steps-cfg"], (), True)
+    assert plan("sd3", files=[old]).warnings == (
+        "Hyper-SD3-4steps-CFG-lora is an edition that its authors have replaced under the same name; get it again.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "asked", "steps", "warnings"),
+    [
+        (None, {}, None, ()),
+        (SecondPass(), {}, 0, ()),
+        (SecondPass(8), {}, 8, ()),
+        (SecondPass(3), {"variant": "unified"}, 3, ()),
+        (SecondPass(20), {}, 0, ("8 steps is what this is made for, so the second pass takes as many as the first.",)),
+        (SecondPass(20), {"hires_steps": 2}, 2, ()),
+        (SecondPass(20), {"hires_steps": 0}, 0, ()),
+        (SecondPass(0, "DDIM-Trailing", "Trailing"), {}, 0, ()),
+        (SecondPass(0, None, "Automatic"), {}, 0, ()),
+        (
+            SecondPass(0, "Euler a", "Karras"),
+            {},
+            0,
+            (
+                "Euler a is set for the second pass, and this is made for DDIM-Trailing.",
+                "Karras is set for the second pass, and this is made for Trailing.",
+            ),
+        ),
+    ],
+)
+def test_the_second_pass(second, asked, steps, warnings):
+    made = plan(second=second, **asked)
+    assert made.hires_steps == steps and made.warnings == warnings
 
 
 def test_another_sampler_gets_no_eta_that_it_was_not_given():

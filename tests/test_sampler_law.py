@@ -11,7 +11,7 @@ from k_diffusion.sampling import sample_euler_ancestral
 from scipy.stats import ks_2samp
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lib_hypersd.samplers import alpha, is_flow, sample_ddim, sample_tcd, start_noise_scale, step_factors
+from lib_hypersd.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale, step_factors
 from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
 from tests.networks import SHAPE, FlowDenoiser, Network, denoiser, relative_rms
 
@@ -282,11 +282,6 @@ def test_start_noise_is_unit_variance_in_diffusers_scaling():
     assert start_noise_scale(TABLE[800].item(), flow=False) / TABLE[800].item() == pytest.approx(1.019, abs=5e-4)
     assert start_noise_scale(TABLE[999].item(), flow=False) / TABLE[999].item() == pytest.approx(1.0023, abs=5e-5)
     assert start_noise_scale(1.0, flow=True) == 1.0
-
-
-def test_flow_tables_are_told_from_others():
-    assert is_flow(FlowDenoiser(Network()).sigmas)
-    assert not is_flow(TABLE)
 
 
 def test_the_last_step_keeps_nothing_of_x():

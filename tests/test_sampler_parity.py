@@ -5,7 +5,15 @@ import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, LCMScheduler, TCDScheduler
 
 from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from lib_hypersd.schedules import (
+    TIMESTEPS,
+    flow_sigmas,
+    sigmas_at,
+    start_timesteps,
+    table_shift,
+    tcd_timesteps,
+    trailing_timesteps,
+)
 from tests.networks import SD_BETAS, SHAPE, FlowDenoiser, Network, Wrapped, alphas_cumprod, denoiser, relative_rms
 
 BOUND = {torch.float32: 1e-5, torch.float64: 1e-9}
@@ -136,3 +144,61 @@ def test_euler_on_trailing_sigmas_is_trailing_ddim():
     assert (
         relative_rms(sample_ddim(model, x, sigmas, disable=True), sample_euler(model, x, sigmas, disable=True)) <= 1e-9
     )
+
+
+STRENGTHS = pytest.mark.parametrize("strength", [0.2, 0.35, 0.5, 0.6, 0.8, 1.0])
+
+
+@STRENGTHS
+@pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_tcd_from_an_image_equals_diffusers(steps, eta, strength):
+    """img2img: ``add_noise`` at the first timestep of the strength, then ``step``."""
+    dtype = torch.float32
+    grid = 50 if steps <= int(50 * strength) else 1000
+    scheduler = exact(TCDScheduler(**SD_BETAS, original_inference_steps=grid), dtype)
+    scheduler.set_timesteps(steps, strength=strength)
+    image = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9), dtype=dtype)
+    noise = start_noise(dtype)
+    start = scheduler.add_noise(image, noise, scheduler.timesteps[:1])
+    theirs = diffusers_run(scheduler, Network(dtype), "epsilon", start, 5, eta=eta)
+
+    network = Network(dtype)
+    model = denoiser(network)
+    timesteps = TIMESTEPS["TCD"](steps, strength, 1000)
+    assert timesteps == scheduler.timesteps.tolist()
+    sigmas = sigmas_at(timesteps, model.sigmas)
+    generator = torch.Generator().manual_seed(5)
+    before = []
+    x0 = sample_tcd(
+        Wrapped(model),
+        image + sigmas[0] * noise,
+        sigmas,
+        callback=lambda d: before.append(d["x"] / (1 + d["sigma"] ** 2).sqrt()),
+        disable=True,
+        eta=eta,
+        noise_sampler=lambda *_: torch.randn(SHAPE, generator=generator, dtype=dtype),
+    )
+    assert len(network.timesteps) == steps
+    assert_same((before, x0), theirs, dtype)
+
+
+@STRENGTHS
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_flow_euler_from_an_image_equals_diffusers(steps, strength):
+    """The hosts' own Euler (here k-diffusion's) on our sigmas beside FlowMatchEuler's."""
+    from k_diffusion.sampling import sample_euler
+
+    model = FlowDenoiser(Network())
+    sigmas = flow_sigmas(steps, strength, table_shift(model.sigmas)).double()
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(sigmas=torch.linspace(strength, strength / steps, steps).tolist())
+    image = torch.randn(SHAPE, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+    noise = start_noise(torch.float64)
+    x = scheduler.scale_noise(image, scheduler.timesteps[:1], noise)
+    ours = (1 - sigmas[0]) * image + sigmas[0] * noise
+    assert relative_rms(ours, x) <= 1e-5
+    for t, sigma in zip(scheduler.timesteps, scheduler.sigmas, strict=False):
+        x = scheduler.step(model.velocity(x, sigma.double()), t, x).prev_sample
+    assert relative_rms(sample_euler(model, ours, sigmas, disable=True), x) <= 1e-5
+    assert relative_rms(sample_ddim(model, ours, sigmas, disable=True), x) <= 1e-5

@@ -1,15 +1,28 @@
 """The timesteps, against diffusers and against the numbers of the model card."""
 
+import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, TCDScheduler
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, TCDScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.schedules import model_sigmas, sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
-from tests.networks import SD_BETAS, Network, Wrapped, denoiser
+from lib_hypersd.schedules import (
+    TIMESTEPS,
+    flow_sigmas,
+    flux_shift,
+    is_flow,
+    model_sigmas,
+    sigmas_at,
+    start_timesteps,
+    table_shift,
+    tcd_timesteps,
+    trailing_timesteps,
+)  # fmt: skip
+from tests.networks import SD_BETAS, FlowDenoiser, Network, Wrapped, denoiser
 
 
 @pytest.mark.parametrize("steps", range(1, 51))
@@ -126,3 +139,73 @@ def test_the_table_is_found_along_inner_models():
 def test_a_model_without_a_table_is_a_sentence():
     with pytest.raises(ValueError, match="Wrapped has no table of sigmas"):
         model_sigmas(Wrapped(torch.nn.Identity()))
+
+
+def test_flow_tables_are_told_from_others():
+    assert is_flow(FlowDenoiser(Network()).sigmas)
+    assert not is_flow(denoiser(Network()).sigmas)
+
+
+# Strength.
+
+
+STRENGTHS = [0.0, 0.01, 0.2, 0.35, 0.5, 0.6, 0.8, 0.999, 1.0]
+
+
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("name", TIMESTEPS)
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 16])
+def test_exactly_as_many_timesteps_as_steps_lie_within_a_strength(name, steps, strength):
+    timesteps = TIMESTEPS[name](steps, strength, 1000)
+    reached = int(1000 * strength)
+    assert len(timesteps) == min(steps, reached)
+    assert timesteps == sorted(set(timesteps), reverse=True) and all(0 <= t <= reached for t in timesteps)
+    if timesteps:
+        # The first timestep is the one of the strength: a grid of 50 is 20 apart, and 800 is where that schedule ends.
+        first = {"Trailing": reached - 1, "Start at 800": min(800, reached)}.get(name)
+        assert timesteps[0] == first if first is not None else reached - 20 <= timesteps[0] < reached
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+def test_strength_1_is_the_schedule_of_txt2img(steps):
+    assert TIMESTEPS["Trailing"](steps, 1.0, 1000) == trailing_timesteps(steps)
+    assert TIMESTEPS["TCD"](steps, 1.0, 1000) == tcd_timesteps(steps)
+    assert TIMESTEPS["Start at 800"](steps, 1.0, 1000) == start_timesteps(steps)
+
+
+def test_trailing_within_a_strength_is_the_formula():
+    for strength in (0.2, 0.35, 0.5, 0.6, 0.8):
+        for steps in (1, 2, 4, 8):
+            t = int(1000 * strength)
+            expected = (np.round(np.arange(t, 0, -t / steps)) - 1).astype(int).tolist()
+            assert TIMESTEPS["Trailing"](steps, strength, 1000) == expected
+    assert TIMESTEPS["Trailing"](4, 0.5, 1000) == [499, 374, 249, 124]
+
+
+def test_tcd_within_a_strength_is_diffusers_or_the_full_grid():
+    scheduler = TCDScheduler(**SD_BETAS)
+    scheduler.set_timesteps(4, strength=0.6)
+    assert TIMESTEPS["TCD"](4, 0.6, 1000) == scheduler.timesteps.tolist() == [599, 459, 299, 159]
+    assert TIMESTEPS["TCD"](8, 0.1, 1000) == [99, 87, 74, 62, 49, 37, 24, 12], "5 of 50 are too few for 8 steps"
+
+
+def test_flow_sigmas_are_those_of_the_card():
+    expected = [1, 0.9567, 0.9045, 0.8403, 0.7595, 0.6546, 0.5128, 0.3109, 0]
+    assert flow_sigmas(8, shift=flux_shift(4096)).tolist() == pytest.approx(expected, abs=5e-5)
+    for tokens, mu in ((4096, 1.15), (48 * 48, 0.8467), (32 * 32, 0.63)):
+        assert math.log(flux_shift(tokens)) == pytest.approx(mu, abs=5e-5)
+    assert flow_sigmas(4, strength=0.5).tolist() == pytest.approx([0.5, 0.375, 0.25, 0.125, 0])
+
+
+@given(shift=st.floats(1, 10), length=st.sampled_from([1000, 10000]))
+def test_the_shift_is_read_from_a_table(shift, length):
+    t = torch.arange(1, length + 1, dtype=torch.float64) / length
+    assert table_shift(shift * t / (1 + (shift - 1) * t)) == pytest.approx(shift, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("strength", [0.2, 0.5, 1.0])
+def test_flow_sigmas_equal_diffusers(steps, strength):
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(sigmas=np.linspace(strength, strength / steps, steps))
+    assert flow_sigmas(steps, strength, shift=3.0).tolist() == pytest.approx(scheduler.sigmas.tolist(), abs=1e-6)

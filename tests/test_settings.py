@@ -13,9 +13,10 @@ BY_NAME = {f.name: f for f in FIELDS}
 
 
 def test_the_order_of_positional_arguments_is_a_promise_to_clients():
-    assert [f.name for f in FIELDS] == ["variant", "steps", "weight", "cfg", "eta", "file"]
+    assert [f.name for f in FIELDS] == ["variant", "steps", "weight", "cfg", "eta", "file", "schedule"]
     assert keys() == [
-        "Hyper-SD", "Hyper-SD variant", "Hyper-SD steps", "Hyper-SD weight", "Hyper-SD CFG", "Hyper-SD eta", "Hyper-SD file"
+        "Hyper-SD", "Hyper-SD variant", "Hyper-SD steps", "Hyper-SD weight", "Hyper-SD CFG", "Hyper-SD eta", "Hyper-SD file",
+        "Hyper-SD schedule",
     ]  # fmt: skip
 
 
@@ -68,7 +69,10 @@ def test_recommended_in_all_its_spellings(nothing):
         ("variant", 3, "Variant must be one of fixed, unified, cfg, merged, not '3'."),
         ("file", 7, "LoRA file must be the name of a LoRA file, not '7'."),
         ("file", "x" * 256, "LoRA file must be the name of a LoRA file, not 'xxx"),
-        ("sampler", 5, "“sampler” must be a name, not '5'."),
+        ("schedule", 7, "Schedule must be the name of a schedule, not '7'."),
+        ("sampler", 5, "“sampler” must be the name of a sampler, not '5'."),
+        ("hires_steps", -1, "“hires_steps” must be a whole number from 0 to 150, not '-1'."),
+        ("distilled_cfg", "inf", "“distilled_cfg” must be a number from 0 to 30, not 'inf'."),
         ("enabled", "yes", "“enabled” must be true or false, not 'yes'."),
     ],
 )

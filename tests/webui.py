@@ -1,7 +1,9 @@
-"""The one double of a WebUI: A1111's ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
+"""The one double of a WebUI: its ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
 
-It behaves as ``docs/hosts`` facts say the real one does (order of the hooks, options, eta, noise, skipped guidance)
-and shares no line with it. Gradio, k-diffusion and torch are real; ``tests/live`` runs the same on real hosts.
+It behaves as the real ones were seen to (order of the hooks, options, eta, noise, skipped guidance, strength) and
+shares no line with them. Its ``kind`` is "a1111", "forge" (patched network, predictors, a second CFG, hooks that fire
+twice) or "classic" (patched network, no schedules). Gradio, k-diffusion and torch are real; ``tests/live`` runs the
+same on real hosts.
 """
 
 import contextlib
@@ -20,10 +22,11 @@ import k_diffusion.sampling
 import torch
 from k_diffusion.external import CompVisDenoiser
 
-from tests.networks import Network
+from tests.networks import FlowDenoiser, Network
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (4, 8, 8)
+PATCHES = {"forge": "lora_patches", "classic": "patches"}
 
 
 class OptionInfo:
@@ -112,10 +115,12 @@ class Denoiser(torch.nn.Module):
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
         opts = self.host.shared.opts
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
+        skip = skip or (self.host.kind != "a1111" and cond_scale == 1)
         if self.host.failure:
             raise self.host.failure
         if skip:
-            self.p.extra_generation_params["Skip Early CFG"] = opts.skip_early_cond
+            if opts.skip_early_cond:
+                self.p.extra_generation_params["Skip Early CFG"] = opts.skip_early_cond
             denoised = self.inner_model(x, sigma, cond=cond)
         else:
             both = self.inner_model(torch.cat([x, x]), torch.cat([sigma, sigma]), cond=cond)
@@ -130,7 +135,7 @@ class KDiffusionSampler:
 
     def __init__(self, function, sd_model):
         self.func = function if callable(function) else getattr(k_diffusion.sampling, function)
-        self.model_wrap = CompVisDenoiser(sd_model)
+        self.model_wrap = FlowDenoiser(sd_model).float() if sd_model.is_flow else CompVisDenoiser(sd_model)
         self.model_wrap_cfg = Denoiser(sd_model.host, self.model_wrap)
         self.config = self.eta = None
         self.eta_option_field, self.eta_infotext_field, self.eta_default = "eta_ancestral", "Eta", 1.0
@@ -138,19 +143,42 @@ class KDiffusionSampler:
 
     def get_sigmas(self, p, steps):
         discard = self.host.shared.opts.always_discard_next_to_last_sigma
-        name = p.scheduler if p.scheduler != "Automatic" else self.config.options.get("scheduler")
-        scheduler = self.host.sd_schedulers.schedulers_map.get(name)
-        if scheduler is None:
+        scheduler = None
+        if self.host.kind != "classic":
+            name = (p.hr_scheduler if p.is_hr_pass else p.scheduler) or "Automatic"
+            name = name if name != "Automatic" else self.config.options.get("scheduler")
+            scheduler = self.host.sd_schedulers.schedulers_map.get(name)
+        if (scheduler is None or scheduler.function is None) and self.model_wrap.sigmas[-1] < 1.001:
+            sigmas = simple(steps + discard, 0, 1, self.model_wrap, "cpu")
+        elif scheduler is None or scheduler.function is None:
             sigmas = self.model_wrap.get_sigmas(steps + discard)
         else:
+            key = "Hires schedule type" if p.is_hr_pass else "Schedule type"
+            p.extra_generation_params[key] = scheduler.label
             levels = {"sigma_min": self.model_wrap.sigmas[0].item(), "sigma_max": self.model_wrap.sigmas[-1].item()}
             sigmas = scheduler.function(n=steps + discard, **levels, inner_model=self.model_wrap, device="cpu")
         return torch.cat([sigmas[:-2], sigmas[-1:]]) if discard else sigmas
 
     def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         sigmas = self.get_sigmas(p, steps or p.steps)
+        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if self.host.shared.opts.sgm_noise_multiplier else sigmas[0])
+        return self.run(p, x, sigmas, conditioning, unconditional_conditioning)
+
+    def sample_img2img(
+        self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
+    ):
+        strength = min(p.denoising_strength, 0.999)
+        if self.host.shared.opts.img2img_fix_steps or steps is not None:
+            wanted = steps or p.steps
+            total, last = (int(wanted / strength) if strength else 0), wanted - 1
+        else:
+            total, last = p.steps, int(strength * p.steps)
+        sigmas = self.get_sigmas(p, total)[total - last - 1 :]
+        start = x + noise * sigmas[0] if self.model_wrap.sigmas[-1] > 1.001 else x * (1 - sigmas[0]) + noise * sigmas[0]
+        return self.run(p, start, sigmas, conditioning, unconditional_conditioning)
+
+    def run(self, p, x, sigmas, conditioning, unconditional_conditioning):
         opts = self.host.shared.opts
-        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if opts.sgm_noise_multiplier else sigmas[0])
         self.started_from = x
         self.model_wrap_cfg.p, self.model_wrap_cfg.total_steps = p, len(sigmas) - 1
         k_diffusion.sampling.torch = HijackedTorch(p.rng)
@@ -163,7 +191,7 @@ class KDiffusionSampler:
         extra = {
             "cond": conditioning,
             "uncond": unconditional_conditioning,
-            "cond_scale": p.cfg_scale,
+            "cond_scale": p.hr_cfg if p.is_hr_pass and hasattr(p, "hr_cfg") else p.cfg_scale,
             "s_min_uncond": 0,
             "image_cond": None,
         }
@@ -218,12 +246,18 @@ class Processing:
     steps: int = 20
     cfg_scale: float = 7.0
     sampler_name: str = "Euler"
-    scheduler: str = "Automatic"
+    scheduler: str = "Automatic"  # a host without schedules passes it over
     eta: float | None = None
     batch_size: int = 1
     seed: int = 1
     hr_prompt: str | None = None
     img2img: bool = False
+    denoising_strength: float = 0.75
+    enable_hr: bool = False
+    hr_second_pass_steps: int = 0
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    is_hr_pass = False
     disable_extra_networks: bool = False
     extra_generation_params: dict = field(default_factory=dict)
     comments: dict = field(default_factory=dict)
@@ -238,10 +272,20 @@ class Processing:
         self.comments[text] = 1
 
 
+@dataclass
+class ForgeProcessing(Processing):
+    """A request where the host has FLUX, and a CFG of its own for the second pass."""
+
+    distilled_cfg_scale: float = 3.5
+    hr_cfg: float = 7.0
+    hr_distilled_cfg: float = 3.5
+
+
 class Host:
     """The modules, and a request run through a script's hooks in the host's order."""
 
-    def __init__(self, tmp_path):
+    def __init__(self, tmp_path, kind="a1111"):
+        self.kind = kind
         self.failure = None  # raised inside the next evaluation of the network
         self.folder = tmp_path
         self.shared = SimpleNamespace(
@@ -249,6 +293,7 @@ class Host:
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
+                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
             ),
         )  # fmt: skip
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
@@ -273,18 +318,25 @@ class Host:
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
-        self.in_folder, self.broken = [], set()
+        self.in_folder, self.broken, self.checkpoints = [], set(), {}
         self.load("tiny-sd15", is_sd1=True)
 
-    def load(self, name, parameterization="eps", **flags):
+    def load(self, name, parameterization="eps", is_flow=False, **flags):
         """Make a checkpoint the loaded one."""
         model = Network(torch.float32)
-        model.host, model.parameterization = self, parameterization
-        model.sd_checkpoint_info = SimpleNamespace(name_for_extra=name)
+        model.host, model.parameterization, model.is_flow = self, parameterization, is_flow
+        info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"))
+        model.sd_checkpoint_info = self.checkpoints[name] = info
+        self.shared.opts.data["sd_model_checkpoint"] = name
+        if self.kind != "a1111":
+            unet = SimpleNamespace(model=SimpleNamespace(), **{PATCHES[self.kind]: {}})
+            model.forge_objects, model.current_lora_hash = SimpleNamespace(unet=unet), "[]"
         for flag, value in flags.items():
             setattr(model, flag, value)
         self.shared.sd_model = model
-        self.sd_models = SimpleNamespace(model_data=SimpleNamespace(sd_model=model))
+        self.sd_models = SimpleNamespace(
+            model_data=SimpleNamespace(sd_model=model), get_closet_checkpoint_match=self.checkpoints.get
+        )
         if "modules" in sys.modules:
             sys.modules["modules.sd_models"].model_data = self.sd_models.model_data
         return model
@@ -296,7 +348,12 @@ class Host:
     def list_networks(self):
         self.networks.available_networks.clear()
         self.networks.available_networks.update(
-            {name: SimpleNamespace(name=name, alias=f"{name}-alias", hash=hash) for name, hash in self.in_folder}
+            {
+                name: SimpleNamespace(
+                    name=name, alias=f"{name}-alias", hash=hash, filename=f"/loras/{name}.safetensors"
+                )
+                for name, hash in self.in_folder
+            }
         )
 
     def create_sampler(self, name, model):
@@ -312,7 +369,10 @@ class Host:
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
+            "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
         }  # fmt: skip
+        if self.kind == "classic":
+            del names["sd_schedulers"]
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
         for name, content in names.items():
             module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
@@ -361,22 +421,58 @@ class Host:
         self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
         from lib_hypersd.tags import TAG, find
 
-        wanted = [tag.name for tag in find(p.prompts[0])]
-        self.networks.loaded_networks[:] = [] if p.disable_extra_networks else [
-            SimpleNamespace(network_on_disk=self.networks.available_networks[name], modules={"layer": 1})
-            for name in wanted if name in self.networks.available_networks and name not in self.broken
-        ]  # fmt: skip
+        self.activate([] if p.disable_extra_networks else [tag.name for tag in find(p.prompts[0])])
         p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
         self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
         if not p.img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
-        x = p.rng.next()
+        noise = p.rng.next()
         conds = Conds(
             batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)]
         )
-        self.hook(script.process_before_every_sampling, p, *args, x=x, noise=x, c=conds, uc=None)
         self.shared.sd_model.timesteps.clear()
-        return p.sampler.sample(p, x, conds, None)
+
+        def before_sampling(x, times=1):
+            for _ in range(times):
+                self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
+
+        if p.img2img:
+            image = self.image(p)
+            before_sampling(image)
+            return p.sampler.sample_img2img(p, image, noise, conds, None)
+        before_sampling(noise)
+        samples = p.sampler.sample(p, noise, conds, None)
+        if p.enable_hr:
+            p.is_hr_pass, p.hr_scheduler = True, p.hr_scheduler or getattr(p, "scheduler", None)
+            p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
+            noise = p.rng.next()
+            before_sampling(samples, times=2 if self.kind == "forge" else 1)
+            samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
+            p.is_hr_pass = False
+        return samples
+
+    @staticmethod
+    def image(p):
+        """The latents that img2img starts from."""
+        return torch.randn((p.batch_size, *SHAPE), generator=torch.Generator().manual_seed(99))
+
+    def activate(self, names):
+        """Load LoRAs: here all that are found, elsewhere none if one is missing, with patches that say their file."""
+        found = [self.networks.available_networks.get(name) for name in names]
+        self.networks.loaded_networks.clear()
+        if self.kind != "a1111" and None in found:
+            return
+        for disk in (disk for disk in found if disk):
+            fits = disk.name not in self.broken
+            if fits or self.kind != "a1111":
+                modules = {"layer": 1} if self.kind == "a1111" else {}
+                self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, modules=modules))
+        if self.kind != "a1111":
+            files = [disk.filename for disk in found]
+            good = [disk.filename for disk in found if disk.name not in self.broken]
+            self.shared.sd_model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
+            patches = {(name, 1.0, 1.0, False) if self.kind == "forge" else name: ["layer"] for name in good}
+            setattr(self.shared.sd_model.forge_objects.unet, PATCHES[self.kind], patches)
 
     @staticmethod
     def hook(function, *args, **kwargs):

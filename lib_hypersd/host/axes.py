@@ -11,7 +11,14 @@ from .request import state
 
 OFF = "Off"
 # The host's axes whose values a plan would replace, and the attribute of the request that they set.
-HOST_AXES = {"Steps": "steps", "CFG Scale": "cfg_scale", "Sampler": "sampler_name", "Schedule type": "scheduler"}
+HOST_AXES = {
+    "Steps": "steps",
+    "CFG Scale": "cfg_scale",
+    "Distilled CFG Scale": "distilled_cfg_scale",
+    "Sampler": "sampler_name",
+    "Schedule type": "scheduler",
+    "Hires steps": "hr_second_pass_steps",
+}
 
 
 def register() -> None:

@@ -10,11 +10,12 @@ SKIPPED = "Skip Early CFG"
 def positive_only(denoiser, p) -> None:
     """Let this denoiser, made by the host for one pass of one request, leave out the negative half at CFG 1.
 
-    The host has a way to do so, the option ``skip_early_cond`` (A:sd_samplers_cfg_denoiser.py:218), which is
-    shadowed for the length of each evaluation. It then takes the positive prediction for the negative one: the same
-    image, where each image has one prompt of weight 1 and nothing else reads the negative prediction.
+    Hosts that keep the network behind a patcher do so by themselves (F:backend/sampling/sampling_function.py:295).
+    The others have a way to do so, the option ``skip_early_cond`` (A:sd_samplers_cfg_denoiser.py:218), which
+    is shadowed for the length of each evaluation. It then takes the positive prediction for the negative one: the
+    same image, where each image has one prompt of weight 1 and nothing else reads the negative prediction.
     """
-    if getattr(denoiser, "hypersd_positive_only", False):
+    if getattr(denoiser, "hypersd_positive_only", False) or hasattr(p.sd_model, "forge_objects"):
         return
     evaluate = denoiser.forward
 

@@ -1,13 +1,15 @@
 """The LoRAs that the host has listed, and those that it has loaded."""
 
+import os
 import sys
+from collections.abc import Sequence
 
 from modules import shared
 
-from ..catalog import Catalog
+from ..catalog import Catalog, Recipe
 from ..identify import identify, named_family
 from ..plan import File
-from ..tags import write
+from ..tags import find, write
 
 
 def networks():
@@ -21,8 +23,19 @@ def files(catalog: Catalog) -> list[File]:
     for name, on_disk in getattr(networks(), "available_networks", {}).items():
         recipe = identify(catalog, name, on_disk.hash or "")
         if recipe is not None or named_family(name):
-            found.append(File(name, recipe, (on_disk.alias,) if on_disk.alias != name else ()))
+            aliases = (on_disk.alias,) if on_disk.alias != name else ()
+            found.append(File(name, recipe, aliases, recipe is not None and superseded(recipe, on_disk)))
     return found
+
+
+def superseded(recipe: Recipe, on_disk) -> bool:
+    """Whether the file is an edition that its authors have replaced, told by its size or hash."""
+    if recipe.superseded_bytes is None:
+        return False
+    try:
+        return recipe.superseded_sha256 == on_disk.hash or recipe.superseded_bytes == os.stat(on_disk.filename).st_size
+    except OSError:
+        return False
 
 
 def standing_tag(catalog: Catalog) -> str:
@@ -40,7 +53,23 @@ def refresh() -> None:
         list_again()
 
 
-def is_loaded(name: str) -> bool:
+def is_loaded(name: str, sd_model) -> bool:
     """Whether the LoRA is part of the model now, with at least one layer that fits."""
     loaded = getattr(networks(), "loaded_networks", [])
-    return any(net.network_on_disk.name == name and net.modules for net in loaded)
+    network = next((net for net in loaded if net.network_on_disk.name == name), None)
+    if network is None:
+        return False
+    patcher = getattr(getattr(sd_model, "forge_objects", None), "unet", None)
+    if patcher is None:
+        return bool(network.modules)
+    # Hosts that patch the network keep its layers there. Each patch has its file's name, or all are told by a hash.
+    filename = network.network_on_disk.filename
+    if hasattr(patcher, "lora_patches"):
+        return any(identifier[0] == filename and patches for identifier, patches in patcher.lora_patches.items())
+    return repr(filename) in sd_model.current_lora_hash and bool(patcher.patches)
+
+
+def unknown(prompts: Sequence[str]) -> list[str]:
+    """The LoRAs that the prompts name and the host does not have."""
+    known = {name for disk in networks().available_networks.values() for name in (disk.name, disk.alias)}
+    return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in known))

@@ -1,10 +1,18 @@
-"""The loaded checkpoint, as a plan wants to know it."""
+"""The checkpoint, as a plan wants to know it: the one in memory, or the one that is selected."""
 
-from modules import sd_models
+import sys
 
+from modules import sd_models, shared
+
+from ..catalog import LOOKALIKES
+from ..header import Checkpoint, read_checkpoint
 from ..plan import Model
 
-FAMILY_FLAGS = {"is_sd1": "sd15", "is_sdxl": "sdxl", "is_sd3": "sd3"}
+FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
+# Where no flag is set: the end of the name under which the host knows the architecture (F:backend/loader.py).
+ARCHITECTURES = {"FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma"}
+LOW_BITS = ("nf4", "fp4", "gguf", "float8")
+LOW_BITS_OPTION = "forge_unet_storage_dtype"
 
 
 def loaded() -> Model | None:
@@ -13,8 +21,55 @@ def loaded() -> Model | None:
     info = getattr(model, "sd_checkpoint_info", None)
     if info is None:
         return None
-    families = [family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)]
-    if getattr(model, "is_ssd", False):
-        families = []  # SSD-1B answers to is_sdxl too, but has other blocks
-    prediction = "v_prediction" if getattr(model, "parameterization", None) == "v" else "epsilon"
-    return Model(families[0] if families else None, info.name_for_extra, prediction)
+    network = getattr(getattr(getattr(model, "forge_objects", None), "unet", None), "model", None)
+    return Model(family(model, info), info.name_for_extra, prediction(model, network), rounds_loras_away(network))
+
+
+def selected() -> Model | None:
+    """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing."""
+    info = sd_models.get_closet_checkpoint_match(shared.opts.sd_model_checkpoint)
+    model = loaded()
+    if info is None or getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None) == info:
+        return model
+    file = on_disk(info)
+    return (
+        Model(file.family, info.name_for_extra, coarse=file.coarse and not keeps_loras_apart()) if file.family else None
+    )
+
+
+def family(model, info) -> str | None:
+    """One of ``catalog.FAMILIES`` or of its look-alikes."""
+    known = next((family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)), None)
+    if known is None:
+        repository = getattr(getattr(model, "model_config", None), "huggingface_repo", None) or ""
+        return ARCHITECTURES.get(repository.rpartition("/")[2])
+    if known == "sdxl":
+        # SDXL's flag stands for everything that is built like it; the blocks that are missing show in the file.
+        if getattr(model, "is_ssd", False):
+            return "sdxl-pruned"
+        found = on_disk(info).family
+        return found if found in LOOKALIKES else known
+    return known
+
+
+def prediction(model, network) -> str:
+    """What the network predicts: "epsilon", "v_prediction" or, for flow models, "const"."""
+    predictor = getattr(network, "predictor", None)
+    if predictor is not None:
+        return predictor.prediction_type
+    return "v_prediction" if getattr(model, "parameterization", None) == "v" else "epsilon"
+
+
+def rounds_loras_away(network) -> bool:
+    """Whether the host merges LoRAs into weights of so few bits that they are lost."""
+    stored = str(getattr(network, "storage_dtype", ""))
+    return any(name in stored for name in LOW_BITS) and not keeps_loras_apart()
+
+
+def keeps_loras_apart() -> bool:
+    """Whether the host adds LoRAs to such weights in the moment of use (F:modules_forge/main_entry.py:225)."""
+    return getattr(sys.modules.get("backend.args"), "dynamic_args", {}).get("online_lora", False)
+
+
+def on_disk(info) -> Checkpoint:
+    return read_checkpoint(info.filename)

@@ -8,6 +8,9 @@ from modules import shared
 
 TCD_ETA = "hypersd_tcd_eta"
 TCD_ETA_INFOTEXT = "Eta TCD"
+EXACT_STRENGTH = "hypersd_exact_strength"
+EXACT_STRENGTH_INFOTEXT = "Exact strength"
+SECTION = {"section": ("hypersd", "Hyper-SD"), "category_id": "sd"}
 
 
 def register() -> None:
@@ -19,10 +22,18 @@ def register() -> None:
             "Eta of the sampler TCD where neither the panel nor a request sets one",
             gr.Slider,
             {"minimum": 0.0, "maximum": 1.0, "step": 0.01},
-            section=("hypersd", "Hyper-SD"),
-            category_id="sd",
             infotext=TCD_ETA_INFOTEXT,
+            **SECTION,
         ).info("0 adds no noise between steps, 1 restarts from the predicted image; lower keeps more detail"),
+    )
+    shared.opts.add_option(
+        EXACT_STRENGTH,
+        shared.OptionInfo(
+            True,
+            "In img2img and hires fix, start at exactly the strength and take as many steps as are set",
+            infotext=EXACT_STRENGTH_INFOTEXT,
+            **SECTION,
+        ).info("with Hyper-SD, TCD and DDIM-Trailing; without it, the WebUI takes a part of few steps only"),
     )
 
 

@@ -12,8 +12,10 @@ from modules import paths, sd_samplers
 
 from .. import settings as panel
 from ..catalog import Catalog, load
-from ..plan import Plan, Request, make_plan
-from . import guidance, loras, model, samplers
+from ..plan import Plan, Request, SecondPass, make_plan
+from ..schedules import BY_IMAGE_SIZE
+from . import guidance, loras, model, samplers, schedules, strength
+from .options import EXACT_STRENGTH_INFOTEXT
 
 NOTE = "Hyper-SD note"
 # What a plan sets, by the host's name for it, as far as the host's request has it.
@@ -24,9 +26,15 @@ ATTRIBUTES = {
     "sampler_name": "sampler",
     "scheduler": "schedule",
     "eta": "eta",
+    "hr_second_pass_steps": "hires_steps",
+    "hr_cfg": "cfg",
+    "hr_distilled_cfg": "distilled_cfg",
 }
 PROMPTS = ("all_prompts", "all_hr_prompts")
 INFOTEXT_KEYS = panel.keys()
+# The host writes these two where a schedule is set, and leaves them where none is.
+SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
+STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, NOTE)
 
 
 @dataclass
@@ -52,7 +60,7 @@ def recipes() -> Catalog:
 def begin(p, args: Sequence) -> None:
     """Make the plan and set the request up for it (hook ``process``: the model is the request's, prompts are final)."""
     # Cells of an X/Y/Z plot share this dict, so what the last one wrote is removed even where nothing is to be done.
-    for key in (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, NOTE):
+    for key in STALE:
         p.extra_generation_params.pop(key, None)
 
     take_back(p)  # scripts such as Loopback run the same request several times
@@ -76,7 +84,7 @@ def begin(p, args: Sequence) -> None:
         return refuse(p, "No checkpoint is loaded.")
     standing = loras.standing_tag(catalog)
     prompts = [prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []]
-    plan = make_plan(Request(settings, loaded, loras.files(catalog), prompts), catalog)
+    plan = make_plan(Request(settings, loaded, loras.files(catalog), prompts, second_pass(p)), catalog)
     if plan.problem:
         return refuse(p, plan.problem)
     if missing := samplers.unknown(plan.sampler, plan.schedule):
@@ -84,6 +92,13 @@ def begin(p, args: Sequence) -> None:
     if plan.file and p.disable_extra_networks:
         return refuse(p, "The request switches LoRAs off (disable_extra_networks).")
     carry_out(p, plan, panel.infotext(settings, plan.recipe.id))
+
+
+def second_pass(p) -> SecondPass | None:
+    """What the request says of its second pass, where it has one."""
+    if not getattr(p, "enable_hr", False):
+        return None
+    return SecondPass(p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None))
 
 
 def refuse(p, problem: str) -> None:
@@ -94,7 +109,9 @@ def refuse(p, problem: str) -> None:
 
 def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
     """Set everything the plan says on the request, remembering the user's own values."""
-    values = {name: getattr(plan, attribute) for name, attribute in ATTRIBUTES.items() if hasattr(p, name)}
+    # A host without schedules has no place for one, and our samplers look for it there all the same.
+    names = [name for name in ATTRIBUTES if name == "scheduler" or hasattr(p, name)]
+    values = {name: getattr(plan, ATTRIBUTES[name]) for name in names}
     values = {name: value for name, value in values.items() if value is not None}
     if values.get("eta") == samplers.default_eta(plan.sampler):
         values.pop("eta", None)  # left unset, a sampler of the user's for another pass keeps its own
@@ -103,7 +120,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
             values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
-    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name) for name in values})
+    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name, None) for name in values})
     for name, value in values.items():
         setattr(p, name, value)
     for warning in plan.warnings:
@@ -133,17 +150,26 @@ def keep_tags(p) -> None:
 def confirm(p) -> None:
     """Take the plan back if its LoRA is not in the model: never few steps without it (hook ``process_batch``)."""
     plan = state(p).plan
-    if plan is None or plan.file is None or loras.is_loaded(plan.file):
+    if plan is None or plan.file is None or loras.is_loaded(plan.file, p.sd_model):
         return
+    # Some hosts load no LoRA at all if they miss one.
+    missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]
+    why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
     take_back(p)
     for key in INFOTEXT_KEYS:
         p.extra_generation_params.pop(key, None)
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
-    refuse(p, f"The WebUI could not load {plan.file}; its console says why.")
+    refuse(p, f"The WebUI could not load {plan.file}; its console says why.{why}")
 
 
-def before_sampling(p) -> None:
-    """Leave the negative half out at CFG 1 (hook ``process_before_every_sampling``; some hosts call it twice)."""
-    if state(p).plan is not None and p.cfg_scale == 1:
+def before_sampling(p, x) -> None:
+    """Set this pass's sampler up (hook ``process_before_every_sampling``; some hosts call it twice)."""
+    if schedules.in_force(p.sampler, p) == BY_IMAGE_SIZE:
+        schedules.keep_size(p.sampler.model_wrap, x)
+    if state(p).plan is None:
+        return
+    if not isinstance(p.sampler, samplers.FewStepSampler):  # which is exact by itself
+        strength.make_exact(p.sampler)
+    if p.cfg_scale == 1:
         guidance.positive_only(p.sampler.model_wrap_cfg, p)

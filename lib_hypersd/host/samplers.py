@@ -1,15 +1,13 @@
-"""Our samplers and schedules in the host's lists."""
+"""Our samplers in the host's list."""
 
 import k_diffusion.sampling
-from modules import sd_samplers, sd_samplers_kdiffusion, sd_schedulers, shared
+from modules import sd_samplers, sd_samplers_kdiffusion, shared
 from modules.sd_samplers_common import SamplerData
 
-from ..samplers import is_flow, sample_ddim, sample_tcd, start_noise_scale
-from ..schedules import model_sigmas, sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from ..samplers import sample_ddim, sample_tcd, start_noise_scale
+from ..schedules import is_flow, model_sigmas
+from . import schedules, strength
 from .options import TCD_ETA, TCD_ETA_INFOTEXT, shadowed
-
-START = 800
-GRID = 50
 
 
 def tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3):
@@ -35,6 +33,8 @@ class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
         self.eta_default = None  # so that the host always writes eta: an image must say with which it was made
 
     def get_sigmas(self, p, steps):
+        if schedules.sd_schedulers is None:
+            return schedules.sigmas(schedules.in_force(self, p), steps, None, None, self.model_wrap, "cpu")
         # The option would drop a timestep that these LoRAs were distilled for.
         with shadowed(always_discard_next_to_last_sigma=False):
             return super().get_sigmas(p, steps)
@@ -46,69 +46,43 @@ class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
             x = x * (start_noise_scale(sigma, is_flow(model_sigmas(self.model_wrap))) / sigma)
         return super().sample(p, x, *args, steps=steps, **kwargs)
 
-
-def trailing(n, sigma_min, sigma_max, inner_model, device):
-    table = inner_model.sigmas
-    return sigmas_at(trailing_timesteps(n, len(table)), table).to(device)
-
-
-def tcd_schedule(n, sigma_min, sigma_max, inner_model, device):
-    """More steps than the grid of 50 has (img2img asks for steps / strength) are taken from all timesteps."""
-    table = inner_model.sigmas
-    grid = GRID if n <= GRID else len(table)
-    return sigmas_at(tcd_timesteps(n, train_steps=len(table), origin_steps=grid), table).to(device)
-
-
-def start_at_800(n, sigma_min, sigma_max, inner_model, device):
-    table = inner_model.sigmas
-    return sigmas_at(start_timesteps(n, START * len(table) // 1000, len(table)), table).to(device)
+    def sample_img2img(self, p, *args, **kwargs):
+        return strength.exact(self, super().sample_img2img)(p, *args, **kwargs)
 
 
 def few_step_sampler(name, function, schedule, **options):
     def construct(sd_model):
         return FewStepSampler(function, sd_model, *ETAS[name])
 
-    return SamplerData(name, construct, [], {"scheduler": schedule, "uses_ensd": True, **options})
+    return SamplerData(name, construct, [], {"scheduler": schedules.NAMES[schedule], "uses_ensd": True, **options})
 
 
 # Where each sampler's eta comes from when a request sets none, and the infotext key it is written under.
 ETAS = {"TCD": (TCD_ETA, TCD_ETA_INFOTEXT), "DDIM-Trailing": ("eta_ddim", "Eta DDIM")}
 ETA_INFOTEXTS = tuple(key for _, key in ETAS.values())
-SCHEDULES = (
-    sd_schedulers.Scheduler("hypersd_trailing", "Trailing", trailing, need_inner_model=True),
-    sd_schedulers.Scheduler("hypersd_tcd", "TCD", tcd_schedule, need_inner_model=True),
-    sd_schedulers.Scheduler("hypersd_800", "Start at 800", start_at_800, need_inner_model=True),
-)
 SAMPLERS = (
-    few_step_sampler("TCD", tcd, "hypersd_tcd"),
-    few_step_sampler("DDIM-Trailing", ddim, "hypersd_trailing", default_eta_is_0=True),
+    few_step_sampler("TCD", tcd, "TCD"),
+    few_step_sampler("DDIM-Trailing", ddim, "Trailing", default_eta_is_0=True),
 )
 
 
 def register() -> None:
-    """Put our samplers and schedules into the host's lists, by name and so only once, however often the UI reloads."""
+    """Put our samplers into the host's list, by name and so only once, however often the UI reloads."""
     for data in SAMPLERS:
-        put(sd_samplers.all_samplers, data)
+        schedules.put(sd_samplers.all_samplers, data)
         sd_samplers.all_samplers_map[data.name] = data
-    for schedule in SCHEDULES:
-        put(sd_schedulers.schedulers, schedule)
-        sd_schedulers.schedulers_map[schedule.name] = sd_schedulers.schedulers_map[schedule.label] = schedule
     sd_samplers.set_samplers()
-    sd_samplers.get_sampler_and_scheduler.cache_clear()
-
-
-def put(entries: list, entry) -> None:
-    """Replace the entry of the same name, else append."""
-    index = next((i for i, other in enumerate(entries) if other.name == entry.name), len(entries))
-    entries[index : index + 1] = [entry]
+    forget = getattr(getattr(sd_samplers, "get_sampler_and_scheduler", None), "cache_clear", None)
+    if forget:
+        forget()
 
 
 def unknown(sampler: str, schedule: str) -> str | None:
     """The first of the two names that this host does not have."""
     if sampler not in sd_samplers.all_samplers_map:
         return f"sampler “{sampler}”"
-    if schedule not in sd_schedulers.schedulers_map:
-        return f"schedule “{schedule}”"
+    if not schedules.has(schedule, sampler_is_ours=sampler in ETAS):
+        return f"schedule “{schedule}” for the sampler “{sampler}”"
     return None
 
 

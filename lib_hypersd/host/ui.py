@@ -11,6 +11,6 @@ from .request import recipes
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    surroundings = panel.Surroundings(recipes, model.loaded, loras.files, loras.refresh)
+    surroundings = panel.Surroundings(recipes, model.selected, loras.files, loras.refresh)
     built = panel.build(gr, InputAccordion, tab, surroundings, prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
