@@ -460,6 +460,14 @@ def test_at_cfg_1_the_network_sees_half_the_rows_and_gives_the_same_image(host, 
     handle.remove()
 
 
+def test_an_inpainting_checkpoint_is_asked_half_the_rows_too(host, script):
+    host.load("some-inpainting", is_sd1=True, is_inpainting=True)
+    counted, handle = rows(host)
+    host.process_images(Processing(host), script, [{**ON, "steps": 4}])
+    assert counted == [1, 1, 1, 1]
+    handle.remove()
+
+
 @pytest.mark.parametrize(
     "asked", [{"cfg": 5}, {"cfg": 1.5}, {"steps": 8, "variant": "cfg"}], ids=["CFG 5", "CFG 1.5", "CFG-preserved"]
 )

@@ -111,10 +111,13 @@ class Denoiser(torch.nn.Module):
         self.host, self.inner_model = host, inner_model
         self.image_cfg_scale, self.need_last_noise_uncond, self.cond_scale_miltiplier = None, False, 1.0
         self.step, self.total_steps, self.p = 0, 1, None
+        self.is_inpainting = host.shared.sd_model.is_inpainting
 
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
         opts = self.host.shared.opts
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
+        if self.host.kind == "a1111" and skip and opts.batch_cond_uncond and self.is_inpainting:
+            raise RuntimeError("Sizes of tensors must match")
         skip = skip or (self.host.kind != "a1111" and cond_scale == 1)
         if self.host.failure:
             raise self.host.failure
@@ -293,7 +296,7 @@ class Host:
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
-                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
+                img2img_fix_steps=False, batch_cond_uncond=True, sd_model_checkpoint="tiny-sd15",
             ),
         )  # fmt: skip
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
@@ -321,10 +324,11 @@ class Host:
         self.in_folder, self.broken, self.checkpoints = [], set(), {}
         self.load("tiny-sd15", is_sd1=True)
 
-    def load(self, name, parameterization="eps", is_flow=False, **flags):
+    def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
         """Make a checkpoint the loaded one."""
         model = Network(torch.float32)
-        model.host, model.parameterization, model.is_flow = self, parameterization, is_flow
+        model.host, model.parameterization = self, parameterization
+        model.is_flow, model.is_inpainting = is_flow, is_inpainting
         info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"))
         model.sd_checkpoint_info = self.checkpoints[name] = info
         self.shared.opts.data["sd_model_checkpoint"] = name

@@ -24,7 +24,9 @@ def positive_only(denoiser, p) -> None:
         if not cancels_out(denoiser, cond, cond_scale):
             return evaluate(x, sigma, uncond, cond, cond_scale, *args, **kwargs)
         try:
-            with shadowed(skip_early_cond=1.0):
+            # Of the conditioning of inpainting checkpoints the host cuts the negative half off only when it does not
+            # batch both halves (A:sd_samplers_cfg_denoiser.py:241-250).
+            with shadowed(skip_early_cond=1.0, batch_cond_uncond=False):
                 return evaluate(x, sigma, uncond, cond, cond_scale, *args, **kwargs)
         finally:
             # Pasted, this would become an option that skips guidance at any CFG.

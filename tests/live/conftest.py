@@ -7,17 +7,48 @@ import pytest
 
 from tests.browser import chromium
 from tests.live.host import Host
+from tests.live.report import Report
 
 
 def pytest_addoption(parser):
     parser.addoption("--webui", type=Path, required=True, help="folder of a WebUI that boots; it is left as it is")
     parser.addoption("--python", type=Path, help="the Python that the WebUI runs with, where it has no venv of its own")
+    parser.addoption("--models", type=Path, help="folder of the checkpoints, made where absent (default: the cache)")
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
+    parser.addoption("--company", type=Path, help="folder of other extensions to be tried beside this one")
+    parser.addoption("--record", metavar="HOST", help="write docs/hosts.md; the name and version of the host")
+
+
+def pytest_configure(config):
+    name = config.getoption("--record")
+    config.report = Report(name) if name else None
+
+
+def pytest_collection_modifyitems(items):
+    """A check of a family that this host does not serve is no check of this host."""
+    items[:] = [item for item in items if not any("empty parameter set" in str(m.kwargs) for m in item.own_markers)]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    report = (yield).get_result()
+    if item.config.report and (report.when == "call" or report.outcome != "passed"):
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        item.config.report.add(item.function.__name__, parameters.get("family", "sd15"), report.outcome)
+
+
+def pytest_sessionfinish(session):
+    if session.config.report:
+        session.config.report.write()
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file below a folder."""
+    """Size and time of every file below a folder, but for the one place where a host will not write elsewhere.
+
+    Forge Classic opens a database in ``config_states`` of its own folder, whatever its data folder is.
+    """
     files = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
+    files = (f for f in files if f.parent != folder / "config_states")
     return {str(f): (f.lstat().st_size, f.lstat().st_mtime_ns) for f in files}
 
 
@@ -33,10 +64,10 @@ def data(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def make_host(request, data):
     """A host over the same data folder; prepared once."""
-    prepared = []
+    prepared, option = [], request.config.getoption
 
     def make():
-        host = Host(request.config.getoption("--webui"), data, request.config.getoption("--python"))
+        host = Host(option("--webui"), data, option("--python"), option("--models"))
         if not prepared:
             host.prepare()
             prepared.append(True)

@@ -10,9 +10,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
+from dev import cache
+from tests.live import make_models
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -23,11 +27,67 @@ class Refused(Exception):
     """The host answered a request with an error: its status and text."""
 
 
-class Host:
-    """A host folder with the working tree as an extension. ``data`` takes all that the host writes."""
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of host is started, and the families it serves: the options that choose each one's checkpoint.
 
-    def __init__(self, webui: Path, data: Path, python: Path | None = None):
+    ``options`` are what its config file holds at first: all that requests override, since a host restores after a
+    request only what its file has held.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    families: dict[str, dict]
+    options: dict
+
+
+def checkpoint(name: str, *modules: str) -> dict:
+    return {"sd_model_checkpoint": name, **({"forge_additional_modules": list(modules)} if modules else {})}
+
+
+TINY = {
+    "sd15": checkpoint("tiny-sd15"),
+    "sd15-merged": checkpoint("tiny_4SHyper"),
+    "sd15-v": checkpoint("tiny-sd15-v"),
+    # A1111 makes an image's sampler before it looks at this option, so that only loading a checkpoint with it is sure.
+    "sd15-zero-snr": {"sd_noise_schedule": "Zero Terminal SNR", **checkpoint("tiny-sd15-zero-snr")},
+    "sd15-inpainting": checkpoint("tiny-sd15-inpainting"),
+    "sdxl": checkpoint("tiny-sdxl"),
+    "sdxl-pruned": checkpoint("tiny-sdxl-pruned"),
+    "sd3": checkpoint("tiny-sd3"),
+}
+TRUE = {"sd15": checkpoint("rand_sd15"), "sdxl": checkpoint("rand_sdxl10")}
+PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl")}
+CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
+FLOW = {"sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5), "flux": checkpoint("rand_flux", CLIP_L, T5, AE)}
+
+TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default"}
+TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default"}
+A1111 = Kind("AUTOMATIC1111", ("--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
+FORGE = Kind("Forge", ("--always-cpu",), {**TRUE, **PRUNED, **FLOW}, {**TRUE_FIRST, "forge_additional_modules": []})
+REFORGE = Kind("reForge", ("--always-cpu",), {**TRUE, **PRUNED}, TRUE_FIRST)
+CLASSIC = Kind("Forge Classic", ("--always-cpu",), TRUE, TRUE_FIRST)
+
+
+def kind_of(webui: Path) -> Kind:
+    """The kind of a host, by what its folder has."""
+    if (webui / "backend").is_dir():
+        return FORGE
+    if not (webui / "modules" / "sd_schedulers.py").exists():
+        return CLASSIC
+    return REFORGE if (webui / "modules_forge").is_dir() else A1111
+
+
+class Host:
+    """A host folder with the working tree as an extension. ``data`` takes all that the host writes.
+
+    ``models`` keeps the checkpoints, which are made on first use; they take 0.5 GB for A1111 and 14 GB for Forge.
+    """
+
+    def __init__(self, webui: Path, data: Path, python: Path | None = None, models: Path | None = None):
         self.webui, self.data = webui.resolve(), data.resolve()
+        self.models = (models or cache() / "models").resolve()
+        self.kind = kind_of(self.webui)
         self.python = python or next(
             (p for p in (webui / "venv" / "bin" / "python", webui / "venv" / "Scripts" / "python.exe") if p.exists()),
             None,
@@ -37,8 +97,28 @@ class Host:
         self.port = free_port()
         self.process = None
 
+    @property
+    def families(self) -> dict[str, dict]:
+        """What this host serves, and the ``override_settings`` of a request for each."""
+        return self.kind.families
+
+    @property
+    def has_schedules(self) -> bool:
+        """Whether a request may choose a schedule beside its sampler."""
+        return (self.webui / "modules" / "sd_schedulers.py").exists()
+
+    @property
+    def refiner(self) -> str:
+        """A second checkpoint of the first one's family."""
+        return "tiny_4SHyper" if self.kind is A1111 else "rand_sd15_2"
+
+    @property
+    def hires(self) -> dict:
+        """What this host's API wants of every request with a second pass."""
+        return {"hr_additional_modules": ["Use same choices"]} if self.kind is FORGE else {}
+
     def prepare(self) -> None:
-        """Copy the working tree and the probe in, and make the small models."""
+        """Copy the working tree and the probe in, and make the models."""
         tracked = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
         ).stdout.splitlines()  # fmt: skip
@@ -50,21 +130,23 @@ class Host:
         shutil.copytree(HERE / "probe", self.data / "extensions" / "hypersd-probe", dirs_exist_ok=True)
         # As after a user's first start.
         subprocess.run([self.python, "-m", "compileall", "-q", self.data / "extensions"], check=True)
-        make = [self.python, HERE / "make_models.py", self.webui, self.data, self.data / "hub"]
-        with open(self.data / "make_models.log", "w") as log:
-            subprocess.run(make, check=True, stdout=log, stderr=log, env=self.environment())
+        (self.data / "tmp").mkdir(exist_ok=True)
+        (self.data / "config.json").write_text(json.dumps(self.kind.options))
+        make_models.prepare(self.webui, self.models, self.data, self.data / "hf" / "hub", self.families)
 
     def environment(self) -> dict[str, str]:
+        own = {"HF_HOME": self.data / "hf", "HF_HUB_CACHE": self.data / "hf" / "hub", "TMPDIR": self.data / "tmp"}
+        own = {name: str(path) for name, path in own.items()}
         # No compiled files either: the host folder stays as it was.
-        own = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(self.data / "hub"), "PYTHONDONTWRITEBYTECODE": "1"}
+        own |= {"OMP_WAIT_POLICY": "passive"}  # threads that wait do not keep a core that another host could use
+        own |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**os.environ, **own, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1,localhost"}
 
     def boot(self, *extra: str, seconds: float = 180) -> None:
         command = [
             self.python, "launch.py", "--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check",
-            "--skip-python-version-check", "--no-download-sd-model", "--use-cpu", "all", "--no-half", "--api",
-            "--data-dir", self.data, "--ckpt", self.data / "models" / "Stable-diffusion" / "tiny-sd15.safetensors",
-            "--port", str(self.port), *extra,
+            "--skip-python-version-check", "--no-download-sd-model", "--api", *self.kind.arguments,
+            "--data-dir", self.data, "--port", str(self.port), *extra,
         ]  # fmt: skip
         self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
         self.process = subprocess.Popen(
@@ -75,14 +157,19 @@ class Host:
             if self.process.poll() is not None:
                 raise RuntimeError(f"The host ended while it started:\n{self.log_tail()}")
             # A request that comes before the host has said so would start its server too early and break it.
-            if "Startup time:" in self.read_log():
-                try:
-                    self.get("/hypersd-probe/host")
-                    return
-                except (OSError, Refused):
-                    pass
+            if "Startup time:" in self.read_log() and self.answers():
+                return
             time.sleep(0.3)
         raise TimeoutError(f"The host did not answer within {seconds} s:\n{self.log_tail()}")
+
+    def answers(self) -> bool:
+        """Whether the host takes requests: Forge has its routes before it has built what its scripts take."""
+        try:
+            self.get("/hypersd-probe/host")
+            scripts = self.get("/sdapi/v1/script-info")
+            return any(script["name"] == "x/y/z plot" and script["is_img2img"] for script in scripts)
+        except (OSError, Refused):
+            return False
 
     def stop(self) -> None:
         if self.process is not None:
@@ -126,22 +213,30 @@ class Host:
     def img2img(self, panel=None, **payload) -> "Result":
         return self.generate("img2img", panel, payload)
 
+    def pasted(self, infotext: str, **payload) -> list[str]:
+        """The pictures, as base64, of a request that is nothing but an infotext."""
+        # Forge cannot read the styles of any infotext: it asks whether a value is of the type list[str].
+        return self.post("/sdapi/v1/txt2img", {"infotext": infotext, "styles": [], **payload})["images"]
+
     def generate(self, route: str, panel, payload: dict) -> "Result":
         """One request of a 64×64 image; ``panel`` are Hyper-SD's arguments: a dict, a list, or None for none."""
         self.get("/hypersd-probe/calls")
         payload = {"prompt": "a cat", "seed": 1, "width": 64, "height": 64, **payload}
         if panel is not None:
-            payload.setdefault("alwayson_scripts", {})["Hyper-SD"] = {
-                "args": panel if isinstance(panel, list) else [panel]
-            }
+            ours = {"Hyper-SD": {"args": panel if isinstance(panel, list) else [panel]}}
+            payload["alwayson_scripts"] = {**payload.get("alwayson_scripts", {}), **ours}
         answer = self.post(f"/sdapi/v1/{route}", payload)
-        return Result(answer, self.get("/hypersd-probe/calls"))
+        return Result(answer, self.get("/hypersd-probe/calls"), self.get("/hypersd-probe/kept"))
 
 
 class Result:
-    """What came back: pictures, infotexts, and the evaluations of the network that made them."""
+    """What came back: pictures, infotexts, and the evaluations of the network that made them.
 
-    def __init__(self, answer: dict, calls: list[dict]):
+    ``kept`` is how far the latents outside a mask are from those of the image; None without a mask.
+    """
+
+    def __init__(self, answer: dict, calls: list[dict], kept: float | None):
+        self.kept = kept
         self.info = json.loads(answer["info"])
         self.images = [Image.open(io.BytesIO(base64.b64decode(image))).convert("RGB") for image in answer["images"]]
         self.encoded = answer["images"]
@@ -149,6 +244,7 @@ class Result:
         self.extra = self.info["extra_generation_params"]
         self.rows = [call["rows"] for call in calls]
         self.timesteps = [call["timestep"] for call in calls]
+        self.loras = [call["loras"] for call in calls]
 
     @property
     def pixels(self) -> list[bytes]:

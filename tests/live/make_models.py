@@ -1,129 +1,315 @@
-"""Random checkpoints and LoRAs, small enough that a request takes half a second on a CPU; nothing is downloaded.
+"""Random checkpoints in the layouts of the published ones, and LoRAs for them; nothing is downloaded.
 
-    python make_models.py WEBUI_DIR DATA_DIR HUB_DIR
-
-Run with the host's own Python, whose packages define the models. Weights are random but nowhere zero, so that every
-layer shows in the image.
+``tiny-…`` are as small as AUTOMATIC1111's config files allow (a request takes half a second on a CPU). Forge and its
+kin build the published sizes, so that ``rand_…`` have their true shapes, with as few blocks as those hosts accept.
 """
 
 import gzip
+import importlib.util
 import json
+import math
 import os
-import sys
-import types
+import re
+import struct
+import zlib
 from pathlib import Path
 
-webui, data, hub = (Path(a).resolve() for a in sys.argv[1:4])
-sys.path[:0] = [str(webui / "repositories" / "stable-diffusion-stability-ai")]
-os.environ["HF_HUB_OFFLINE"] = "1"
+import torch
+import yaml
 
-import open_clip  # noqa: E402
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from omegaconf import OmegaConf  # noqa: E402
-from pytorch_lightning.utilities import rank_zero  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
+from lib_hypersd.catalog import published
+from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
-# The name that ldm imports it from is gone from newer versions of pytorch_lightning.
-sys.modules.setdefault(
-    "pytorch_lightning.utilities.distributed", types.SimpleNamespace(rank_zero_only=rank_zero.rank_zero_only)
-)
-from ldm.util import instantiate_from_config  # noqa: E402
+NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
+TEXT = "cond_stage_model.transformer."
+TEXTS_XL = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
+TEXTS_3 = ("text_encoders.clip_l.transformer.", "text_encoders.clip_g.transformer.")
+RANK = 4
 
-CLIP = {
-    "model_type": "clip_text_model", "architectures": ["CLIPTextModel"], "vocab_size": 49408, "max_position_embeddings": 77,
-    "hidden_act": "quick_gelu", "hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12,
-    "num_hidden_layers": 12, "projection_dim": 768, "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
+
+def whole(parts: dict[str, Shapes]) -> Shapes:
+    return join(*(under(prefix, shapes) for prefix, shapes in parts.items()))
+
+
+def sd15(channels: int, context: int, inner: int, image: int, text: Shapes) -> Shapes:
+    blocks = {"mult": (1, 2, 4, 4), "depths": [1] * 6 + [0] * 2, "middle": 1, "out_depths": [0] * 3 + [1] * 9}
+    network = unet(channels, **blocks, context=context, inner=inner)
+    return whole({NETWORK: network, IMAGE: vae(image, 4), TEXT: text})
+
+
+def sdxl(channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], **blocks) -> Shapes:
+    network = unet(channels, (1, 2, 4), context=2048, linear_projection=True, adm=adm, **blocks)
+    return whole({NETWORK: network, IMAGE: vae(image, 4), **dict(zip(TEXTS_XL, texts, strict=True))})
+
+
+CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
+TRUE_SDXL = {"channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32))}
+# The wide encoder knows CLIP's commonest words only; the other one is the smallest that open_clip has.
+WORDS = 4096
+WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=WORDS), open_clip(256, 10)
+TINY_SDXL = {
+    "channels": 32, "adm": 1792, "image": 32, "texts": (WIDE_CLIP, SMALL_OPEN_CLIP),
+    "depths": [0, 0, 1, 1, 1, 1], "out_depths": [1] * 6 + [0] * 3,
 }  # fmt: skip
-SMALL = {
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_attention_heads": 4,
-    "num_hidden_layers": 2,
-    "projection_dim": 64,
+TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
+
+# Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
+# nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
+CHECKPOINTS = {
+    "rand_sd15": sd15(320, 768, 4, 128, CLIP_L),
+    "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
+    "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
+    "rand_sd3": whole({NETWORK: mmdit(depth=4, adm=2048, positions=192), IMAGE: vae(128, 16, quant=False)}),
+    "rand_flux": flux(double=1, single=1),
+    "tiny-sd15": sd15(**TINY_SD15, inner=4),
+    "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
+    "tiny-sd15-v": sd15(**TINY_SD15, inner=4),
+    "tiny-sd15-zero-snr": sd15(**TINY_SD15, inner=4),
+    "tiny-sd15-inpainting": sd15(**TINY_SD15, inner=9),
+    "tiny-sdxl": sdxl(**TINY_SDXL, middle=10),
+    "tiny-sdxl-pruned": sdxl(**TINY_SDXL, middle=1),
+    "tiny-sd3": whole({
+        NETWORK: mmdit(depth=4, adm=128, positions=32), IMAGE: vae(32, 16, quant=False),
+        **dict.fromkeys(TEXTS_3, clip(64, 3, 128, projection=True)),
+    }),
+}  # fmt: skip
+FILES = {f"Stable-diffusion/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
+    "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
+    "text_encoder/rand_clip_l.safetensors": CLIP_L,
+    "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
+    "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
+PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
+
+# What AUTOMATIC1111 is told of the tiny checkpoints: a config file of its own, and what is changed in it.
+V1, V1_INPAINTING = "configs/v1-inference.yaml", "configs/v1-inpainting-inference.yaml"
+XL = "repositories/generative-models/configs/inference/sd_xl_base.yaml"
+SMALL_V1 = {
+    "unet_config.params": {"model_channels": 32, "context_dim": 64, "num_heads": 4},
+    "first_stage_config.params.ddconfig": {"ch": 32},
+    "cond_stage_config": {"params": {"version": "hypersd/small-clip"}},
+}
+V_PREDICTION = {"": {"parameterization": "v"}}
 
 
-def write_json(path, value):
+def small_xl(middle: int) -> dict[str, dict]:
+    sizes = {"model_channels": 32, "num_head_channels": 32, "adm_in_channels": 1792}
+    return {
+        "network_config.params": {**sizes, "transformer_depth": [1, 1, 1], "transformer_depth_middle": middle},
+        "first_stage_config.params.ddconfig": {"ch": 32},
+        "conditioner_config.params.emb_models.0.params": {"version": "hypersd/wide-clip", "layer": "last"},
+        "conditioner_config.params.emb_models.1.params": {"arch": "ViT-S-32-alt"},
+    }
+
+
+CONFIGS = {
+    "tiny-sd15": (V1, SMALL_V1),
+    "tiny_4SHyper": (V1, SMALL_V1),
+    "tiny-sd15-v": (V1, SMALL_V1 | V_PREDICTION),
+    "tiny-sd15-zero-snr": (V1, SMALL_V1 | V_PREDICTION),
+    "tiny-sd15-inpainting": (V1_INPAINTING, SMALL_V1),
+    "tiny-sdxl": (XL, small_xl(middle=10)),
+    "tiny-sdxl-pruned": (XL, small_xl(middle=1)),
+}
+CLIP_CONFIG = {
+    "model_type": "clip_text_model", "architectures": ["CLIPTextModel"], "max_position_embeddings": 77,
+    "hidden_act": "quick_gelu", "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
+}  # fmt: skip
+
+
+def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str, dict]) -> None:
+    """Everything a host needs for its families: files of ``models``, made where absent, and the rest below ``data``.
+
+    ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
+    """
+    names = {f"{options['sd_model_checkpoint']}.safetensors" for options in families.values()}
+    names |= {name for options in families.values() for name in options.get("forge_additional_modules", ())}
+    for path, shapes in FILES.items():
+        if Path(path).name in names:
+            if not (models / path).exists():
+                print(f"Making {models / path} …", flush=True)
+                write(models / path, shapes, torch.bfloat16 if "flux" in path else torch.float16)
+            link(models / path, data / "models" / path)
+    write_previews(data / "models" / "VAE-approx")
+    for family, options in families.items():
+        name = options["sd_model_checkpoint"]
+        if name in CONFIGS:
+            write_config(webui, data / "models" / "Stable-diffusion" / f"{name}.yaml", *CONFIGS[name])
+        write_loras(data / "models" / "Lora", family, name)
+    write_hub(hub)
+
+
+def link(file: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    try:
+        place.symlink_to(file)
+    except OSError:  # Windows lets not everyone make symbolic links
+        os.link(file, place)
+
+
+def write_previews(folder: Path) -> None:
+    """What hosts would download for live previews, at the first step even where nobody looks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, latent in PREVIEWS.items():
+        weights = {key: values(key, shape) for key, shape in preview(latent).items()}
+        # A1111 looks into pickles before it loads them, and refuses those of newer versions of torch.
+        torch.save(weights, folder / name, _use_new_zipfile_serialization=False)
+
+
+def values(key: str, shape: tuple, seed: str = "") -> torch.Tensor:
+    """Random weights, nowhere zero, so that every layer shows in the image: norms near 1, the rest of unit gain."""
+    random = torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(f"{seed}{key}".encode())))
+    if key.endswith(("final_layer_norm.bias", "ln_final.bias")):
+        return random * 0.05 + 0.1  # A1111 divides by the mean of what the text encoder puts out
+    if len(shape) < 2:
+        return random * 0.02 + (0.0 if key.endswith("bias") else 1.0)
+    if "embedding" in key or key.endswith("pos_embed") or "relative_attention_bias" in key:
+        return random * 0.02
+    if key == "shared.weight":
+        return random
+    return random / math.sqrt(math.prod(shape[1:]))
+
+
+def write(path: Path, shapes: Shapes, dtype: torch.dtype, make=values, metadata: dict | None = None) -> None:
+    """A safetensors file, tensor by tensor, so that little is in memory; it is there when it is complete."""
+    size = torch.finfo(dtype).bits // 8
+    header, end = {"__metadata__": metadata or {}}, 0
+    for key, shape in shapes.items():
+        start, end = end, end + math.prod(shape) * size
+        header[key] = {"dtype": {torch.float16: "F16", torch.bfloat16: "BF16"}[dtype], "shape": shape}
+        header[key]["data_offsets"] = [start, end]
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8")
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for key, shape in shapes.items():
+            file.write(make(key, shape, path.stem).to(dtype).reshape(-1).view(torch.uint8).numpy())
+    part.replace(path)
 
 
-def write_tokenizer(folder):
-    """CLIP's vocabulary in the form of transformers, from the merges that ship inside open_clip."""
-    packed = Path(open_clip.__file__).with_name("bpe_simple_vocab_16e6.txt.gz").read_bytes()
-    merges = gzip.decompress(packed).decode("utf-8").split("\n")[1 : 49152 - 256 - 2 + 1]
-    letters = list(open_clip.tokenizer.bytes_to_unicode().values())
+def write_config(webui: Path, path: Path, base: str, changes: dict[str, dict]) -> None:
+    config = yaml.safe_load((webui / base).read_text(encoding="utf-8"))
+    for place, change in changes.items():
+        node = config["model"]["params"]
+        for step in filter(None, place.split(".")):
+            node = node[int(step) if step.isdigit() else step]
+        node.update(change)
+    write_json(path, config)  # which is YAML, too
+
+
+# LoRAs.
+
+
+def write_loras(folder: Path, family: str, checkpoint: str) -> None:
+    """All of a family's LoRAs under their published names, and one that is none of them."""
+    names = [Path(r.file).stem for r in published().recipes if r.family == family and r.is_lora]
+    names += ["some-style"] if family == "sd15" else []
+    for name in names:
+        shapes = lora(checkpoint)
+        write(folder / f"{name}.safetensors", shapes, torch.float16, lora_values, {"ss_output_name": name})
+    if family == "sd15":
+        # Named as published, and unreadable: a request for it must not run 12 steps without it.
+        (folder / "Hyper-SD15-12steps-CFG-lora.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0no safetensors here")
+
+
+def lora(checkpoint: str) -> Shapes:
+    """A LoRA on a network's attention, in the naming of kohya, or in that of diffusers for A1111's SD3 and for FLUX.
+
+    A1111 takes SD3's LoRAs in the naming of diffusers only, Forge in that of kohya only; Forge takes both for FLUX.
+    """
+    keys = {}
+    for key, (outer, inner, *_) in ((k, s) for k, s in CHECKPOINTS[checkpoint].items() if len(s) > 1):
+        key = key.removeprefix(NETWORK).removesuffix(".weight")
+        joint = re.fullmatch(r"\w+_blocks\.(\d+)\.(?:x_block\.|img_)attn\.qkv", key)
+        if joint and checkpoint in ("tiny-sd3", "rand_flux"):
+            for which in ("to_q", "to_k", "to_v"):
+                module = f"transformer.transformer_blocks.{joint[1]}.attn.{which}"
+                keys |= {f"{module}.lora_A.weight": (RANK, inner), f"{module}.lora_B.weight": (inner, RANK)}
+        elif joint or key.endswith((".to_q", ".to_k", ".to_v")):
+            module = f"lora_unet_{key.replace('.', '_')}"
+            keys |= {f"{module}.lora_down.weight": (RANK, inner), f"{module}.lora_up.weight": (outer, RANK)}
+            keys[f"{module}.alpha"] = ()
+    return keys
+
+
+def lora_values(key: str, shape: tuple, seed: str) -> torch.Tensor:
+    """About as large as the weights themselves, so that it shows."""
+    if key.endswith(".alpha"):
+        return torch.tensor(float(RANK))
+    return values(key, shape, seed)
+
+
+# Tokenizers, where hosts look them up: in the local cache of the Hugging Face hub.
+
+
+def write_hub(hub: Path) -> None:
+    def snapshot(name):
+        entry = hub / f"models--{name.replace('/', '--')}"
+        write_text(entry / "refs" / "main", "0")
+        return entry / "snapshots" / "0"
+
+    for name, vocabulary, width, layers, heads, feed in (
+        ("openai/clip-vit-large-patch14", 49408, 768, 12, 12, 3072),
+        ("hypersd/small-clip", 49408, 64, 2, 4, 128),
+        ("hypersd/wide-clip", WORDS, 1792, 1, 28, 128),
+    ):
+        folder = snapshot(name)
+        write_clip_tokenizer(folder, vocabulary)
+        sizes = {"vocab_size": vocabulary, "hidden_size": width, "projection_dim": width, "intermediate_size": feed}
+        config = {**CLIP_CONFIG, **sizes, "num_hidden_layers": layers, "num_attention_heads": heads}
+        write_json(folder / "config.json", config)
+    write_t5_tokenizer(snapshot("google/t5-v1_1-xxl"))
+
+
+def write_clip_tokenizer(folder: Path, size: int) -> None:
+    """CLIP's vocabulary, or the commonest of it, from the list of merges that ships with the package ``clip``."""
+    package = importlib.util.find_spec("clip").submodule_search_locations[0]
+    packed = Path(package, "bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    letters = [chr(i) for i in (*range(33, 127), *range(161, 173), *range(174, 256))]
+    letters += [chr(256 + i) for i in range(256 - len(letters))]  # for the bytes that are no letters
     special = ["<|startoftext|>", "<|endoftext|>"]
+    merges = gzip.decompress(packed).decode("utf-8").split("\n")[1:][: size - 2 * len(letters) - len(special)]
     vocabulary = [*letters, *(v + "</w>" for v in letters), *("".join(m.split()) for m in merges), *special]
     write_json(folder / "vocab.json", {word: i for i, word in enumerate(vocabulary)})
-    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+    write_text(folder / "merges.txt", "#version: 0.2\n" + "\n".join(merges) + "\n")
     names = {"bos_token": special[0], "eos_token": special[1], "pad_token": special[1], "unk_token": special[1]}
     write_json(folder / "special_tokens_map.json", names)
     write_json(folder / "tokenizer_config.json", {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, **names})
 
 
-def write_hub():
-    """A1111 looks CLIP up in the local hub cache by this name."""
-    entry = hub / "models--openai--clip-vit-large-patch14"
-    snapshot = entry / "snapshots" / "0"
-    write_tokenizer(snapshot)
-    write_json(snapshot / "config.json", CLIP)
-    (entry / "refs").mkdir(exist_ok=True)
-    (entry / "refs" / "main").write_text("0")
+def write_t5_tokenizer(folder: Path) -> None:
+    """A tokenizer of letters: A1111 asks for T5's with every SD3, and without T5 itself nothing reads what it says."""
+    special = ["<pad>", "</s>", "<unk>"]
+    letters = ["▁", *map(chr, range(33, 127))]
+    end = {"id": "</s>", "ids": [1], "tokens": ["</s>"]}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [
+            {"id": i, "content": word, "special": True}
+            | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+            for i, word in enumerate(special)
+        ],
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "add_prefix_space": True},
+        "post_processor": {
+            "type": "TemplateProcessing", "special_tokens": {"</s>": end},
+            "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+        },
+        "model": {"type": "Unigram", "unk_id": 2, "vocab": [[word, 0.0] for word in (*special, *letters)]},
+    }  # fmt: skip
+    write_json(folder / "tokenizer.json", tokenizer)
+    names = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, **names})
+    write_json(folder / "config.json", {"model_type": "t5"})
 
 
-def write_checkpoint(folder, name, seed):
-    """SD1.5's layout with 17 M weights, and the yaml that describes it."""
-    clip = folder / "tiny-clip"
-    write_tokenizer(clip)
-    write_json(clip / "config.json", {**CLIP, **SMALL})
-    config = OmegaConf.load(webui / "configs" / "v1-inference.yaml")
-    unet = config.model.params.unet_config.params
-    unet.model_channels, unet.context_dim, unet.num_heads = 32, 64, 4
-    config.model.params.first_stage_config.params.ddconfig.ch = 32
-    config.model.params.cond_stage_config.params = OmegaConf.create({"version": str(clip)})
-    text_config = transformers.CLIPTextConfig.from_pretrained(clip)
-    transformers.CLIPTextModel.from_pretrained = classmethod(lambda cls, *a, **k: cls(text_config))
-
-    torch.manual_seed(seed)
-    model = instantiate_from_config(config.model)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim > 1 and not parameter.any():
-                parameter.normal_(0, 0.05)
-        # The host divides by the mean of what the text encoder puts out, and a fresh layer norm makes that 0.
-        model.cond_stage_model.transformer.text_model.final_layer_norm.bias.normal_(0.1, 0.05)
-    weights = {key: value.contiguous().clone() for key, value in model.state_dict().items()}
-    save_file(weights, folder / f"{name}.safetensors")
-    OmegaConf.save(config, folder / f"{name}.yaml")
-    return weights
+def write_json(path: Path, value) -> None:
+    write_text(path, json.dumps(value))
 
 
-def write_lora(folder, name, weights, seed):
-    """A LoRA of rank 4 on the attention of the network, in the naming of kohya."""
-    generator = torch.Generator().manual_seed(seed)
-    prefix, suffix = "model.diffusion_model.", ".weight"
-    lora = {}
-    for key, weight in weights.items():
-        if key.startswith(prefix) and key.endswith((".to_q.weight", ".to_k.weight", ".to_v.weight")):
-            module = "lora_unet_" + key[len(prefix) : -len(suffix)].replace(".", "_")
-            lora[f"{module}.lora_down.weight"] = torch.randn((4, weight.shape[1]), generator=generator) / 4
-            lora[f"{module}.lora_up.weight"] = torch.randn((weight.shape[0], 4), generator=generator) / 4
-            lora[f"{module}.alpha"] = torch.tensor(4.0)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(lora, folder / f"{name}.safetensors", metadata={"ss_output_name": name})
-
-
-write_hub()
-checkpoints, loras = data / "models" / "Stable-diffusion", data / "models" / "Lora"
-checkpoints.mkdir(parents=True, exist_ok=True)
-weights = write_checkpoint(checkpoints, "tiny-sd15", 0)
-write_checkpoint(checkpoints, "tiny_4SHyper", 1)
-for seed, name in enumerate((
-    "Hyper-SD15-1step-lora", "Hyper-SD15-2steps-lora", "Hyper-SD15-4steps-lora", "Hyper-SD15-8steps-lora",
-    "Hyper-SD15-8steps-CFG-lora", "Hyper-SDXL-4steps-lora", "some-style",
-)):  # fmt: skip
-    write_lora(loras, name, weights, seed)
-# Named as published, and unreadable: a request for it must not run 12 steps without it.
-(loras / "Hyper-SD15-12steps-CFG-lora.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0no safetensors here")
+def write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

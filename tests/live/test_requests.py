@@ -164,21 +164,20 @@ def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host):
 )  # fmt: skip
 def test_a_pasted_infotext_gives_the_same_image_bit_for_bit(host, panel):
     first = host.txt2img({**ON, **panel}, seed=3, **OWN)
-    again = host.post("/sdapi/v1/txt2img", {"infotext": first.infotext, "seed": 3})
-    assert again["images"] == first.encoded
+    assert host.pasted(first.infotext, seed=3) == first.encoded
     assert "not applied" not in first.infotext
 
 
 def test_a_pasted_infotext_of_a_foreign_image_switches_nothing_on(host):
     foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras", cfg_scale=4)
     assert "Hyper-SD" not in foreign.infotext
-    assert host.post("/sdapi/v1/txt2img", {"infotext": foreign.infotext})["images"] == foreign.encoded
+    assert host.pasted(foreign.infotext) == foreign.encoded
 
 
 def test_an_eta_set_by_hand_is_written_and_pasted(host):
     first = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD", eta=0.8)
     assert "Eta TCD: 0.8" in first.infotext
-    assert host.post("/sdapi/v1/txt2img", {"infotext": first.infotext})["images"] == first.encoded
+    assert host.pasted(first.infotext) == first.encoded
     default = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD")
     assert "Eta TCD: 0.3" in default.infotext and default.pixels != first.pixels
 

@@ -1,24 +1,65 @@
 """An extension for the live tests: what the network was asked, and what the host's lists and options look like."""
 
+import sys
 import time
 
-from modules import script_callbacks, scripts, sd_samplers, sd_schedulers, shared
+import torch
+from modules import script_callbacks, scripts, sd_samplers, shared
+
+try:
+    from modules.sd_schedulers import schedulers
+except ImportError:  # a host whose sampler names say the schedule
+    schedulers = []
 
 # The host's modules outlive a reload of the UI, this file does not.
 calls = vars(shared).setdefault("hypersd_probe_calls", [])
+kept = vars(shared).setdefault("hypersd_probe_kept", [])
+own_attributes = vars(shared).setdefault("hypersd_probe_attributes", set(vars(shared.opts)))
 
 
 def network(sd_model):
-    return sd_model.model.diffusion_model
+    """The network of a loaded model, or None: hosts of Forge's kind keep it elsewhere, and load it late."""
+    objects = getattr(sd_model, "forge_objects", None)
+    inner = objects.unet.model if objects else getattr(sd_model, "model", None)
+    return getattr(inner, "diffusion_model", None)
+
+
+def record(module, args, kwargs):
+    x = args[0] if args else kwargs["x"]
+    t = args[1] if len(args) > 1 else kwargs["timesteps"]
+    loaded = getattr(sys.modules.get("networks"), "loaded_networks", [])
+    loras = [network.network_on_disk.name for network in loaded]
+    calls.append({"rows": x.shape[0], "timestep": float(t.flatten()[0]), "loras": loras})
 
 
 def watch(sd_model):
-    def record(module, args, kwargs):
-        x = args[0] if args else kwargs["x"]
-        t = args[1] if len(args) > 1 else kwargs["timesteps"]
-        calls.append({"rows": x.shape[0], "timestep": float(t.flatten()[0])})
+    module = network(sd_model)
+    if module is not None and not hasattr(module, "hypersd_probe"):
+        module.hypersd_probe = module.register_forward_pre_hook(record, with_kwargs=True)
 
-    network(sd_model).register_forward_pre_hook(record, with_kwargs=True)
+
+def hooks_of(module):
+    """The hooks that others have put before the network."""
+    return [hook for hook in getattr(module, "_forward_pre_hooks", {}).values() if hook.__name__ != "record"]
+
+
+class Probe(scripts.Script):
+    def title(self):
+        return "Hyper-SD probe"
+
+    def show(self, is_img2img):
+        return scripts.AlwaysVisible
+
+    def process(self, p, *args):
+        # A host's image encoder draws noise from where the last request has left the generator; so images compare.
+        torch.manual_seed(0)
+
+    def process_before_every_sampling(self, p, *args, **kwargs):
+        watch(p.sd_model)
+
+    def post_sample(self, p, ps, *args):
+        mask = getattr(p, "mask", None)
+        kept[:] = [] if mask is None else [float(((ps.samples - p.init_latent) * mask).abs().max())]
 
 
 HOOKS = ("process", "before_process_batch", "process_batch", "process_before_every_sampling")
@@ -61,18 +102,24 @@ def routes(demo, app):
         calls.clear()
         return taken
 
+    @app.get("/hypersd-probe/kept")
+    def take_kept():
+        """The largest change of the last image's latents outside its mask, or null where it had none."""
+        return kept.pop() if kept else None
+
     @app.get("/hypersd-probe/host")
     def host():
+        module = network(shared.sd_model)
         options = {key: repr(value) for key, value in sorted(shared.opts.data.items())}
         return {
             "samplers": [s.name for s in sd_samplers.all_samplers],
-            "schedulers": [s.label for s in sd_schedulers.schedulers],
+            "schedulers": [s.label for s in schedulers],
             "options": options,
-            "shadows": sorted(set(vars(shared.opts)) - {"data", "data_labels", "restricted_opts"}),
-            "hooks": len(network(shared.sd_model)._forward_pre_hooks),
-            "forward": "forward" in vars(network(shared.sd_model)),
+            "shadows": sorted(set(vars(shared.opts)) - own_attributes),
+            "hooks": len(hooks_of(module)),
+            "forward": "forward" in vars(module) if module else False,
         }
 
 
-script_callbacks.on_model_loaded(watch)
+script_callbacks.on_model_loaded(watch)  # in the middle of a request, by a refiner
 script_callbacks.on_app_started(routes)

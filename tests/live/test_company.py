@@ -1,0 +1,208 @@
+"""What else a user has: the host's own refiner, token merging, batches, interrupts; and, with ``--company DIR``, other
+extensions, each in a host of its own. DIR holds their folders and, in ``models/adetailer``, a detector that finds one
+box in every picture."""
+
+import json
+import shutil
+import threading
+import time
+
+import pytest
+
+from tests.live.host import free_port, rounded_alike
+from tests.live.test_families import PICTURE, encoded
+from tests.live.test_requests import ON, OWN, tcd, trailing
+
+FOUR = {**ON, "steps": 4}
+LORA = "Hyper-SD15-4steps-lora"
+
+
+def within(strength, steps=4):
+    reached = int(1000 * strength)
+    return [round(reached - i * reached / steps) - 1 for i in range(steps)]
+
+
+# The host's own.
+
+
+def test_batch_count_times_batch_size(host):
+    result = host.txt2img(FOUR, batch_size=2, n_iter=2, **OWN)
+    assert result.timesteps == pytest.approx(trailing(4) * 2, abs=2e-3) and result.rows == [2] * 8
+    assert [text.splitlines()[0] for text in result.info["infotexts"][-4:]] == [f"a cat <lora:{LORA}:1>"] * 4
+
+
+def test_the_refiner_takes_over_in_the_middle(host):
+    other = {"refiner_checkpoint": host.refiner, "refiner_switch_at": 0.5}
+    alone, refined = host.txt2img(FOUR, **OWN), host.txt2img(FOUR, **other, **OWN)
+    assert refined.timesteps == pytest.approx(trailing(4), abs=2e-3) and refined.rows == [1] * 4
+    assert "Refiner: " in refined.infotext and "not applied" not in refined.infotext
+    assert all(LORA in loras for loras in refined.loras), "the LoRA is in the second checkpoint too"
+    assert refined.pixels != alone.pixels
+    assert host.txt2img(FOUR, **OWN).pixels == alone.pixels, "the next request has its own checkpoint again"
+
+
+def test_token_merging(host):
+    settings = {"override_settings": {"token_merging_ratio": 0.5}}
+    plain, merged = (host.txt2img(FOUR, width=128, height=128, **OWN, **more) for more in ({}, settings))
+    assert merged.timesteps == plain.timesteps and merged.rows == plain.rows == [1] * 4
+    assert "Token merging ratio: 0.5" in merged.infotext and merged.pixels != plain.pixels
+
+
+@pytest.mark.parametrize("how", ["interrupt", "skip"])
+@pytest.mark.parametrize("route", ["txt2img", "img2img"])
+def test_a_request_that_is_stopped_leaves_nothing(host, how, route):
+    own, ours = host.txt2img(None, **OWN), host.txt2img(FOUR, **OWN)
+    stop = threading.Thread(target=lambda: (time.sleep(1.5), host.post(f"/sdapi/v1/{how}", {})))
+    stop.start()
+    more = {"init_images": [encoded(PICTURE)], "denoising_strength": 0.9} if route == "img2img" else {}
+    stopped = host.generate(route, {**ON, "variant": "unified", "steps": 150, "cfg": 1}, {"n_iter": 3, **OWN, **more})
+    stop.join()
+    assert len(stopped.rows) < 450
+    for before, panel in ((own, None), (ours, FOUR)):
+        after = host.txt2img(panel, **OWN)
+        assert after.pixels == before.pixels and after.infotext == before.infotext
+
+
+# Other extensions.
+
+
+@pytest.fixture(scope="module")
+def company(request, make_host):
+    """A way to start a host with one of the user's extensions."""
+    folder = request.config.getoption("--company")
+    running = []
+
+    def start(name, *arguments):
+        if folder is None or not (folder / name).is_dir():
+            pytest.skip(f"no {name} in --company")
+        stop()
+        running.append(make_host())
+        target = running[0].data / "extensions" / name
+        shutil.copytree(folder / name, target, dirs_exist_ok=True)
+        shutil.copytree(folder / "models", running[0].data / "models", dirs_exist_ok=True)
+        running[0].boot(*arguments)
+        return running[0]
+
+    def stop():
+        for host in running:
+            host.stop()
+            for other in folder.iterdir():
+                shutil.rmtree(host.data / "extensions" / other.name, ignore_errors=True)
+        running.clear()
+
+    yield start
+    stop()
+
+
+def scripts(**others):
+    return {"alwayson_scripts": dict(others)}
+
+
+CONTROLNET = {"enabled": True, "module": "reference_only", "model": "None", "weight": 1.0, "processor_res": 64}
+
+
+def controlnet(host):
+    return scripts(ControlNet={"args": [{**CONTROLNET, "image": encoded(PICTURE)}]})
+
+
+def reference_only(host):
+    plain, guided = host.txt2img(FOUR, **OWN), host.txt2img(FOUR, **OWN, **controlnet(host))
+    assert "ControlNet 0" in guided.infotext and "not applied" not in guided.infotext
+    assert guided.pixels[0] != plain.pixels[0]
+    assert sorted(set(guided.timesteps), reverse=True) == pytest.approx(trailing(4), abs=2e-3)
+    assert all(LORA in loras for loras in guided.loras)
+    again = host.txt2img(FOUR, **OWN)
+    assert again.pixels == plain.pixels and again.rows == plain.rows
+
+
+def test_controlnet(company):
+    reference_only(company("sd-webui-controlnet"))
+
+
+def test_controlnet_that_is_built_in(host):
+    if not any(script["name"] == "controlnet" for script in host.get("/sdapi/v1/script-info")):
+        pytest.skip("this host has no ControlNet of its own")
+    reference_only(host)
+
+
+def test_adetailers_inner_passes_have_the_lora_and_mean_their_strength(company):
+    host = company("adetailer", "--ad-no-huggingface")
+    detail = scripts(ADetailer={"args": [True, False, {"ad_model": "one_box.pt", "ad_denoising_strength": 0.4}]})
+    host.txt2img(FOUR, **OWN, **detail)  # the first one changes the number of threads and so the last bits
+    plain, detailed = host.txt2img(FOUR, **OWN), host.txt2img(FOUR, **OWN, **detail)
+    assert detailed.timesteps == pytest.approx(trailing(4) + within(0.4), abs=2e-3)
+    assert all(LORA in loras for loras in detailed.loras) and "ADetailer model: one_box.pt" in detailed.infotext
+    assert "not applied" not in detailed.infotext and detailed.pixels != plain.pixels
+    two = host.txt2img(FOUR, **OWN, **detail, batch_size=2, n_iter=2)
+    assert two.timesteps == pytest.approx((trailing(4) + within(0.4) * 2) * 2, abs=2e-3)
+    own = host.txt2img(None, **OWN, **detail)
+    assert not any(own.loras) and "Hyper-SD" not in own.infotext
+    assert rounded_alike(host.txt2img(FOUR, **OWN), plain)
+
+
+def test_dynamic_prompts(company):
+    host = company("sd-dynamic-prompts")
+    result = host.txt2img(FOUR, prompt="a {red|green|blue|black} cat", batch_size=2, n_iter=2, **OWN)
+    prompts = [text.splitlines()[0] for text in result.info["infotexts"][-4:]]
+    assert all(p.endswith(f" cat <lora:{LORA}:1>") and "{" not in p for p in prompts) and len(set(prompts)) > 1
+    assert result.timesteps == pytest.approx(trailing(4) * 2, abs=2e-3) and all(LORA in loras for loras in result.loras)
+    chosen = host.txt2img(
+        FOUR, prompt="a cat {<lora:Hyper-SD15-4steps-lora:0.5>|<lora:Hyper-SD15-4steps-lora:0.5>}", **OWN
+    )
+    assert chosen.infotext.splitlines()[0].count("<lora:") == 1
+
+
+@pytest.mark.parametrize("calculation", ["Attention", "Latent"])
+def test_an_extension_that_steps_into_the_denoiser(company, calculation):
+    host = company("sd-webui-regional-prompter")
+    args = [True, False, "Matrix", "Columns", "Mask", "Prompt", "1,1", "0.2", False, False, False, calculation, [],
+            "0", "0", "0.4", None, "0", "0", False]  # fmt: skip
+    regions = scripts(**{"Regional Prompter": {"args": args}})
+    plain = host.txt2img(FOUR, prompt="a cat ADDCOL a dog", **OWN)
+    for panel, timesteps in (
+        (FOUR, trailing(4)),
+        ({**FOUR, "variant": "unified"}, tcd(4)),
+        ({**ON, "variant": "cfg"}, trailing(8)),
+    ):
+        result = host.txt2img(panel, prompt="a cat ADDCOL a dog", **OWN, **regions)
+        assert "RP Active: True" in result.infotext and "not applied" not in result.infotext
+        assert sorted(set(result.timesteps), reverse=True) == pytest.approx(timesteps, abs=2e-3)
+        assert result.pixels != plain.pixels
+    assert host.txt2img(FOUR, prompt="a cat ADDCOL a dog", **OWN).pixels == plain.pixels
+
+
+def test_two_instances_share_a_batch(company, make_host, request):
+    config = {
+        "workers": [
+            {"master": {"avg_ipm": 60.0, "master": True}},
+            {"worker": {"avg_ipm": 60.0, "master": False, "address": "127.0.0.1", "port": free_port(), "tls": False,
+                        "state": 1, "eta_percent_error": [], "pixel_cap": -1}},
+        ],
+        "benchmark_payload": {"prompt": "a cat", "negative_prompt": "", "steps": 3, "width": 64, "height": 64, "batch_size": 1},
+        "job_timeout": 600, "enabled": True, "enabled_i2i": True, "complement_production": False, "step_scaling": False,
+    }  # fmt: skip
+    name = "stable-diffusion-webui-distributed"
+    if request.config.getoption("--company") is None or not (request.config.getoption("--company") / name).is_dir():
+        pytest.skip(f"no {name} in --company")
+    worker = make_host()
+    worker.port = config["workers"][1]["worker"]["port"]
+    worker.boot()
+    try:
+        path = worker.data / "distributed.json"
+        path.write_text(json.dumps(config))
+        settings = json.loads((worker.data / "config.json").read_text())
+        (worker.data / "config.json").write_text(json.dumps({**settings, "return_grid": False}))
+        master = company(name, "--distributed-config", str(path))
+        for panel in (FOUR, {**FOUR, "variant": "unified"}, {**ON, "variant": "cfg"}):
+            shared = master.txt2img(panel, batch_size=4, **OWN)
+            asked_of_worker = worker.get("/hypersd-probe/calls")
+            alone = worker.txt2img(panel, batch_size=4, **OWN)
+            assert asked_of_worker, "the second instance has done its part"
+            assert len(shared.pixels) == 4 and rounded_alike_all(shared, alone)
+    finally:
+        worker.stop()
+
+
+def rounded_alike_all(one, other):
+    other.images[:] = other.images[-4:]  # a grid comes first where the host makes one
+    return rounded_alike(one, other)
