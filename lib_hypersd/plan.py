@@ -66,7 +66,7 @@ class Request:
     """All that a plan depends on.
 
     ``files`` is None where every published file is taken to be at hand. The first prompt decides, tags are put right
-    in all of them.
+    in all of them. ``refiner`` takes over in the middle, where the host has one and its file tells what it is.
     """
 
     settings: Settings
@@ -74,6 +74,7 @@ class Request:
     files: Sequence[File] | None = None
     prompts: Sequence[str] = ("",)
     second_pass: SecondPass | None = None
+    refiner: Model | None = None
 
 
 @dataclass(frozen=True)
@@ -351,6 +352,12 @@ def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnin
     for name, ours in ((second.sampler, sampler), (second.schedule, schedule)):
         if name not in (None, ours, "Automatic"):
             warnings.append(f"{name} is set for the second pass, and this is made for {ours}.")
+    refiner = request.refiner
+    if refiner is not None and refiner.family != request.model.family:
+        is_what = LOOKALIKES.get(refiner.family) or FAMILIES[refiner.family]
+        warnings.append(
+            f"The refiner {refiner.name} is {is_what}: the LoRA has no effect on its part. Take the refiner out."
+        )
     if asked.eta is not None and recipe.eta is None:
         warnings.append(f"{recipe.sampler} has no eta, so the fixed eta has no effect.")
     if request.model.coarse and recipe.is_lora:

@@ -921,3 +921,24 @@ def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script, tmp_path
     assert not superseded()
     disk.hash = recipe.superseded_sha256
     assert superseded()
+
+
+def test_a_refiner_that_takes_over_gets_the_lora_too(host, script):
+    refiner = host.load("other", is_sd1=True).sd_checkpoint_info
+    host.load("tiny-sd15", is_sd1=True)
+    p = Processing(host, refiner_checkpoint_info=refiner)
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert host.loras_seen == [["Hyper-SD15-4steps-lora"]] * 4 and not p.comments
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    host.loras_seen.clear()
+    host.process_images(p, script, [False])
+    assert "setup_conds" not in vars(p) and not any(host.loras_seen), "nothing is left on the request"
+
+
+def test_a_refiner_of_another_family_is_said(host, script):
+    other = host.load("sd_xl_refiner")
+    write(loaded_file(other), tensors(NETWORKS["sdxl-refiner"]))
+    host.load("tiny-sd15", is_sd1=True)
+    p = Processing(host, refiner_checkpoint_info=other.sd_checkpoint_info)
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    assert "The refiner sd_xl_refiner is SDXL's refiner" in list(p.comments)[0]

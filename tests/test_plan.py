@@ -380,6 +380,18 @@ def test_the_second_pass(second, asked, steps, warnings):
     assert made.hires_steps == steps and made.warnings == warnings
 
 
+def test_a_refiner_that_the_lora_does_not_fit_is_said():
+    def warnings(family):
+        request = Request(Settings(True), Model("sdxl", "x"), refiner=family and Model(family, "other"))
+        return make_plan(request, CATALOG).warnings
+
+    assert warnings("sdxl") == warnings(None) == ()
+    for family, what in (("sdxl-refiner", LOOKALIKES["sdxl-refiner"]), ("sd15", "SD1.5")):
+        assert warnings(family) == (
+            f"The refiner other is {what}: the LoRA has no effect on its part. Take the refiner out.",
+        )
+
+
 def test_another_sampler_gets_no_eta_that_it_was_not_given():
     assert plan(variant="unified", sampler="Euler a").eta is None
     assert plan(variant="unified", sampler="Euler a", eta=0.5).eta == 0.5

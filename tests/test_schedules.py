@@ -225,7 +225,7 @@ def test_levels_of_a_flow_model():
     table = FlowDenoiser(Network()).sigmas
     assert levels("Simple", 4, 0.6, table).tolist() == pytest.approx(flow_sigmas(4, 0.6, 3.0).tolist())
     assert levels("By image size", 4, 0.6, table, 1024).equal(flow_sigmas(4, 0.6, flux_shift(1024)))
-    assert levels("TCD", 4, 0.6, table).tolist() == table[[599, 459, 299, 159]].tolist() + [0]
+    assert levels("TCD", 4, 0.6, table).tolist() == [*table[[599, 459, 299, 159]].tolist(), 0]
 
 
 def test_levels_of_a_schedule_that_is_not_ours_are_left_to_the_host():

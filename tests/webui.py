@@ -115,6 +115,10 @@ class Denoiser(torch.nn.Module):
 
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
         opts = self.host.shared.opts
+        if self.p.refiner_checkpoint_info is not None and self.step == self.total_steps // 2:
+            self.host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
+            self.p.setup_conds()
+        self.host.loras_seen.append([network.network_on_disk.name for network in self.host.networks.loaded_networks])
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
         if self.host.kind == "a1111" and skip and opts.batch_cond_uncond and self.is_inpainting:
             raise RuntimeError("Sizes of tensors must match")
@@ -261,6 +265,7 @@ class Processing:
     hr_sampler_name: str | None = None
     hr_scheduler: str | None = None
     is_hr_pass = False
+    refiner_checkpoint_info: object = None
     disable_extra_networks: bool = False
     extra_generation_params: dict = field(default_factory=dict)
     comments: dict = field(default_factory=dict)
@@ -273,6 +278,9 @@ class Processing:
 
     def comment(self, text):
         self.comments[text] = 1
+
+    def setup_conds(self):
+        """What the denoiser calls again when a refiner has taken over."""
 
 
 @dataclass
@@ -321,6 +329,7 @@ class Host:
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
+        self.loras_seen = []  # at each evaluation
         self.in_folder, self.broken, self.checkpoints = [], set(), {}
         self.load("tiny-sd15", is_sd1=True)
 
@@ -372,6 +381,7 @@ class Host:
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
+            "extra_networks": {"activate": lambda p, names: self.activate(names)},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
             "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
         }  # fmt: skip
@@ -425,7 +435,9 @@ class Host:
         self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
         from lib_hypersd.tags import TAG, find
 
-        self.activate([] if p.disable_extra_networks else [tag.name for tag in find(p.prompts[0])])
+        p.extra_network_data = [] if p.disable_extra_networks else [tag.name for tag in find(p.prompts[0])]
+        p.hr_extra_network_data = p.extra_network_data
+        self.activate(p.extra_network_data)
         p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
         self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
         if not p.img2img:
@@ -440,6 +452,7 @@ class Host:
             for _ in range(times):
                 self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
 
+        p.setup_conds()
         if p.img2img:
             image = self.image(p)
             before_sampling(image)

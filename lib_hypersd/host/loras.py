@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from modules import shared
+from modules import extra_networks, shared
 
 from ..catalog import Catalog, Recipe
 from ..identify import identify, named_family
@@ -67,6 +67,26 @@ def is_loaded(name: str, sd_model) -> bool:
     if hasattr(patcher, "lora_patches"):
         return any(identifier[0] == filename and patches for identifier, patches in patcher.lora_patches.items())
     return repr(filename) in sd_model.current_lora_hash and bool(patcher.patches)
+
+
+def keep_loaded(name: str, p) -> None:
+    """Load the request's LoRAs again when a refiner has changed the checkpoint, in the moment the host asks for conds.
+
+    A1111 drops all LoRAs when it loads another checkpoint (A:sd_models.py:737, A:sd_samplers_common.py:199).
+    """
+    setup_conds = p.setup_conds
+
+    def load_and_setup_conds():
+        if not is_loaded(name, p.sd_model):
+            extra_networks.activate(p, p.hr_extra_network_data if p.is_hr_pass else p.extra_network_data)
+        return setup_conds()
+
+    p.setup_conds = load_and_setup_conds
+
+
+def forget(p) -> None:
+    """Give the request its own ``setup_conds`` again."""
+    vars(p).pop("setup_conds", None)
 
 
 def unknown(prompts: Sequence[str]) -> list[str]:

@@ -31,10 +31,14 @@ def selected() -> Model | None:
     model = loaded()
     if info is None or getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None) == info:
         return model
+    return of_file(info)
+
+
+def of_file(info) -> Model | None:
+    """What a checkpoint's file says of it without loading it."""
     file = on_disk(info)
-    return (
-        Model(file.family, info.name_for_extra, coarse=file.coarse and not keeps_loras_apart()) if file.family else None
-    )
+    coarse = file.coarse and not keeps_loras_apart()
+    return Model(file.family, info.name_for_extra, coarse=coarse) if file.family else None
 
 
 def family(model, info) -> str | None:

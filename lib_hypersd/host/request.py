@@ -84,7 +84,11 @@ def begin(p, args: Sequence) -> None:
         return refuse(p, "No checkpoint is loaded.")
     standing = loras.standing_tag(catalog)
     prompts = [prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []]
-    plan = make_plan(Request(settings, loaded, loras.files(catalog), prompts, second_pass(p)), catalog)
+    refiner = getattr(p, "refiner_checkpoint_info", None)
+    plan = make_plan(
+        Request(settings, loaded, loras.files(catalog), prompts, second_pass(p), refiner and model.of_file(refiner)),
+        catalog,
+    )
     if plan.problem:
         return refuse(p, plan.problem)
     if missing := samplers.unknown(plan.sampler, plan.schedule):
@@ -130,6 +134,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
 
 def take_back(p) -> None:
     """Give the request its own values again, wherever it still has those of the plan."""
+    loras.forget(p)
     now = state(p)
     for name, value in now.own.items():
         if getattr(p, name) == now.values[name]:
@@ -150,7 +155,12 @@ def keep_tags(p) -> None:
 def confirm(p) -> None:
     """Take the plan back if its LoRA is not in the model: never few steps without it (hook ``process_batch``)."""
     plan = state(p).plan
-    if plan is None or plan.file is None or loras.is_loaded(plan.file, p.sd_model):
+    if plan is None or plan.file is None:
+        return
+    loras.forget(p)
+    if loras.is_loaded(plan.file, p.sd_model):
+        if getattr(p, "refiner_checkpoint_info", None) is not None:
+            loras.keep_loaded(plan.file, p)
         return
     # Some hosts load no LoRA at all if they miss one.
     missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]
