@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
-from tests.live.host import Host
+from tests.live.host import Host, kind_of
 from tests.live.report import Report
 
 
@@ -20,13 +20,20 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "only(*kinds): a check of what only these kinds of host have")
     name = config.getoption("--record")
     config.report = Report(name) if name else None
 
 
-def pytest_collection_modifyitems(items):
-    """A check of a family that this host does not serve is no check of this host."""
-    items[:] = [item for item in items if not any("empty parameter set" in str(m.kwargs) for m in item.own_markers)]
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is no check of this host: of a family that it does not serve, of what only others have."""
+    kind = kind_of(config.getoption("--webui")).name
+
+    def belongs(item):
+        unserved = any("empty parameter set" in str(mark.kwargs) for mark in item.own_markers)
+        return not unserved and all(kind in mark.args for mark in item.iter_markers("only"))
+
+    items[:] = [item for item in items if belongs(item)]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -119,9 +119,8 @@ def test_controlnet(company):
     reference_only(company("sd-webui-controlnet"))
 
 
+@pytest.mark.only("Forge", "reForge", "Forge Classic")
 def test_controlnet_that_is_built_in(host):
-    if not any(script["name"] == "controlnet" for script in host.get("/sdapi/v1/script-info")):
-        pytest.skip("this host has no ControlNet of its own")
     reference_only(host)
 
 
