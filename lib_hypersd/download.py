@@ -244,7 +244,7 @@ class Download:
             "id": self.recipe.id,
             "file": self.path.name,
             "folder": str(self.path.parent),
-            "state": self.state,
+            "state": "cancelling" if self.is_active and self.asked_to_stop.is_set() else self.state,
             "done": self.done,
             "total": self.total,
             "problem": self.problem,

@@ -127,9 +127,9 @@ class Server:
                     yield Body(self.first_byte(response, recipe, start), tag(response), self.chunks(response))
         except exceptions.TooManyRedirects:
             raise Failed(f"{self.host} sends the request around in circles. {self.by_hand(recipe)}") from None
-        except (exceptions.InvalidSchema, exceptions.MissingSchema, exceptions.InvalidURL):
+        except ValueError:  # what requests calls a bad scheme or address, and what it lets through from its parser
             raise Failed(f"{self.host} sends on to what is no web address. {self.by_hand(recipe)}") from None
-        except (exceptions.Timeout, exceptions.ConnectionError, exceptions.RequestException, HTTPError) as error:
+        except (exceptions.RequestException, HTTPError) as error:
             raise Interrupted(f"The connection to {self.host} broke ({reason(error)}).") from None
 
     def by_hand(self, recipe: Recipe) -> str:

@@ -100,13 +100,14 @@ def test_a_version_that_no_header_can_carry_is_not_sent(tmp_path, version):
         (Answer(etag='"two"'), [None, "bytes=50000-"]),
         (Answer(range_off=5), [None, "bytes=50000-", None]),
         (Answer(416), [None, "bytes=50000-", None]),
-        (Answer(206, headers={"Content-Range": "bytes nonsense"}), [None, "bytes=50000-"]),
+        (Answer(206, headers={"Content-Range": "bytes nonsense"}), [None, "bytes=50000-", None]),
+        (Answer(length=30_000), [None, "bytes=50000-", "bytes=80000-"]),
     ],
 )
-def test_a_server_that_does_not_go_on_begins_anew(tmp_path, second, ranges):
+def test_a_server_that_does_not_go_on_as_asked(tmp_path, second, ranges):
     with Hub(Answer(cut=50_000), second) as hub:
         assert fetch(tmp_path, hub).state == "done"
-    assert [r.range for r in hub.requests][: len(ranges)] == ranges
+    assert [r.range for r in hub.requests] == ranges
     assert (tmp_path / NAME).read_bytes() == CONTENT
 
 
@@ -419,7 +420,7 @@ def test_an_odd_name_makes_no_address(field, value):
 
 @pytest.mark.parametrize("base", ["", "ftp://x", "//x", "http://", "http://a b", "http://u:p@x", "http://x?q", "http://x#f", "http://x:y", "http://[", "http://ä", "javascript:alert(1)"])  # fmt: skip
 def test_a_mirror_must_be_an_address(base):
-    with pytest.raises(Failed, match="is no address such as https://huggingface.co"):
+    with pytest.raises(Failed, match="is no address such as https"):
         Server(base)
 
 
