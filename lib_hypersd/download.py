@@ -105,6 +105,7 @@ class Download:
                 self.go_on_with(file)
                 self.make_room()
                 self.receive(source, file)
+                os.fsync(file.fileno())  # or the name could outlive a power cut that the bytes do not
                 end = self.give_name
             except Exception as error:
                 fault = error
