@@ -63,6 +63,10 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(answer)
         self.close_connection = True
 
+    def end_headers(self):
+        self.send_header("Connection", "close")
+        super().end_headers()
+
     def reply(self, answer):
         if answer.stall and answer.cut is None:
             return self.sleep(answer.stall)

@@ -78,7 +78,7 @@ def server(host, api=True, password=None):
     """The host's FastAPI after its start: with an API of its own or without, guarded or not."""
     app = FastAPI()
 
-    def guard(credentials: HTTPBasicCredentials = Depends(HTTPBasic())):
+    def guard(credentials: HTTPBasicCredentials = Depends(HTTPBasic())):  # noqa: B008
         if credentials.password != password:
             raise HTTPException(401)
 

@@ -25,7 +25,7 @@ def test_a_file_is_asked_for_at_the_mirror_and_what_is_refused_is_said(host):
     assert told["id"] == MISSING and "does not have the file (404)" in told["problem"]
     assert [r.path for r in hub.requests] == [f"/ByteDance/Hyper-SD/resolve/main/{FILE}"] * 2
     assert not list((host.data / "models" / "Lora").glob(f"{FILE}*"))
-    with pytest.raises(Refused, match="404: .*The catalog has no file of that id"):
+    with pytest.raises(Refused, match=r"404: .*The catalog has no file of that id"):
         host.post("/hypersd/v1/download", {"id": "../x"})
 
 
