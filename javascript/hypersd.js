@@ -1,5 +1,6 @@
 // Shows on the page what lib_hypersd/panel.py has worked out: which of the host's own controls are overridden, and a
-// summary beside the panel's title. It asks the panel to look again when the prompt or the checkpoint changes.
+// summary beside the panel's title. It asks the panel to look again when the prompt or the checkpoint changes, and while
+// a file comes in.
 (function() {
     const TABS = ["txt2img", "img2img"];
     const LORA_TAG = /<(lora|lyco):/i;
@@ -7,6 +8,7 @@
     const SELECTING_PAUSE = 500;
     const LOADING_PAUSE = 2000;
     const LOADING_LOOKS = 30;
+    const DOWNLOAD_PAUSE = 1000;
     const CONTROLS = ["steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler"];
     const badges = new Map(); // host control → its badge
 
@@ -132,6 +134,11 @@
         looks = 0;
         setTimeout(() => TABS.forEach(lookAgain), list ? SELECTING_PAUSE : 0);
     }
+
+    // While a file comes in, its bar goes on.
+    setInterval(() => TABS.forEach((tab) => {
+        if (byId(`hypersd_${tab}_downloads`)?.querySelector("[data-hypersd-coming]")) lookAgain(tab);
+    }), DOWNLOAD_PAUSE);
 
     onUiLoaded(() => TABS.forEach(follow));
     onOptionsChanged(followCheckpoint);

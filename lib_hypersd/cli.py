@@ -81,7 +81,8 @@ def in_folder(folder: Path, catalog: Catalog) -> list[File]:
 
 
 def as_json(plan: Plan, prompt: str) -> dict:
-    values = asdict(plan) | {"recipe": plan.recipe and plan.recipe.id, "prompt": plan.edit(prompt)}
+    ids = {"recipe": plan.recipe and plan.recipe.id, "missing": plan.missing and plan.missing.id}
+    values = asdict(plan) | ids | {"prompt": plan.edit(prompt)}
     del values["rename"]
     return values
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from .catalog import FAMILIES, Catalog
+from .catalog import FAMILIES, Catalog, Recipe
+from .download import CHECKING, Downloads
 from .plan import MORE_DETAIL, File, Model, Plan, Request, make_plan, point_out
 from .settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, pasted, read
 
-__all__ = ["Panel", "Surroundings", "build", "describe", "file_choices"]
+__all__ = ["Panel", "Surroundings", "build", "describe", "file_choices", "show_downloads"]
 
 HELP = {
     "variant": "Which kind of LoRA is taken.",
@@ -31,12 +32,14 @@ class Surroundings:
     """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand.
 
     ``refresh`` lets the host look into its folders again; it is only called when the user presses the button.
+    ``downloads`` fetch what is missing, likewise.
     """
 
     catalog: Callable[[], Catalog]
     model: Callable[[], Model | None]
     files: Callable[[Catalog], Sequence[File]]
     refresh: Callable[[], None]
+    downloads: Downloads
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,10 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             refresh = gr.Button("Refresh LoRA list", elem_id=elem_id("refresh"), size="sm")
             # Pressed by the page's script, when the prompt or the checkpoint has changed; hidden by the style sheet.
             look = gr.Button("Look again", elem_id=elem_id("look"), elem_classes=["hypersd-hidden"])
+        coming = gr.HTML("", elem_id=elem_id("downloads"), visible=False)
+        with gr.Row():
+            fetch = gr.Button("Download", elem_id=elem_id("download"), visible=False, size="sm", variant="primary")
+            cancel = gr.Button("Cancel download", elem_id=elem_id("cancel"), visible=False, size="sm")
         with gr.Row():
             by_name = {field.name: dropdown(field) for field in FIELDS[:2]}
         with gr.Row():
@@ -90,10 +97,21 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
 
     controls = [enabled, *by_name.values()]
 
-    def show(*values):
+    def ask(values):
         *args, text = values if prompt is not None else (*values, "")
-        html, offers = describe(args, surroundings, text)
-        return html, gr.update(visible="detail" in offers), gr.update(visible="cfg" in offers)
+        return describe(args, surroundings, text)
+
+    def show(*values):
+        html, offers, missing = ask(values)
+        html_of_files, wanted = show_downloads(surroundings.downloads, missing)
+        return (
+            html,
+            gr.update(visible="detail" in offers),
+            gr.update(visible="cfg" in offers),
+            gr.update(value=html_of_files, visible=bool(html_of_files)),
+            gr.update(value=wanted or "Download", visible=wanted is not None),
+            gr.update(visible=bool(surroundings.downloads.active())),
+        )
 
     def show_files(*values):
         return *show(*values), gr.update(choices=file_choices(surroundings))
@@ -102,11 +120,25 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         surroundings.refresh()
         return show_files(*values)
 
+    def start(label, *values):
+        # The page may have been left open while the checkpoint changed: only what the button names is fetched.
+        missing = ask(values)[2]
+        if missing is not None and label == show_downloads(surroundings.downloads, missing)[1]:
+            surroundings.downloads.start(missing.id)
+        return show_files(*values)
+
+    def stop(*values):
+        for download in surroundings.downloads.active():
+            download.cancel()
+        return show_files(*values)
+
     asks = {"inputs": [*controls, *([prompt] if prompt is not None else [])], "show_progress": "hidden", "queue": False}
+    shown = [status, detail, guided, coming, fetch, cancel]
     for control in controls:
-        control.change(show, outputs=[status, detail, guided], **asks)
-    look.click(show_files, outputs=[status, detail, guided, by_name["file"]], **asks)
-    refresh.click(show_afresh, outputs=[status, detail, guided, by_name["file"]], **asks)
+        control.change(show, outputs=shown, **asks)
+    for button, handler in ((look, show_files), (refresh, show_afresh), (cancel, stop)):
+        button.click(handler, outputs=[*shown, by_name["file"]], **asks)
+    fetch.click(start, outputs=[*shown, by_name["file"]], **{**asks, "inputs": [fetch, *asks["inputs"]]})
     detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], show_progress="hidden", queue=False)
     guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], show_progress="hidden", queue=False)
 
@@ -128,25 +160,27 @@ def file_choices(surroundings: Surroundings) -> list[str]:
     ]
 
 
-def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...]]:
-    """What the panel shows for its controls' values, as HTML, and what it offers to change (see :class:`plan.Plan`)."""
+def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...], Recipe | None]:
+    """What the panel shows for its controls' values, as HTML; what it offers to change, and which recipe's file is
+    missing (see :class:`plan.Plan`)."""
     model, catalog = surroundings.model(), surroundings.catalog()
     settings, problems, comments = read(args)
     if model is None:
-        return status("loading", "The checkpoint is not loaded yet."), ()
+        return status("loading", "The checkpoint is not loaded yet."), (), None
     heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
     request = Request(settings, model, surroundings.files(catalog), (prompt,))
     if not settings.enabled:
         found = point_out(request, catalog)
-        return status("tag" if found else "off", found or "Off. Your own settings are used.", heading), ()
+        return status("tag" if found else "off", found or "Off. Your own settings are used.", heading), (), None
     plan = make_plan(request, catalog)
     problems += [plan.problem] if plan.problem else []
     notes = [*plan.warnings, *comments, *catalog.problems]
     if problems:
-        return status("problem", f"{' '.join(problems)} Until then your own settings are used.", heading, notes), ()
+        sentence = f"{' '.join(problems)} Until then your own settings are used."
+        return status("problem", sentence, heading, notes), (), plan.missing
     if plan.cfg <= 1:
         notes.append("At CFG 1 the negative prompt has no effect.")
-    return status("on", plan.sentence, heading, notes, plan), plan.offers
+    return status("on", plan.sentence, heading, notes, plan), plan.offers, None
 
 
 def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = (), plan: Plan | None = None) -> str:
@@ -170,3 +204,36 @@ def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = 
         + (f"<ul>{items}</ul>" if items else "")
         + "</div>"
     )
+
+
+def show_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str, str | None]:
+    """What is missing and what is coming in, as HTML; and the text of a button that fetches what is missing, if it can
+    be fetched and is not on its way."""
+    lines = [progress(download) for download in downloads.active()]
+    recipe = missing and downloads.find(missing.id)
+    last = recipe and downloads.get(recipe.id)
+    wanted = None
+    if recipe and not (last and last.is_active):
+        size = f"{recipe.bytes / 1e6:,.0f} MB"
+        wanted = f"Download {recipe.file} ({size})"
+        lines += [f"<p>{escape(last.problem)}</p>"] if last and last.problem else []
+        where = (
+            ("File", f"{recipe.file}, {size}"),
+            ("From", downloads.place(recipe)),
+            ("To", downloads.folder(recipe)),
+        )
+        lines += [f"<p>{name}: {escape(str(value))}</p>" for name, value in where]
+    html = f'<div class="hypersd-status hypersd-downloads">{"".join(lines)}</div>' if lines else ""
+    return html, wanted
+
+
+def progress(download) -> str:
+    """A download as a line and a bar; the page's script looks again as long as there is one."""
+    file, done, total = escape(download.path.name), download.done, download.total
+    if download.asked_to_stop.is_set():
+        text = f"{file} is being cancelled."
+    elif download.state == CHECKING:
+        text = f"{file} is being checked."
+    else:
+        text = f"{file}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+    return f'<p>{text}</p><progress max="{total}" value="{done}" aria-label="{file}" data-hypersd-coming></progress>'

@@ -84,7 +84,8 @@ class Plan:
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one.
 
     ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
-    "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
+    "cfg" (the CFG-preserved variant) and "detail" (a lower eta). ``missing`` is the recipe whose file would solve the
+    problem, where it is that no such file is at hand.
     """
 
     family: str | None
@@ -103,6 +104,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     sentence: str = ""
+    missing: Recipe | None = None
 
     def edit(self, prompt: str) -> str:
         """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops."""
@@ -110,7 +112,11 @@ class Plan:
 
 
 class Refusal(Exception):
-    """Why no plan can be carried out, as a sentence."""
+    """Why no plan can be carried out, as a sentence; and the recipe whose file is missing, if that is why."""
+
+    def __init__(self, sentence: str, missing: Recipe | None = None):
+        super().__init__(sentence)
+        self.missing = missing
 
 
 def make_plan(request: Request, catalog: Catalog) -> Plan:
@@ -119,7 +125,13 @@ def make_plan(request: Request, catalog: Catalog) -> Plan:
     try:
         return decide(request, catalog, warnings)
     except Refusal as refusal:
-        return Plan(request.model.family, problem=str(refusal), warnings=tuple(warnings), sentence=str(refusal))
+        return Plan(
+            request.model.family,
+            problem=str(refusal),
+            warnings=tuple(warnings),
+            sentence=str(refusal),
+            missing=refusal.missing,
+        )
 
 
 def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
@@ -264,7 +276,7 @@ def choose(
             raise Refusal(f"{name} was made for {FAMILIES[recipe.family]}, and the loaded checkpoint is {family}.")
         file = file or next((f for f in files.values() if f.recipe is not None and f.recipe.id == recipe.id), None)
         if file is None:
-            raise Refusal(missing(recipe, installed(files)))
+            raise Refusal(missing(recipe, installed(files)), recipe)
         return recipe, file
 
     wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
@@ -281,7 +293,8 @@ def choose(
     order = preference(asked)
     found = [f for f in files.values() if f.recipe in wanted]
     if not found:
-        raise Refusal(missing(min(wanted, key=order), installed(files)))
+        best = min(wanted, key=order)
+        raise Refusal(missing(best, installed(files)), best)
     file = min(found, key=lambda f: order(f.recipe))
     return file.recipe, file
 

@@ -12,7 +12,18 @@ ROOT = Path(__file__).parent.parent
 PURE = sorted(p for p in (ROOT / "lib_hypersd").rglob("*.py") if "host" not in p.relative_to(ROOT).parts)
 SHIPPED = sorted([*(ROOT / "lib_hypersd").rglob("*.py"), *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"])
 # Everything that a WebUI ships and an extension may import without installing anything.
-ALLOWED = {"torch", "numpy", "tqdm", "gradio", "modules", "k_diffusion", "lib_hypersd"}
+ALLOWED = {
+    "torch",
+    "numpy",
+    "tqdm",
+    "gradio",
+    "modules",
+    "k_diffusion",
+    "requests",
+    "urllib3",
+    "fastapi",
+    "lib_hypersd",
+}
 
 
 def imports(path):

@@ -3,15 +3,20 @@
 import html
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from lib_hypersd.catalog import Catalog, published
-from lib_hypersd.panel import Surroundings, build, describe, file_choices
+from lib_hypersd.download import CHECKING, Download, Downloads
+from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
 from lib_hypersd.plan import File, Model
 from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
+from lib_hypersd.source import Server
 from tests.browser import page_of, requires_browser
+from tests.server import CONTENT, Answer, Hub, recipe, wait_until
 from tests.webui import InputAccordion
 
 CATALOG = published()
@@ -23,19 +28,22 @@ HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
 class World:
     """A host's surroundings that a test can change."""
 
-    def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG):
+    def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG, downloads=None):
         self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
+        self.downloads = downloads or Downloads(Server, lambda recipe: Path("the folder"))
 
     def refresh(self):
         self.refreshed += 1
 
     @property
     def surroundings(self):
-        return Surroundings(lambda: self.catalog, lambda: self.model, lambda catalog: self.files, self.refresh)
+        return Surroundings(
+            lambda: self.catalog, lambda: self.model, lambda catalog: self.files, self.refresh, self.downloads
+        )
 
 
 def shown(args, prompt="", **world):
-    text, offers = describe(args, World(**world).surroundings, prompt)
+    text, offers, _ = describe(args, World(**world).surroundings, prompt)
     data = json.loads(html.unescape(re.search('data-hypersd="([^"]*)"', text).group(1)))
     return data, re.sub(r"<[^>]*>", " ", text), offers
 
@@ -92,7 +100,7 @@ def test_warnings_and_faults_of_the_users_recipes_are_listed():
 def test_everything_shown_is_escaped():
     named = World(Model("sd15", HOSTILE), [File(HOSTILE, LORAS[0].recipe)])
     for args in ([False], ON, [True, HOSTILE], [{"enabled": True, HOSTILE: 1}], [True, "", "", "", "", "", HOSTILE]):
-        text, _ = describe(args, named.surroundings, f"<lora:{HOSTILE}:1>")
+        text, *_ = describe(args, named.surroundings, f"<lora:{HOSTILE}:1>")
         assert "<img" not in text and text.count("<div") == 1
     assert HOSTILE in file_choices(named.surroundings), "a choice is a value, which gradio shows as text"
 
@@ -236,3 +244,112 @@ def test_a_list_of_checkpoints_on_the_page_is_followed():
         world.model = plain
         page.locator("#hypersd_txt2img_enable").hover()
         page.wait_for_selector("#hypersd_txt2img_status >> text=plain: SD1.5", timeout=1500)
+
+
+def missing_file(folder, hub, content=CONTENT, finished=lambda recipe: None):
+    """A world whose one LoRA is not at hand: a small file under a published id, on the hub."""
+    small = recipe("hyper-sd15-8steps", content)
+    catalog, server = Catalog((small,)), Server(hub.address, connect_s=2, stall_s=20)
+    downloads = Downloads(lambda: server, lambda r: folder, finished, lambda: catalog, pause_s=0.01)
+    return World(files=[], catalog=catalog, downloads=downloads)
+
+
+def test_what_is_missing_is_shown_with_its_size_folder_and_address(tmp_path):
+    folder = tmp_path / "<b>"
+    with Hub() as hub:
+        world = missing_file(folder, hub)
+        _, _, missing = describe(ON, world.surroundings, "")
+        shown, label = show_downloads(world.downloads, missing)
+        assert label == "Download Hyper-SD15-8steps-lora.safetensors (0 MB)"
+        for line in (
+            "File: Hyper-SD15-8steps-lora.safetensors, 0 MB",
+            f"From: {hub.address}/ByteDance/Hyper-SD/resolve/main/Hyper-SD15-8steps-lora.safetensors",
+            f"To: {html.escape(str(folder))}",
+        ):
+            assert f"<p>{line}</p>" in shown
+        assert hub.requests == [] and not folder.exists(), "nothing is fetched without a click"
+        assert show_downloads(world.downloads, None) == ("", None)
+
+
+def test_a_file_that_nobody_published_has_no_button(tmp_path):
+    mine = replace(CATALOG.recipes[0], id="mine", file="mine.safetensors")
+    assert show_downloads(World().downloads, mine) == ("", None)
+
+
+def test_a_download_is_shown_while_it_runs_and_when_it_fails(tmp_path):
+    with Hub(Answer(stall=60, cut=50_000), otherwise=Answer(404)) as hub:
+        world = missing_file(tmp_path, hub)
+        missing = describe(ON, world.surroundings, "")[2]
+        download = world.downloads.start(missing.id)
+        wait_until(lambda: download.done == 50_000)
+        shown, label = show_downloads(world.downloads, missing)
+        assert label is None and 'max="200000" value="50000"' in shown and "data-hypersd-coming" in shown
+        assert show_downloads(world.downloads, None) == (shown, None), "also when another file is wanted meanwhile"
+        hub.over.set()
+        download.thread.join(10)
+    shown, label = show_downloads(world.downloads, missing)
+    assert label and "does not have the file (404)" in shown and "data-hypersd-coming" not in shown
+
+
+def test_states_are_said(tmp_path):
+    with Hub() as hub:
+        world = missing_file(tmp_path, hub)
+        download = world.downloads.by_id["x"] = Download(world.catalog.recipes[0], tmp_path / HOSTILE, Server)
+        download.state = CHECKING
+        shown, _ = show_downloads(world.downloads, None)
+        assert "is being checked." in shown and "<img" not in shown
+        download.cancel()
+        assert "is being cancelled." in show_downloads(world.downloads, None)[0]
+
+
+@requires_browser
+def test_a_click_fetches_what_is_missing(tmp_path):
+    with Hub(Answer(stall=60, cut=50_000)) as hub:
+
+        def finished(recipe):
+            world.files = [File(recipe.file.removesuffix(".safetensors"), recipe)]
+
+        world = missing_file(tmp_path, hub, finished=finished)
+        with page_of(host_like(world), "light") as page:
+            button = page.get_by_role("button", name=re.compile("^Download Hyper-SD15-8steps-lora.safetensors"))
+            cancel = page.get_by_role("button", name="Cancel download")
+            page.wait_for_function("document.querySelector('#hypersd_txt2img_status').innerText.includes('Off.')")
+            assert not button.is_visible() and not cancel.is_visible()
+            page.get_by_role("checkbox", name="Hyper-SD").check()
+            button.wait_for()
+            page.wait_for_selector(f"#hypersd_txt2img_downloads >> text=To: {tmp_path}")
+            assert hub.requests == []
+
+            button.click()
+            bar = page.get_by_role("progressbar", name="Hyper-SD15-8steps-lora.safetensors")
+            bar.wait_for()
+            button.wait_for(state="hidden")
+            page.wait_for_selector("#hypersd_txt2img_downloads progress[value='50000']", state="attached")
+            cancel.click()
+            page.wait_for_selector("text=is being cancelled")
+            hub.over.set()
+            button.wait_for()
+            assert list(tmp_path.iterdir()) == [] and not cancel.is_visible()
+
+            hub.over.clear()
+            button.click()
+            page.wait_for_selector("#hypersd_txt2img_status >> text=8 steps with Hyper-SD15-8steps-lora")
+            bar.wait_for(state="detached")
+            assert not button.is_visible() and not cancel.is_visible()
+    assert (tmp_path / "Hyper-SD15-8steps-lora.safetensors").read_bytes() == CONTENT
+
+
+@requires_browser
+def test_a_click_counts_only_for_the_file_that_the_button_names(tmp_path):
+    with Hub() as hub:
+        world = missing_file(tmp_path, hub)
+        with page_of(host_like(world), "light") as page:
+            page.get_by_role("checkbox", name="Hyper-SD").check()
+            button = page.get_by_role("button", name=re.compile("^Download Hyper-SD15"))
+            button.wait_for()
+            other = replace(world.catalog.recipes[0], id="hyper-sd15-4steps", file="Hyper-SD15-4steps-lora.safetensors")
+            world.catalog = Catalog((other,))
+            world.downloads.catalog = lambda: world.catalog
+            button.click()
+            page.get_by_role("button", name=re.compile("^Download Hyper-SD15-4steps")).wait_for()
+            assert world.downloads.all() == [] and hub.requests == []

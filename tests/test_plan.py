@@ -102,12 +102,15 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
         "Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs; put it there and refresh. "
         "It is published at huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
     )
+    assert refused.missing.id == "hyper-sdxl-8steps"
     assert plan(files=[]).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs")
+    assert plan(files=[], prompt="<lora:Hyper-SDXL-2steps-lora:1>").missing.id == "hyper-sdxl-2steps"
+    assert plan(steps=9).missing is None and plan(steps=8).missing is None, "no file would help, or none is needed"
 
 
 def test_a_refusal_carries_no_settings():
     refused = plan(files=[])
-    empty = Plan("sdxl", problem=refused.problem, sentence=refused.problem)
+    empty = Plan("sdxl", problem=refused.problem, sentence=refused.problem, missing=file("hyper-sdxl-8steps").recipe)
     assert refused == empty and refused.edit("a <lora:x:1>") == "a <lora:x:1>"
 
 
@@ -474,7 +477,8 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     made, asked = make_plan(request, CATALOG), request.settings
     assert made.sentence.endswith(".")
     if made.problem:
-        left = dataclasses.replace(made, problem=None, warnings=(), sentence="")
+        assert (made.missing is not None) == ("is not among the LoRAs" in made.problem)
+        left = dataclasses.replace(made, problem=None, warnings=(), sentence="", missing=None)
         assert left == Plan(request.model.family) and all(made.edit(p) == p for p in request.prompts)
         return
     assert made.recipe.family == request.model.family

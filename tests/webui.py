@@ -13,7 +13,7 @@ import importlib.util
 import inspect
 import sys
 from collections import namedtuple
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -328,6 +328,12 @@ class Host:
             AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
+        self.shared.cmd_opts = SimpleNamespace(lora_dir=str(tmp_path / "Lora"), ckpt_dir=None)
+        if kind == "classic":
+            callback = namedtuple("ScriptCallback", ["script", "callback"])
+        else:
+            callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
+        self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map={"callbacks_app_started": []})
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
         self.loras_seen = []  # at each evaluation
         self.in_folder, self.broken, self.checkpoints = [], set(), {}
@@ -348,7 +354,10 @@ class Host:
             setattr(model, flag, value)
         self.shared.sd_model = model
         self.sd_models = SimpleNamespace(
-            model_data=SimpleNamespace(sd_model=model), get_closet_checkpoint_match=self.checkpoints.get
+            model_data=SimpleNamespace(sd_model=model),
+            get_closet_checkpoint_match=self.checkpoints.get,
+            model_path=str(self.folder / "Stable-diffusion"),
+            list_models=lambda: None,
         )
         if "modules" in sys.modules:
             sys.modules["modules.sd_models"].model_data = self.sd_models.model_data
@@ -380,7 +389,8 @@ class Host:
         names = {
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
-            "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
+            "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "script_callbacks": vars(self.script_callbacks),
+            "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "extra_networks": {"activate": lambda p, names: self.activate(names)},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
             "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},

@@ -10,6 +10,8 @@ TCD_ETA = "hypersd_tcd_eta"
 TCD_ETA_INFOTEXT = "Eta TCD"
 EXACT_STRENGTH = "hypersd_exact_strength"
 EXACT_STRENGTH_INFOTEXT = "Exact strength"
+MIRROR = "hypersd_mirror"
+OFFLINE_FOLDER = "hypersd_offline_folder"
 SECTION = {"section": ("hypersd", "Hyper-SD"), "category_id": "sd"}
 
 
@@ -34,6 +36,20 @@ def register() -> None:
             infotext=EXACT_STRENGTH_INFOTEXT,
             **SECTION,
         ).info("with Hyper-SD, TCD and DDIM-Trailing; without it, the WebUI takes a part of few steps only"),
+    )
+    shared.opts.add_option(
+        MIRROR,
+        shared.OptionInfo(
+            "", "Address of a mirror of huggingface.co to download LoRAs from", gr.Textbox, **SECTION
+        ).info(
+            "empty: the environment variable HF_ENDPOINT, else https://huggingface.co; each file's SHA-256 is checked"
+        ),
+    )
+    shared.opts.add_option(
+        OFFLINE_FOLDER,
+        shared.OptionInfo("", "Folder to copy LoRAs from instead of downloading them", gr.Textbox, **SECTION).info(
+            "with the published files under their own names; while it is set, nothing is fetched from the net"
+        ),
     )
 
 

@@ -1,0 +1,356 @@
+"""Fetches the file of a published recipe: whole and checked, or there is no file of that name.
+
+What comes in is kept as ``NAME.part`` beside a note ``NAME.part.json`` of whose bytes they are, so that a broken
+transfer goes on where it stopped. The final name is given last, to a file whose size and SHA-256 were read back from
+the disk. An existing file is never replaced.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from .catalog import KINDS, Catalog, Recipe, published
+from .source import Failed, Interrupted, Source
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # Windows, where a file that another program has open cannot be renamed
+
+__all__ = ["Download", "Downloads"]
+
+SPARE_BYTES = 100_000_000  # left free on the disk
+FURTHER_BYTES = 1_000_000
+READ_BYTES = 1 << 20
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+USED = tuple(kind for kind in KINDS if kind not in ("merged", "unet-diffusers"))
+RUNNING, CHECKING, DONE, CANCELLED, FAILED = "running", "checking", "done", "cancelled", "failed"
+
+
+class Cancelled(Exception):
+    """The user does not want the file any more."""
+
+
+class Download:
+    """One file on its way to ``path``; ``done`` of ``total`` bytes are here. ``problem`` says why it failed.
+
+    An attempt that breaks is repeated up to ``attempts`` times in a row, after ``pause_s`` seconds and each time twice
+    as many; one that came a megabyte further than all before it starts the count anew.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        path: Path,
+        source: Callable[[], Source],
+        finished: Callable[[Recipe], None] = lambda recipe: None,
+        attempts: int = 5,
+        pause_s: float = 1.0,
+    ):
+        self.recipe, self.path, self.total = recipe, path, recipe.bytes
+        self.part = path.with_name(path.name + ".part")
+        self.note = path.with_name(path.name + ".part.json")
+        self.source, self.finished, self.attempts, self.pause_s = source, finished, attempts, pause_s
+        self.state, self.problem, self.done, self.version = RUNNING, None, 0, None
+        self.asked_to_stop = threading.Event()
+        self.thread = threading.Thread(target=self.run, name=f"download of {path.name}", daemon=True)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in (RUNNING, CHECKING)
+
+    def cancel(self) -> None:
+        """Stop soon and leave nothing behind; a file that already has its name stays."""
+        self.asked_to_stop.set()
+
+    def run(self) -> None:
+        """Fetch the file; returns when all is over, and raises nothing."""
+        try:
+            self.fetch()
+            self.finished(self.recipe)
+            self.state = DONE
+        except Cancelled:
+            self.state = CANCELLED
+        except Failed as failure:
+            self.fail(str(failure))
+        except OSError as error:
+            if error.errno in FULL:
+                self.fail(f"{self.path.parent} has no room for it. Make room and try again.")
+            else:
+                where = error.filename or self.path.parent
+                self.fail(f"{where} could not be read or written ({error.strerror or error}).")
+        except Exception as error:  # a thread has nobody else to tell
+            self.fail(f"{self.path.name}: unexpected fault ({type(error).__name__}: {error}).")
+
+    def fail(self, problem: str) -> None:
+        self.problem, self.state = problem, FAILED
+
+    def fetch(self) -> None:
+        if self.is_there():
+            return
+        source = self.source()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        end = fault = None
+        with locked(self.part) as file:
+            try:
+                self.go_on_with(file)
+                self.make_room()
+                self.receive(source, file)
+                os.fsync(file.fileno())  # or the name could outlive a power cut that the bytes do not
+                end = self.give_name
+            except Exception as error:
+                fault = error
+                if isinstance(error, Cancelled):
+                    file.truncate(0)
+                if os.fstat(file.fileno()).st_size == 0:
+                    end = self.tidy
+            if end and fcntl:
+                end()  # while the lock keeps other programs from writing into the part
+        if end and not fcntl:
+            end()  # nothing that is open can be renamed or removed there
+        if fault:
+            raise fault
+
+    def is_there(self) -> bool:
+        """Whether the file has been here all along.
+
+        Raises:
+            Failed: there is another one of its name.
+        """
+        if not os.path.lexists(self.path):
+            return False
+        if self.path.is_file() and self.path.stat().st_size == self.total:
+            with open(self.path, "rb") as file:
+                if self.is_right(file):
+                    self.done = self.total
+                    return True
+        raise Failed(
+            f"{self.path.parent} already has another {self.path.name}. It was left as it is; move it and try again."
+        )
+
+    def go_on_with(self, file: BinaryIO) -> None:
+        """Keep what an earlier run has left, if its note says that it is of this file."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            note = None
+        if isinstance(note, dict) and note.get("sha256") == self.recipe.sha256:
+            version = note.get("version")
+            plain = isinstance(version, str) and version.isascii() and version.isprintable()
+            self.version = version if plain else None
+        else:
+            file.truncate(0)
+        self.done = file.seek(0, os.SEEK_END)
+
+    def make_room(self) -> None:
+        needed = self.total - self.done + SPARE_BYTES
+        free = shutil.disk_usage(self.path.parent).free
+        if free < needed:
+            raise Failed(
+                f"{self.path.name} needs {needed / 1e6:,.0f} MB in {self.path.parent}, where {free / 1e6:,.0f} MB are "
+                "free. Make room and try again."
+            )
+
+    def receive(self, source: Source, file: BinaryIO) -> None:
+        """Bring the part to its full size and its right sum, in as many attempts as that may take."""
+        failures = farthest = 0
+        with tqdm(total=self.total, desc=self.path.name, unit="B", unit_scale=True) as bar:
+            while True:
+                try:
+                    in_one_piece = self.append(source, file, bar)
+                    if self.is_right(file):
+                        return
+                    if in_one_piece:
+                        file.truncate(0)
+                        raise Failed(
+                            f"{source.place(self.recipe)} is not the published file: its SHA-256 is another. It was "
+                            "thrown away. Try again later, or set another mirror in the settings."
+                        )
+                    raise Interrupted("The parts of the file did not fit together.", stale=True)
+                except Interrupted as fault:
+                    failures = 1 if self.done >= farthest + FURTHER_BYTES else failures + 1
+                    farthest = max(farthest, self.done)
+                    if fault.stale:
+                        file.truncate(0)
+                    if failures >= self.attempts:
+                        raise Failed(f"{fault} Try again later; it goes on where it stopped.") from None
+                    if self.asked_to_stop.wait(max(fault.wait_s, self.pause_s * 2 ** (failures - 1))):
+                        raise Cancelled from None
+
+    def append(self, source: Source, file: BinaryIO, bar: tqdm) -> bool:
+        """Bring the part to its full size; returns whether all of it came with this answer."""
+        self.state = RUNNING
+        start = self.done = file.seek(0, os.SEEK_END)
+        bar.update(self.done - bar.n)
+        if start == self.total:
+            return False
+        with source.open(self.recipe, start, self.version) as body:
+            if body.start != start:
+                file.truncate(body.start)
+                self.done = body.start
+            if body.start == 0:
+                self.version = body.version
+                self.note.write_text(json.dumps({"sha256": self.recipe.sha256, "version": body.version}))
+            for chunk in body.chunks:
+                if self.asked_to_stop.is_set():
+                    raise Cancelled
+                if self.done + len(chunk) > self.total:
+                    raise Interrupted("More bytes came than the file has.", stale=True)
+                file.write(chunk)
+                self.done += len(chunk)
+                bar.update(self.done - bar.n)
+        if self.done < self.total:
+            raise Interrupted(f"The transfer ended after {self.done:,} of {self.total:,} bytes.")
+        return body.start == 0
+
+    def is_right(self, file: BinaryIO) -> bool:
+        """Whether the bytes on the disk have the published SHA-256."""
+        self.state = CHECKING
+        digest = hashlib.sha256()
+        file.flush()
+        file.seek(0)
+        while block := file.read(READ_BYTES):
+            if self.asked_to_stop.is_set():
+                raise Cancelled
+            digest.update(block)
+        return digest.hexdigest() == self.recipe.sha256
+
+    def give_name(self) -> None:
+        """The part becomes the file, in one step that replaces nothing."""
+        try:
+            if fcntl:
+                link_or_rename(self.part, self.path)
+            else:
+                os.rename(self.part, self.path)
+        except FileExistsError:
+            self.is_there()  # another program was faster, or there is another file now
+        self.tidy()
+
+    def tidy(self) -> None:
+        for path in (self.part, self.note):
+            path.unlink(missing_ok=True)
+
+    def as_json(self) -> dict:
+        """What clients of the API and the panel are told; sizes in bytes."""
+        return {
+            "id": self.recipe.id,
+            "file": self.path.name,
+            "folder": str(self.path.parent),
+            "state": "cancelling" if self.is_active and self.asked_to_stop.is_set() else self.state,
+            "done": self.done,
+            "total": self.total,
+            "problem": self.problem,
+        }
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[BinaryIO]:
+    """The file, made if need be, to read and to append to, by no other program that asks for the same lock."""
+    if fcntl and path.exists() and path.stat().st_nlink > 1:
+        path.unlink()  # a program ended between the two steps of link_or_rename: this is the finished file
+    with open(path, "a+b") as file:
+        if fcntl:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                still_its_name = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+            except (BlockingIOError, FileNotFoundError):
+                still_its_name = False
+            except OSError:
+                still_its_name = True  # a file system without locks
+            if not still_its_name:
+                raise Failed(f"Another program is fetching {path.stem} right now. Wait for it, then refresh the list.")
+        yield file
+
+
+def link_or_rename(part: Path, path: Path) -> None:
+    """Rename without replacing (POSIX).
+
+    Raises:
+        FileExistsError: there is such a file.
+    """
+    try:
+        os.link(part, path)
+        return
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+    os.rename(part, path)
+
+
+class Downloads:
+    """All downloads of this process, at most one for each recipe; told what to fetch by ids of the catalog alone.
+
+    Args:
+        source: where files come from now.
+        folder: where a recipe's file belongs.
+        finished: called, in the download's thread, once a file is there.
+        catalog: only published recipes by default: no file of the user's can make an address.
+        options: ``attempts`` and ``pause_s`` of :class:`Download`.
+    """
+
+    def __init__(
+        self,
+        source: Callable[[], Source],
+        folder: Callable[[Recipe], Path],
+        finished: Callable[[Recipe], None] = lambda recipe: None,
+        catalog: Callable[[], Catalog] = published,
+        **options,
+    ):
+        self.source, self.folder, self.finished, self.catalog, self.options = source, folder, finished, catalog, options
+        self.lock, self.by_id = threading.Lock(), {}
+
+    def find(self, id: str) -> Recipe | None:
+        """The published recipe of that id, if its file can be fetched, checked and used."""
+        return next((r for r in self.catalog().recipes if r.id == id and r.kind in USED and is_complete(r)), None)
+
+    def place(self, recipe: Recipe) -> str:
+        """The address or path that the recipe's file would come from, or why there is none."""
+        try:
+            return self.source().place(recipe)
+        except Failed as failure:
+            return str(failure)
+
+    def start(self, id: str) -> Download:
+        """Begin to fetch a recipe's file, or join the download that has begun.
+
+        Raises:
+            Failed: there is no such file.
+        """
+        recipe = self.find(id)
+        if recipe is None:
+            raise Failed("The catalog has no file of that id.")
+        with self.lock:
+            download = self.by_id.get(id)
+            if download is None or not download.is_active:
+                path = self.folder(recipe) / recipe.file
+                download = self.by_id[id] = Download(recipe, path, self.source, self.finished, **self.options)
+                download.thread.start()
+        return download
+
+    def get(self, id: str) -> Download | None:
+        """The latest download of a recipe's file."""
+        return self.by_id.get(id)
+
+    def all(self) -> list[Download]:
+        """The latest download of each file that was asked for, in that order."""
+        with self.lock:
+            return list(self.by_id.values())
+
+    def active(self) -> list[Download]:
+        return [download for download in self.all() if download.is_active]
+
+
+def is_complete(recipe: Recipe) -> bool:
+    """Whether the recipe says which file it is, where it is, and how to tell that it is whole."""
+    return bool(recipe.file and recipe.repository and recipe.bytes and recipe.sha256)
