@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-__all__ = ["FAMILIES", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
+__all__ = ["FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
 
+HYPER_SD = "Hyper-SD"
 FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
 # Checkpoints that resemble a family, and why nothing of Hyper-SD fits them.
 LOOKALIKES = {
@@ -38,6 +39,7 @@ MOST_BYTES = 1_000_000
 class Recipe:
     """One published file and its recommended settings; ``words`` are what its file name must contain (see identify).
 
+    ``maker`` is whose LoRA it is: Hyper-SD's come first, others serve where the user holds them.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
     """
 
@@ -65,6 +67,7 @@ class Recipe:
     addnet: str | None = None
     repository: str | None = None
     source: list[str] = field(default_factory=list, hash=False)
+    maker: str = HYPER_SD
 
     @property
     def is_lora(self) -> bool:
@@ -203,7 +206,7 @@ def check(recipe: Recipe) -> None:
     for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1)):
         value = getattr(recipe, name)
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
-    for name in ("sampler", "schedule"):
+    for name in ("sampler", "schedule", "maker"):
         require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
     for name in ("also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"):
         value = getattr(recipe, name)

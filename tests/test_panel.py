@@ -7,7 +7,7 @@ import re
 import gradio as gr
 import pytest
 
-from lib_hypersd.catalog import Catalog, published
+from lib_hypersd.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.panel import Surroundings, build, describe, file_choices
 from lib_hypersd.plan import File, Model
 from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
@@ -15,7 +15,11 @@ from tests.browser import page_of, requires_browser
 from tests.webui import InputAccordion
 
 CATALOG = published()
-LORAS = [File(r.file.removesuffix(".safetensors"), r) for r in CATALOG.recipes if r.is_lora and r.file]
+LORAS = [
+    File(r.file.removesuffix(".safetensors"), r)
+    for r in CATALOG.recipes
+    if r.is_lora and r.file and r.maker == HYPER_SD
+]
 MODEL = Model("sd15", "some model")
 HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
 
