@@ -1,4 +1,4 @@
-"""The header of a safetensors file, and the checkpoint that it tells of: no weight is read, no pickle is ever opened."""
+"""The header of a safetensors file, and the checkpoint that it tells of: no weight is read, no pickle ever opened."""
 
 import json
 import stat

@@ -33,7 +33,8 @@ class Clues:
     """What is known of a file; hashes in hexadecimal digits, "" while they are not.
 
     ``size`` in bytes. ``lora`` and ``metadata`` come from its header; ``problem`` says, as a sentence, why the header
-    cannot be read; all three are empty while nobody has opened the file.
+    cannot be read; ``checkpoint`` is the family ("unknown" where that does not show) of a file that is no LoRA at all.
+    All four are empty while nobody has opened the file.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Clues:
     lora: Lora | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,20 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
             which = ", ".join(r.file.removesuffix(".safetensors") for r in shared)
             one = f"has the size of {which}" if len(shared) == 1 else f"has the size of {len(shared)} files ({which})"
             return Identification(None, sentence=f"{name} {one} and nothing else tells; its hash will.")
-        said = f"{name} is a LoRA for {called(clues.lora.family)}" if clues.lora else name
-        return Identification(None, sentence=clues.problem or f"{said}{' and' if clues.lora else ''} {NOT_ONE}")
+        if clues.problem:
+            return Identification(
+                None, sentence=f"{clues.problem} It is not used.", refused=bool(named_family(clues.name))
+            )
+        said = f"{name} is a LoRA for {called(clues.lora.family)} and" if clues.lora else name
+        return Identification(None, sentence=f"{said} {NOT_ONE}")
 
     what = (recipe.file or recipe.id).removesuffix(".safetensors")
     told = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
     if clues.problem:
         return Identification(None, evidence, confidence, f"{clues.problem} It is not used.", refused=True)
+    if recipe.is_lora and clues.checkpoint:
+        sentence = f"{name} is called like {what}, and no layer in it is a LoRA's: it is not used."
+        return Identification(None, evidence, confidence, sentence, refused=True)
     if evidence not in HASHES and recipe.is_lora and clues.lora and clues.lora.family not in (None, recipe.family):
         sentence = (
             f"{name} is called like {what}, which is for {FAMILIES[recipe.family]}, and its layers are made for "
@@ -186,7 +195,7 @@ def titles(metadata: Mapping[str, str]) -> str:
 def called(family: str | None) -> str:
     """A family as sentences call it."""
     if family in LOOKALIKES:
-        return LOOKALIKES[family].split(",")[0]
+        return re.split(", (?:for )?wh(?:ich|ose) ", LOOKALIKES[family])[0]
     return FAMILIES.get(family, "an unknown family of checkpoints")
 
 
