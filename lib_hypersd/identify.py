@@ -53,7 +53,7 @@ class Identification:
 
     ``evidence`` is "SHA-256", "addnet hash", "size", "size and metadata", "size and file name", "metadata",
     "file name" or "", ``confidence`` "certain", "likely", "weak" or "". ``refused``: the file looks like a few-step
-    LoRA, and must not be used as one. ``superseded``: its authors have replaced this edition.
+    LoRA, that of ``looks_like``, and must not be used as one. ``superseded``: its authors have replaced this edition.
     """
 
     recipe: Recipe | None
@@ -62,6 +62,7 @@ class Identification:
     sentence: str = ""
     refused: bool = False
     superseded: bool = False
+    looks_like: Recipe | None = None
 
 
 @lru_cache(maxsize=65536)
@@ -133,18 +134,20 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
     what = (recipe.file or recipe.id).removesuffix(".safetensors")
     told = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
     if clues.problem:
-        return Identification(None, evidence, confidence, f"{clues.problem} It is not used.", refused=True)
+        return Identification(None, evidence, confidence, f"{clues.problem} It is not used.", True, looks_like=recipe)
     if recipe.is_lora and clues.checkpoint:
         sentence = f"{name} is called like {what}, and no layer in it is a LoRA's: it is not used."
-        return Identification(None, evidence, confidence, sentence, refused=True)
+        return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
     if evidence not in HASHES and recipe.is_lora and clues.lora and clues.lora.family not in (None, recipe.family):
         sentence = (
             f"{name} is called like {what}, which is for {FAMILIES[recipe.family]}, and its layers are made for "
             f"{called(clues.lora.family)}: it is not used. Give it a name that says what it is."
         )
-        return Identification(None, evidence, confidence, sentence, refused=True)
-    old = clues.sha256 == recipe.superseded_sha256 if clues.sha256 else clues.size == recipe.superseded_bytes
-    old = old and bool(recipe.superseded_sha256 if clues.sha256 else recipe.superseded_bytes)
+        return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
+    if evidence in HASHES:
+        old = recipe.superseded_sha256 in (clues.sha256, clues.addnet)
+    else:
+        old = clues.size is not None and clues.size == recipe.superseded_bytes
     return Identification(recipe, evidence, confidence, told, superseded=old)
 
 

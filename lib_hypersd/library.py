@@ -174,6 +174,9 @@ class Library:
             return
         try:
             sha256, addnet = self.hash_of(path)
+        except Exception:  # whatever a host's cache is made of
+            sha256, addnet = "", ""
+        try:
             if not sha256:
                 sha256, addnet = hashes_of(path)
             status = os.stat(path)

@@ -284,7 +284,7 @@ def test_a_broken_cache_is_made_again(small, content):
     assert len(read_cache(cache)) == 3 and not list(small.glob("*.tmp"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -345,6 +345,16 @@ def test_a_file_is_hashed_once_and_the_hosts_hash_is_taken_first(tmp_path, monke
     unwilling = Library(may_hash=False)
     unwilling.look([str(path)], CATALOG)
     assert not unwilling.todo and len(hashed) == 1
+
+
+def test_a_hash_cache_of_the_host_that_fails_is_no_fault(tmp_path, monkeypatch):
+    path = tmp_path / "eight.safetensors"
+    like("hyper-sdxl-8steps")(path)
+    monkeypatch.setattr(library, "hashes_of", lambda path: (BY_ID["hyper-sdxl-2steps"].sha256, UNKNOWN))
+    shelf = Library(hash_of=lambda path: 1 / 0)
+    shelf.look([str(path)], CATALOG)
+    shelf.finish(pause=0)
+    assert shelf.look([str(path)], CATALOG)[0].identification.recipe.id == "hyper-sdxl-2steps"
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(tmp_path, monkeypatch):
