@@ -16,7 +16,7 @@ __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"
 # Real headers run to hundreds of kilobytes, and to a few megabytes where a trainer has written its captions down.
 MOST_BYTES = 10_000_000
 # Brackets, braces and commas, which bound what a header of that size can become in memory.
-MOST_PARTS = 1_000_000
+MOST_PARTS = 500_000
 PREFIX = "model.diffusion_model."
 FEW_BITS = ("F8_", "U8", "I8")  # as safetensors spells them; 4 bits are packed into bytes
 
