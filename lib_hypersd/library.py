@@ -22,9 +22,10 @@ from .catalog import FAMILIES, Catalog
 from .header import family_of, read_header
 from .identify import CERTAIN, TITLES, Clues, Identification, by_words, identify, named_family, recognise, words
 from .lora import Lora, lora_of
+from .plan import File
 from .wording import shown
 
-__all__ = ["Known", "Library", "below", "hashes_of"]
+__all__ = ["Known", "Library", "as_json", "below", "file_of", "hashes_of"]
 
 VERSION = 1
 # A copy whose header was written anew has another size by no more than such a header, and the same tensors.
@@ -344,3 +345,33 @@ def below(path: Path) -> list[str]:
         names = [*files, *(name for name in folders if name.endswith(SUFFIX))]
         found += [os.path.join(folder, name) for name in sorted(names) if name.endswith(SUFFIX)]
     return found
+
+
+def file_of(known: Known, aliases: tuple[str, ...] = ()) -> File:
+    """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by."""
+    found, family = known.identification, known.clues.lora and known.clues.lora.family
+    recipe, problem = found.recipe, found.sentence if found.refused else None
+    if recipe and set(known.name) & set(":>"):
+        problem = f"{shown(known.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
+        recipe = None
+    return File(known.name, recipe, aliases, found.superseded, family, problem, found.looks_like)
+
+
+def as_json(known: Known) -> dict:
+    """All that is known of a file, for programs; ``layers`` is None while nobody has opened it, or if it is no LoRA."""
+    found, clues = known.identification, known.clues
+    recipe = found.recipe
+    of_recipe = ("id", "maker", "family", "kind", "steps_min", "steps_max")
+    return {
+        "name": known.name,
+        "bytes": clues.size,
+        "recipe": recipe and {name: getattr(recipe, name) for name in of_recipe},
+        "evidence": found.evidence,
+        "confidence": found.confidence,
+        "layers": clues.lora and asdict(clues.lora),
+        "sha256": clues.sha256 or None,
+        "addnet": clues.addnet or None,
+        "superseded": found.superseded,
+        "usable": not (found.refused or clues.problem),
+        "sentence": found.sentence,
+    }

@@ -6,7 +6,7 @@ itself. A plan is carried out whole or not at all: ``problem`` says why not. Wha
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from . import tags
 from .catalog import FAMILIES, HYPER_SD, LOOKALIKES, Catalog, Recipe
@@ -14,7 +14,7 @@ from .identify import called, identify, is_merged, named_family
 from .settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from .wording import done, in_range, in_steps, missing, spans
 
-__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "make_plan", "point_out"]
+__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "as_json", "make_plan", "point_out"]
 
 FAVOURITE_STEPS = 8
 MORE_DETAIL = 0.3
@@ -190,6 +190,13 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         offers=offers(recipe, family, steps, cfg, eta, catalog),
         sentence=done(recipe, file and file.name, weight, steps, cfg, sampler, schedule, eta),
     )
+
+
+def as_json(plan: Plan, prompt: str) -> dict:
+    """A plan for programs: the recipe by its id, and what becomes of the prompt."""
+    values = asdict(plan) | {"recipe": plan.recipe and plan.recipe.id, "prompt": plan.edit(prompt)}
+    del values["rename"]
+    return values
 
 
 def point_out(request: Request, catalog: Catalog) -> str | None:

@@ -11,10 +11,9 @@ from modules import hashes, paths, shared
 
 from ..catalog import Catalog
 from ..identify import named_family
-from ..library import Known, Library
+from ..library import Known, Library, file_of
 from ..plan import File
 from ..tags import find, write
-from ..wording import shown
 
 
 def networks():
@@ -84,22 +83,13 @@ def look(library: Library, disks: list, catalog: Catalog) -> dict[str, Known]:
     return {one.path: one for one in known}
 
 
+def as_file(known: Known, disk) -> File:
+    return file_of(known, (disk.alias,) if disk.alias != disk.name else ())
+
+
 def is_few_step(known: Known, disk) -> bool:
     found = known.identification
     return found.recipe is not None or found.refused or bool(named_family(disk.name))
-
-
-def as_file(known: Known, disk) -> File:
-    """The file as a plan wants to know it."""
-    found, clues = known.identification, known.clues
-    aliases = (disk.alias,) if disk.alias != disk.name else ()
-    recipe, problem = found.recipe, found.sentence if found.refused else None
-    if recipe and set(disk.name) & set(":>"):
-        problem = f"{shown(disk.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
-        recipe = None
-    return File(
-        disk.name, recipe, aliases, found.superseded, clues.lora and clues.lora.family, problem, found.looks_like
-    )
 
 
 def standing_tag(catalog: Catalog) -> str:
