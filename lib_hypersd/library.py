@@ -52,11 +52,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Known:
-    """A file, all that is known of it, and what that comes to."""
+    """A file, all that is known of it, and what that comes to; ``unread`` while nobody has opened it."""
 
     path: str
     clues: Clues
     identification: Identification
+    unread: bool = False
 
     @property
     def name(self) -> str:
@@ -122,7 +123,7 @@ class Library:
         clues = Clues(
             name, seen.size, seen.sha256, seen.addnet or hash, seen.lora, seen.metadata, seen.problem, seen.checkpoint
         )
-        known = Known(path, clues, recognise(catalog, clues))
+        known = Known(path, clues, recognise(catalog, clues), not seen.opened)
         if self.wants_hash(known, catalog):
             self.later(Library.hash, path)
         self.verdicts[path] = (seen, catalog, hash, known)

@@ -1,11 +1,11 @@
 """The hooks of the WebUI; what they do stands in ``lib_hypersd.host``.
 
-Nothing is registered through ``script_callbacks``: each of its functions inspects the whole stack, 55 ms a call.
+Nothing is registered through the functions of ``script_callbacks``: each inspects the whole stack, 55 ms a call.
 """
 
 from modules import scripts
 
-from lib_hypersd.host import axes, options, request, samplers, schedules, ui
+from lib_hypersd.host import api, axes, options, request, samplers, schedules, ui
 
 
 class HyperSD(scripts.Script):
@@ -46,3 +46,4 @@ options.register()
 schedules.register()
 samplers.register()
 axes.register()
+api.register(__file__)

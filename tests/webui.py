@@ -326,6 +326,10 @@ class Host:
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
+        self.script_callbacks = SimpleNamespace(
+            callback_map={"callbacks_app_started": []}, ScriptCallback=namedtuple("ScriptCallback", "script callback")
+        )
+        self.script_callbacks.add_callback = self.add_callback_by_name if kind != "classic" else self.add_callback
         self.in_folder, self.broken, self.checkpoints, self.known_hashes = [], set(), {}, {}
         self.load("tiny-sd15", is_sd1=True)
 
@@ -365,6 +369,13 @@ class Host:
             }
         )
 
+    def add_callback_by_name(self, callbacks, fun, *, name=None, category="unknown", filename=None):
+        assert filename is not None, "the real one would inspect the stack"
+        self.add_callback(callbacks, fun, filename)
+
+    def add_callback(self, callbacks, fun, script=None):
+        callbacks.append(self.script_callbacks.ScriptCallback(script, fun))
+
     def lora(self, name):
         return self.folder / "loras" / f"{name}.safetensors"
 
@@ -384,7 +395,7 @@ class Host:
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "paths": {"data_path": str(self.folder)},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
-            "hashes": {"sha256_from_cache": self.sha256_from_cache},
+            "script_callbacks": vars(self.script_callbacks), "hashes": {"sha256_from_cache": self.sha256_from_cache},
             "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
         }  # fmt: skip
         if self.kind == "classic":
