@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .catalog import FAMILIES, Catalog
 from .header import family_of, read_header
-from .identify import CERTAIN, TITLES, Clues, Identification, by_words, identify, named_family, recognise, words
+from .identify import CERTAIN, TITLES, Clues, Identification, by_hash, by_words, named_family, recognise, words
 from .lora import Lora, lora_of
 from .plan import File
 from .wording import shown
@@ -83,7 +83,9 @@ class Library:
         self.cache, self.hash_of, self.may_hash = cache, hash_of, may_hash
         self.lock = threading.RLock()
         self.seen: dict[str, Seen] | None = None
-        self.verdicts: dict[str, tuple[Seen, Catalog, str, Known]] = {}
+        # What each file came to, with the size, time and host's hash that it came from, for one catalog.
+        self.catalog: Catalog | None = None
+        self.verdicts: dict[str, tuple[int, int, str, Known]] = {}
         self.todo: deque[tuple[Callable, str]] = deque()
         self.queued: set[tuple[Callable, str]] = set()
         self.thread: threading.Thread | None = None
@@ -100,40 +102,44 @@ class Library:
         with self.lock:
             if self.seen is None:
                 self.seen = read_cache(self.cache)
-            return [self.known(path, hash, catalog, open_all) for path, hash in hashes.items()]
+            if self.catalog is not catalog:
+                self.catalog, self.verdicts = catalog, {}
+            return [self.known(path, hash, open_all) for path, hash in hashes.items()]
 
-    def known(self, path: str, hash: str, catalog: Catalog, open_it: bool) -> Known:
-        seen = self.seen.get(path)
+    def known(self, path: str, hash: str, open_it: bool) -> Known:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
-            return unreadable(path, hash, catalog, error)
-        if seen is None or seen.size != status.st_size or seen.mtime_ns != status.st_mtime_ns:
-            seen = self.seen[path] = Seen(status.st_size, status.st_mtime_ns, opened=not path.endswith(SUFFIX))
+            return unreadable(path, hash, self.catalog, error)
         verdict = self.verdicts.get(path)
-        if verdict and verdict[0] is seen and verdict[1] is catalog and verdict[2] == hash and not open_it:
+        if verdict and verdict[:3] == (status.st_size, status.st_mtime_ns, hash) and not open_it:
             return verdict[3]
 
-        name = stem(path)
-        if not seen.opened:
-            if open_it or promising(catalog, name, seen, hash):
-                seen = self.seen[path] = opened(path, seen)
-            else:
-                self.later(Library.open, path)
+        name, seen = stem(path), self.seen.get(path)
+        if seen is None or (seen.size, seen.mtime_ns) != (status.st_size, status.st_mtime_ns):
+            seen = self.seen[path] = Seen(status.st_size, status.st_mtime_ns, opened=not path.endswith(SUFFIX))
+        worth = seen.opened or open_it or promising(self.catalog, name, seen, hash)
+        if worth and not seen.opened:
+            seen = self.seen[path] = opened(path, seen)
         clues = Clues(
             name, seen.size, seen.sha256, seen.addnet or hash, seen.lora, seen.metadata, seen.problem, seen.checkpoint
         )
-        known = Known(path, clues, recognise(catalog, clues), not seen.opened)
-        if self.wants_hash(known, catalog):
+        if worth:
+            known = Known(path, clues, recognise(self.catalog, clues))
+        else:
+            unread = Identification(None, sentence=f"{shown(name)} has not been read yet.")
+            known = Known(path, clues, unread, unread=True)
+            self.later(Library.open, path)
+        if self.wants_hash(known):
             self.later(Library.hash, path)
-        self.verdicts[path] = (seen, catalog, hash, known)
+        self.verdicts[path] = (status.st_size, status.st_mtime_ns, hash, known)
         return known
 
-    def wants_hash(self, known: Known, catalog: Catalog) -> bool:
+    def wants_hash(self, known: Known) -> bool:
         clues = known.clues
         if clues.sha256 or clues.problem or known.identification.confidence == CERTAIN or not self.may_hash:
             return False
-        return known.path.endswith(SUFFIX) and nearly_published(catalog, clues.size)
+        return known.path.endswith(SUFFIX) and nearly_published(self.catalog, clues.size)
 
     def later(self, task: Callable, path: str) -> None:
         """Do something in the background, once; nobody waits for it."""
@@ -191,6 +197,7 @@ class Library:
         with self.lock:
             if self.seen.get(path) is old:
                 self.seen[path] = new
+                self.verdicts.pop(path, None)
                 self.news += 1
 
     def save(self) -> None:
@@ -210,7 +217,7 @@ class Library:
             os.replace(beside, self.cache)
 
     def still(self, known: Iterable[Known]) -> bool:
-        """Whether these files are on the disk as they were seen."""
+        """Whether nothing else is known of these files by now, and they are on the disk as they were."""
         with self.lock:
             for one in known:
                 verdict = self.verdicts.get(one.path)
@@ -218,12 +225,7 @@ class Library:
                     status = os.stat(one.path)
                 except (OSError, ValueError):
                     return verdict is None
-                seen = self.seen.get(one.path)
-                if (
-                    verdict is None
-                    or verdict[0] is not seen
-                    or (seen.size, seen.mtime_ns) != (status.st_size, status.st_mtime_ns)
-                ):
+                if not verdict or verdict[3] is not one or verdict[:2] != (status.st_size, status.st_mtime_ns):
                     return False
         return True
 
@@ -235,7 +237,7 @@ def promising(catalog: Catalog, name: str, seen: Seen, hash: str) -> bool:
         is not None  # a family that it does not say may be in its layers
         or named_family(name) is not None
         or nearly_published(catalog, seen.size)
-        or identify(catalog, name, seen.sha256 or seen.addnet or hash) is not None
+        or by_hash(catalog, seen.sha256 or seen.addnet or hash) is not None
     )
 
 

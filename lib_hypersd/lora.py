@@ -21,12 +21,12 @@ LAYER = re.compile(
 CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_k(?:_lora)?$")
 ATTENTION = re.compile(r"attn(?:_to_q|_to_k|_qkv)$")
 DEEPER_THAN_FLUX = re.compile(r"(?<!single_)transformer_blocks_(?:19|[2-9]\d)_")  # FLUX has 19 double blocks
-TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)")
+TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)", re.MULTILINE)
 NAMINGS = (
-    ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)")),
-    ("kohya", re.compile(r"^lora_(?:unet|te)")),
-    ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)")),
-    ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)")),
+    ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)", re.MULTILINE)),
+    ("kohya", re.compile(r"^lora_(?:unet|te)", re.MULTILINE)),
+    ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)", re.MULTILINE)),
+    ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)", re.MULTILINE)),
 )
 # The width of the prompt's encoding tells UNets apart, the width of the network itself transformers.
 UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -51,26 +51,30 @@ def lora_of(shapes: Mapping[str, list[int]]) -> Lora | None:
     layers = [key for key in shapes if LAYER.search(key)]
     if not layers:
         return None
-    downs = {DOWN.sub("", key).replace(".", "_"): shapes[key] for key in layers if DOWN.search(key)}
-    downs = {module: shape for module, shape in downs.items() if len(shape) > 1}
+    split = [(DOWN.split(key, 1), shapes[key]) for key in layers]
+    downs = {parts[0].replace(".", "_"): shape for parts, shape in split if len(parts) > 1 and len(shape) > 1}
     ranks = Counter(shape[0] for shape in downs.values())
-    text_encoder = any(TEXT_ENCODER.search(key) for key in layers)
-    naming = next((name for name, pattern in NAMINGS if any(map(pattern.search, layers))), "unknown")
-    names = [key.replace(".", "_") for key in layers]
-    return Lora(family_of(names, downs), naming, max(ranks, key=ranks.get) if ranks else None, text_encoder)
+    names = "\n".join(layers)  # searched at once: there are thousands
+    naming = next((name for name, pattern in NAMINGS if pattern.search(names)), "unknown")
+    return Lora(
+        family_of(names.replace(".", "_"), downs),
+        naming,
+        max(ranks, key=ranks.get) if ranks else None,
+        TEXT_ENCODER.search(names) is not None,
+    )
 
 
-def family_of(names: list[str], downs: Mapping[str, list[int]]) -> str | None:
-    """The family, from all layers' names and the shapes of those that take an input, every dot a low line."""
+def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
+    """The family, from all layers' names, one a line with low lines for dots, and the shapes of their first factors."""
 
     def has(*parts):
-        return any(part in name for name in names for part in parts)
+        return any(part in names for part in parts)
 
     if has("distilled_guidance_layer"):
         return "chroma"
     if has("double_blocks", "single_blocks", "single_transformer_blocks", "joint_blocks", "attn_add_q_proj"):
         widths = {shape[1] for module, shape in downs.items() if ATTENTION.search(module)}
-        if widths == {3072} and any(map(DEEPER_THAN_FLUX.search, names)):
+        if widths == {3072} and DEEPER_THAN_FLUX.search(names):
             return None
         if widths:
             return TRANSFORMERS.get(widths.pop()) if len(widths) == 1 else None
