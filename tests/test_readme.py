@@ -51,10 +51,10 @@ def test_the_example_of_the_command_line_runs(capsys):
     assert main(command.split()) == 0 and json.loads(capsys.readouterr().out)["steps"] == 8
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/reliability.md"])
 def test_links_and_rooms_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert ((ROOT / document).parent / target).exists(), target
-    for room in re.findall(r"`((?:lib_hypersd|scripts|tests|javascript|bench)/[\w./]*)`", text):
+    for room in re.findall(r"`((?:lib_hypersd|scripts|tests|tools|javascript|bench)/[\w./]*)`", text):
         assert (ROOT / room).exists(), room
