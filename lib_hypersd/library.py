@@ -110,6 +110,7 @@ class Library:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
+            self.verdicts.pop(path, None)
             return unreadable(path, hash, self.catalog, error)
         verdict = self.verdicts.get(path)
         if verdict and verdict[:3] == (status.st_size, status.st_mtime_ns, hash) and not open_it:

@@ -57,6 +57,16 @@ def test_the_family_and_the_plan_are_shown_before_anybody_generates():
     assert offers == ("cfg",) and "At CFG 1 the negative prompt has no effect." in text
 
 
+def test_files_that_cannot_be_used_are_named_and_never_markup():
+    recipe = next(r for r in CATALOG.recipes if r.id == "hyper-sd15-8steps")
+    broken = [File(f"{HOSTILE} {i}", None, problem=f"{HOSTILE} {i} is broken.", looks_like=recipe) for i in range(5)]
+    text, _ = describe(ON, World(files=[*LORAS, *broken]).surroundings, "")
+    assert "<img" not in text and text.count(" is broken.") == 3 and "2 more files cannot be used." in text
+    assert "is broken" not in describe(ON, World(model=Model("sdxl", "xl"), files=broken).surroundings, "")[0]
+    assert "is broken" not in describe([False], World(files=broken).surroundings, "")[0]
+    assert not [c for c in file_choices(World(files=broken).surroundings) if "img" in c]
+
+
 def test_above_cfg_1_nothing_is_said_of_the_negative_prompt():
     data, text, offers = shown([True, VARIANTS["cfg"]])
     assert "negative prompt has no effect" not in text and offers == () and data["summary"] == "8 steps, CFG 5"

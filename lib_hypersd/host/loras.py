@@ -60,10 +60,10 @@ def files(catalog: Catalog) -> list[File]:
     as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
     if as_before and asked == last.asked and last.library.still(last.few_step):
         return last.files
-    last.disks, last.asked = disks, asked
     known = look(last.library, disks, catalog)
     pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
     last.few_step, last.files = [one for one, _ in pairs], [as_file(one, disk) for one, disk in pairs]
+    last.disks, last.asked = disks, asked
     return last.files
 
 
