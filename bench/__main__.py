@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import tests.conftest  # noqa: F401 (lets k-diffusion be imported beside a CPU-only torch)
-from bench import hosts, library
+from bench import files, hosts, library
 
 
 def main():
@@ -20,6 +20,7 @@ def main():
     )
     options = parser.parse_args()
     show(library.measure())
+    show(files.measure())
     if options.webui:
         with tempfile.TemporaryDirectory() as data:
             show(hosts.measure(options.webui, Path(data), options.python))

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-__all__ = ["FAMILIES", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
+__all__ = ["FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
 
+HYPER_SD = "Hyper-SD"
 FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
 # Checkpoints that resemble a family, and why nothing of Hyper-SD fits them.
 LOOKALIKES = {
@@ -38,6 +39,7 @@ MOST_BYTES = 1_000_000
 class Recipe:
     """One published file and its recommended settings; ``words`` are what its file name must contain (see identify).
 
+    ``maker`` is whose LoRA it is: Hyper-SD's come first, others serve where the user holds them.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
     """
 
@@ -65,10 +67,21 @@ class Recipe:
     addnet: str | None = None
     repository: str | None = None
     source: list[str] = field(default_factory=list, hash=False)
+    maker: str = HYPER_SD
 
     @property
     def is_lora(self) -> bool:
         return self.kind not in ("unet", "unet-diffusers", "merged")
+
+    @property
+    def can_be_fetched(self) -> bool:
+        """Whether it says which file it is, where that stands, and how to tell that it is whole.
+
+        Only Hyper-SD's: several of the others are published under one name, and go by another where people hold them.
+        """
+        if self.maker != HYPER_SD or self.kind in ("merged", "unet-diffusers"):
+            return False
+        return bool(self.file and self.repository and self.bytes and self.sha256)
 
     def serves(self, steps: int) -> bool:
         return self.steps_min <= steps <= self.steps_max
@@ -203,7 +216,7 @@ def check(recipe: Recipe) -> None:
     for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1)):
         value = getattr(recipe, name)
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
-    for name in ("sampler", "schedule"):
+    for name in ("sampler", "schedule", "maker"):
         require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
     for name in ("also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"):
         value = getattr(recipe, name)

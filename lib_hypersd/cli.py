@@ -1,15 +1,16 @@
-"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``."""
+"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``."""
 
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from .catalog import FAMILIES, Catalog, load, published
-from .identify import identify
-from .plan import File, Model, Plan, Request, make_plan
+from .library import Known, Library, below, file_of
+from .library import as_json as known_as_json
+from .plan import File, Model, Plan, Request, as_json, make_plan
 from .settings import FIELDS, read
+from .wording import shown
 
 __all__ = ["main"]
 
@@ -17,7 +18,10 @@ DONE, REFUSED, USAGE = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 1 a plan that cannot be carried out, 2 arguments that are off."""
+    """Run one command; returns its exit code.
+
+    0: done. 1: a plan that cannot be carried out, or a file that cannot be used. 2: arguments that are off.
+    """
     options = parser().parse_args(arguments)
     return options.run(options)
 
@@ -43,7 +47,44 @@ def parser() -> argparse.ArgumentParser:
     for field in FIELDS:
         plan.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
+
+    identify = commands.add_parser("identify", help="say what LoRA files are, whatever their names, and what told it")
+    identify.set_defaults(run=run_identify)
+    identify.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a folder with all below it")
+    identify.add_argument(
+        "--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json"
+    )
+    identify.add_argument("--no-hash", action="store_true", help="do not read files whole to compute their SHA-256")
+    identify.add_argument("--json", action="store_true", help="print all that is known as JSON")
     return top
+
+
+def run_identify(options: argparse.Namespace) -> int:
+    absent = [path for path in options.paths if not path.exists() and not path.is_symlink()]
+    for path in absent:
+        print(f"{shown(str(path))} does not exist.", file=sys.stderr)
+    if absent:
+        return USAGE
+    catalog = load(options.recipes) if options.recipes else published()
+    for problem in catalog.problems:
+        print(problem, file=sys.stderr)
+    paths = list(dict.fromkeys(file for path in options.paths for file in below(path)))
+    known = known_of(paths, catalog, may_hash=not options.no_hash)
+    if options.json:
+        # Whatever a name is made of, its escapes can be printed and read back.
+        print(json.dumps([{"path": one.path, **known_as_json(one)} for one in known], indent=2))
+    else:
+        for one in known:
+            print(f"{shown(one.path)}: {one.identification.sentence}")
+    return REFUSED if any(one.clues.problem or one.identification.refused for one in known) else DONE
+
+
+def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[Known]:
+    """What the files are, each opened, and hashed where only that can tell."""
+    library = Library(may_hash=may_hash)
+    library.look(paths, catalog, open_all=True)
+    library.finish(pause=0)
+    return library.look(paths, catalog)
 
 
 def run_plan(options: argparse.Namespace) -> int:
@@ -72,19 +113,8 @@ def run_plan(options: argparse.Namespace) -> int:
 
 
 def in_folder(folder: Path, catalog: Catalog) -> list[File]:
-    """The LoRAs below a folder, each with the recipe that its name tells."""
-    return [
-        File(path.stem, identify(catalog, path.stem))
-        for path in sorted(folder.rglob("*.safetensors"))
-        if path.is_file()
-    ]
-
-
-def as_json(plan: Plan, prompt: str) -> dict:
-    ids = {"recipe": plan.recipe and plan.recipe.id, "missing": plan.missing and plan.missing.id}
-    values = asdict(plan) | ids | {"prompt": plan.edit(prompt)}
-    del values["rename"]
-    return values
+    """The LoRAs below a folder, each with the recipe that its name, size and header tell; hashing would take long."""
+    return [file_of(known) for known in known_of(below(folder), catalog, may_hash=False)]
 
 
 def as_text(plan: Plan) -> str:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
-from .catalog import KINDS, Catalog, Recipe, published
+from .catalog import Catalog, Recipe, published
 from .source import Failed, Interrupted, Source
 
 try:
@@ -32,7 +32,6 @@ SPARE_BYTES = 100_000_000  # left free on the disk
 FURTHER_BYTES = 1_000_000
 READ_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-USED = tuple(kind for kind in KINDS if kind not in ("merged", "unet-diffusers"))
 RUNNING, CHECKING, DONE, CANCELLED, FAILED = "running", "checking", "done", "cancelled", "failed"
 
 
@@ -312,7 +311,7 @@ class Downloads:
 
     def find(self, id: str) -> Recipe | None:
         """The published recipe of that id, if its file can be fetched, checked and used."""
-        return next((r for r in self.catalog().recipes if r.id == id and r.kind in USED and is_complete(r)), None)
+        return next((r for r in self.catalog().recipes if r.id == id and r.can_be_fetched), None)
 
     def place(self, recipe: Recipe) -> str:
         """The address or path that the recipe's file would come from, or why there is none."""
@@ -329,7 +328,7 @@ class Downloads:
         """
         recipe = self.find(id)
         if recipe is None:
-            raise Failed("The catalog has no file of that id.")
+            raise Failed("The catalog has no file of that id that can be fetched.")
         with self.lock:
             download = self.by_id.get(id)
             if download is None or not download.is_active:
@@ -349,8 +348,3 @@ class Downloads:
 
     def active(self) -> list[Download]:
         return [download for download in self.all() if download.is_active]
-
-
-def is_complete(recipe: Recipe) -> bool:
-    """Whether the recipe says which file it is, where it is, and how to tell that it is whole."""
-    return bool(recipe.file and recipe.repository and recipe.bytes and recipe.sha256)

@@ -1,15 +1,22 @@
-"""What a checkpoint is, from the header of its file alone: no weight is read, and nothing is ever unpickled."""
+"""The header of a safetensors file, and the checkpoint that it tells of: no weight is read, no pickle ever opened."""
 
 import json
+import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["Checkpoint", "family_of", "read_checkpoint", "read_header"]
+from .wording import shown
 
-MOST_BYTES = 64_000_000
+__all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
+
+# Real headers run to hundreds of kilobytes, and to a few megabytes where a trainer has written its captions down.
+MOST_BYTES = 10_000_000
+# Brackets, braces and commas, which bound what a header of that size can become in memory.
+MOST_PARTS = 500_000
 PREFIX = "model.diffusion_model."
 FEW_BITS = ("F8_", "U8", "I8")  # as safetensors spells them; 4 bits are packed into bytes
 
@@ -37,7 +44,7 @@ def read_checkpoint(filename: str | Path) -> Checkpoint:
 @lru_cache(maxsize=256)
 def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     try:
-        tensors = read_header(path)
+        tensors = read_header(path).tensors
     except (ValueError, OSError):
         return Checkpoint()
     network = {key.removeprefix(PREFIX): tensor for key, tensor in tensors.items()}
@@ -46,29 +53,81 @@ def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     return Checkpoint(family_of({key: tensor["shape"] for key, tensor in network.items()}), coarse)
 
 
-def read_header(path: Path) -> dict[str, dict]:
-    """``dtype``, ``shape`` and ``data_offsets`` of every tensor of a safetensors file, by its key.
+class Header(NamedTuple):
+    """``dtype``, ``shape`` and ``data_offsets`` of every tensor by its key, the free texts, and the header's own size.
+
+    ``length`` counts the bytes of the JSON text; tensors begin at ``8 + length``.
+    """
+
+    tensors: dict[str, dict]
+    metadata: dict[str, str]
+    length: int
+
+
+def read_header(path: Path) -> Header:
+    """The header of a safetensors file (8 bytes of length, JSON, tensors; github.com/huggingface/safetensors).
 
     Raises:
         ValueError: a sentence that says why this is no safetensors file. OSError: it cannot be read.
     """
-    size = path.stat().st_size
+    name = shown(path.name)
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for ever
+        raise ValueError(f"{name} is a folder or a device, not a file.")
     with path.open("rb") as file:
         start = file.read(8)
         if len(start) < 8:
-            raise ValueError(f"{path.name} is too short for a safetensors file.")
+            raise ValueError(f"{name} is too short for a safetensors file.")
         (length,) = struct.unpack("<Q", start)
-        if length > min(size - 8, MOST_BYTES):
-            raise ValueError(f"{path.name} says that its header has {length} bytes, which cannot be.")
+        if length > status.st_size - 8:
+            raise ValueError(f"{name} says that its header has {length} bytes, which is more than the file has.")
+        if length > MOST_BYTES:
+            raise ValueError(f"{name} has a header of {length} bytes, which cannot be; it was not read.")
         text = file.read(length)
     try:
-        entries = json.loads(text)
+        if len(text) < length or sum(map(text.count, (b"{", b"[", b","))) > MOST_PARTS:
+            raise ValueError
+        entries = json.loads(text, object_pairs_hook=without_duplicates, parse_constant=refuse)
         tensors = {key: entry for key, entry in entries.items() if key != "__metadata__"}
-        if all(isinstance(t["dtype"], str) and all(type(n) is int for n in t["shape"]) for t in tensors.values()):
-            return tensors
-    except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
-        pass
-    raise ValueError(f"{path.name} has no safetensors header.")
+        sound = all(map(is_tensor, tensors.values()))
+        metadata = entries.get("__metadata__", {})
+        sound = sound and all(isinstance(value, str) for value in metadata.values())
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        sound = False
+    if not sound:
+        raise ValueError(f"{name} has no safetensors header.")
+    if any(tensor["data_offsets"][1] > status.st_size - 8 - length for tensor in tensors.values()):
+        raise ValueError(f"{name} is cut short: its header names more than the file has; get it again.")
+    return Header(tensors, metadata, length)
+
+
+def without_duplicates(pairs: list[tuple]) -> dict:
+    """The object of these pairs, unless a key comes twice: two readers would see two files in it."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise ValueError("a key comes twice")
+    return entries
+
+
+def refuse(constant: str):
+    """JSON has no NaN and no infinity, though Python reads them."""
+    raise ValueError(constant)
+
+
+def is_tensor(entry) -> bool:
+    """Whether an entry of a header has a tensor's dtype, shape and place."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        return False
+    shape, place = entry.get("shape"), entry.get("data_offsets")
+    return (
+        isinstance(shape, list)
+        and len(shape) <= 8
+        and all(type(n) is int and 0 <= n < 2**48 for n in shape)
+        and isinstance(place, list)
+        and len(place) == 2
+        and all(type(n) is int for n in place)
+        and 0 <= place[0] <= place[1]
+    )
 
 
 def family_of(shapes: Mapping[str, list[int]]) -> str | None:

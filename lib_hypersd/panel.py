@@ -25,6 +25,7 @@ HELP = {
     "file": "Any few-step LoRA that the WebUI has listed for this checkpoint.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
+MOST_SKIPPED = 3
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def file_choices(surroundings: Surroundings) -> list[str]:
     family = model.family if model else None
     return [
         RECOMMENDED,
-        *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.recipe.family)),
+        *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.made_for)),
     ]
 
 
@@ -168,19 +169,27 @@ def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[s
     if model is None:
         return status("loading", "The checkpoint is not loaded yet."), (), None
     heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
-    request = Request(settings, model, surroundings.files(catalog), (prompt,))
+    files = surroundings.files(catalog)
+    request = Request(settings, model, files, (prompt,))
     if not settings.enabled:
         found = point_out(request, catalog)
         return status("tag" if found else "off", found or "Off. Your own settings are used.", heading), (), None
     plan = make_plan(request, catalog)
     problems += [plan.problem] if plan.problem else []
-    notes = [*plan.warnings, *comments, *catalog.problems]
+    notes = [*plan.warnings, *comments, *catalog.problems, *skipped(files, model.family)]
     if problems:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
         return status("problem", sentence, heading, notes), (), plan.missing
     if plan.cfg <= 1:
         notes.append("At CFG 1 the negative prompt has no effect.")
     return status("on", plan.sentence, heading, notes, plan), plan.offers, None
+
+
+def skipped(files: Sequence[File], family: str | None) -> list[str]:
+    """Why files that look like few-step LoRAs for this family are not used; the first few of them."""
+    problems = [f.problem for f in files if f.problem and (f.looks_like is None or f.looks_like.family == family)]
+    more = [f"{len(problems) - MOST_SKIPPED} more files cannot be used."] if len(problems) > MOST_SKIPPED else []
+    return problems[:MOST_SKIPPED] + more
 
 
 def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = (), plan: Plan | None = None) -> str:

@@ -6,15 +6,15 @@ itself. A plan is carried out whole or not at all: ``problem`` says why not. Wha
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from . import tags
-from .catalog import FAMILIES, LOOKALIKES, Catalog, Recipe
-from .identify import identify, is_merged, named_family
+from .catalog import FAMILIES, HYPER_SD, LOOKALIKES, Catalog, Recipe
+from .identify import called, identify, is_merged, named_family
 from .settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from .wording import done, in_range, in_steps, missing, spans
 
-__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "make_plan", "point_out"]
+__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "as_json", "make_plan", "point_out"]
 
 FAVOURITE_STEPS = 8
 MORE_DETAIL = 0.3
@@ -30,13 +30,23 @@ VARIANT_KINDS = {
 class File:
     """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known.
 
-    ``superseded``: it is an edition that its authors have replaced since.
+    ``superseded``: it is an edition that its authors have replaced since. ``family`` is the one that its layers are
+    made for, of ``catalog.FAMILIES`` or ``LOOKALIKES``, where they tell. ``problem`` says, as a sentence, why the file
+    cannot be used (then it has no recipe); ``looks_like`` is the recipe that it would have had.
     """
 
     name: str
     recipe: Recipe | None
     aliases: tuple[str, ...] = ()
     superseded: bool = False
+    family: str | None = None
+    problem: str | None = None
+    looks_like: Recipe | None = None
+
+    @property
+    def made_for(self) -> str | None:
+        """The family of checkpoints that the file fits; what its layers say comes before its recipe."""
+        return self.family or (self.recipe and self.recipe.family)
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Plan:
 
     ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
     "cfg" (the CFG-preserved variant) and "detail" (a lower eta). ``missing`` is the recipe whose file would solve the
-    problem, where it is that no such file is at hand.
+    problem, where it is that no such file is at hand and that it can be fetched.
     """
 
     family: str | None
@@ -130,14 +140,14 @@ def make_plan(request: Request, catalog: Catalog) -> Plan:
             problem=str(refusal),
             warnings=tuple(warnings),
             sentence=str(refusal),
-            missing=refusal.missing,
+            missing=refusal.missing if refusal.missing and refusal.missing.can_be_fetched else None,
         )
 
 
 def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     asked, family = request.settings, request.model.family
     if family in LOOKALIKES:
-        raise Refusal(f"{request.model.name} is {LOOKALIKES[family]}.")
+        raise Refusal(f"{request.model.name} is {LOOKALIKES[family]}.{misfit(request, catalog)}")
     if family not in FAMILIES:
         made_for = ", ".join(FAMILIES.values())
         raise Refusal(f"Hyper-SD was made for {made_for}, and {request.model.name} is none of these.")
@@ -146,7 +156,7 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     few_step, wrong = read_tags(request, catalog, files)
     for name, made_for in wrong.items():
         warnings.append(
-            f"{name} was made for {FAMILIES[made_for]} and the loaded checkpoint is {FAMILIES[family]}: "
+            f"{name} was made for {called(made_for)} and the loaded checkpoint is {FAMILIES[family]}: "
             "its tag is not applied."
         )
     tag = few_step[0] if few_step and few_step[0] in tags.find(request.prompts[0]) else None
@@ -195,6 +205,14 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     )
 
 
+def as_json(plan: Plan, prompt: str) -> dict:
+    """A plan for programs: its recipes by their ids, and what becomes of the prompt."""
+    ids = {"recipe": plan.recipe and plan.recipe.id, "missing": plan.missing and plan.missing.id}
+    values = asdict(plan) | ids | {"prompt": plan.edit(prompt)}
+    del values["rename"]
+    return values
+
+
 def point_out(request: Request, catalog: Catalog) -> str | None:
     """What to say while the panel is off: that the prompt has a few-step LoRA which the panel could serve."""
     by_name = at_hand(request, catalog)
@@ -217,13 +235,26 @@ def read_tags(request: Request, catalog: Catalog, files: Mapping[str, File]) -> 
     """The tags of few-step LoRAs in all prompts: those that fit the model, and the family of each that does not."""
     fitting, wrong = [], {}
     for tag in (tag for prompt in request.prompts for tag in tags.find(prompt)):
-        recipe = files[tag.name].recipe if tag.name in files else identify(catalog, tag.name)
-        family = recipe.family if recipe else named_family(tag.name)
-        if family == request.model.family:
+        file = files.get(tag.name) or File(tag.name, identify(catalog, tag.name))
+        family = file.made_for or named_family(tag.name)
+        if file.recipe is None and file.problem is None and named_family(tag.name) is None:
+            continue  # some other LoRA
+        if family == request.model.family or (family is None and file.problem):
             fitting.append(tag)
         elif family is not None:
             wrong[tag.name] = family
     return fitting, wrong
+
+
+def misfit(request: Request, catalog: Catalog) -> str:
+    """For a checkpoint that nothing fits: the few-step LoRA that the user has asked for, and what that was made for."""
+    files = at_hand(request, catalog)
+    asked = [tag.name for tag in tags.find(request.prompts[0])] + [request.settings.file or ""]
+    for name in asked:
+        made_for = files[name].made_for if name in files else getattr(identify(catalog, name), "family", None)
+        if made_for in FAMILIES:
+            return f" {name} was made for {FAMILIES[made_for]}."
+    return ""
 
 
 def rename_tags(
@@ -267,36 +298,44 @@ def choose(
     if name:
         file = files.get(name)
         recipe = file.recipe if file else identify(catalog, name)
+        if file and file.problem:
+            raise Refusal(file.problem)
         if recipe is None:
             raise Refusal(f"{name} is no LoRA whose recipe is known; give it the name under which it was published.")
         if not recipe.is_lora:
             form = "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"
             raise Refusal(f"{name} is {form}, not a LoRA.")
-        if recipe.family != request.model.family:
-            raise Refusal(f"{name} was made for {FAMILIES[recipe.family]}, and the loaded checkpoint is {family}.")
+        made_for = recipe.family if file is None else file.made_for
+        if made_for != request.model.family:
+            raise Refusal(f"{name} was made for {called(made_for)}, and the loaded checkpoint is {family}.")
         file = file or next((f for f in files.values() if f.recipe is not None and f.recipe.id == recipe.id), None)
         if file is None:
             raise Refusal(missing(recipe, installed(files)), recipe)
         return recipe, file
 
+    # Other makers' LoRAs serve where the user holds them; what is missing is only ever asked for of Hyper-SD.
     wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
+    if alias or request.files is None:
+        wanted = [r for r in wanted if r.maker == HYPER_SD]
     if asked.variant:
         wanted = [r for r in wanted if r.kind in VARIANT_KINDS[asked.variant]]
-        if not wanted:
-            raise Refusal(f"For {family} no Hyper-SD of the kind “{VARIANTS[asked.variant]}” was published.")
-    if asked.steps:
-        published, wanted = wanted, [r for r in wanted if r.serves(asked.steps)]
-        if not wanted:
-            kind = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(asked.variant, "")
-            raise Refusal(f"No {kind}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(published)} do.")
-
+    served = [r for r in wanted if not asked.steps or r.serves(asked.steps)]
     order = preference(asked)
-    found = [f for f in files.values() if f.recipe in wanted]
-    if not found:
-        best = min(wanted, key=order)
-        raise Refusal(missing(best, installed(files)), best)
-    file = min(found, key=lambda f: order(f.recipe))
-    return file.recipe, file
+    found = [f for f in files.values() if f.recipe in served and f.made_for == request.model.family]
+    if found:
+        file = min(found, key=lambda f: order(f.recipe))
+        return file.recipe, file
+
+    ours = [r for r in served if r.maker == HYPER_SD]
+    if not ours:
+        published = [r for r in wanted if r.maker == HYPER_SD]
+        if not published:
+            raise Refusal(f"For {family} no Hyper-SD of the kind “{VARIANTS[asked.variant]}” was published.")
+        kind = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(asked.variant, "")
+        raise Refusal(f"No {kind}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(published)} do.")
+    best = min(ours, key=order)
+    broken = next((f.problem for f in files.values() if f.problem and f.looks_like == best), None)
+    raise Refusal(" ".join(filter(None, (broken, missing(best, installed(files))))), best)
 
 
 def installed(files: Mapping[str, File]) -> list[tuple[str, Recipe]]:
@@ -304,12 +343,15 @@ def installed(files: Mapping[str, File]) -> list[tuple[str, Recipe]]:
 
 
 def preference(asked: Settings) -> Callable[[Recipe], tuple]:
-    """The order in which LoRAs are taken: those that fit the CFG, those nearest to 8 steps, the most specific."""
+    """The order in which LoRAs are taken: those that fit a CFG that is set, Hyper-SD's, those that need no other CFG
+    than 1, those nearest to 8 steps, the most specific.
+    """
 
     def key(recipe):
-        fits = recipe.cfg_min <= asked.cfg <= recipe.cfg_max if asked.cfg else recipe.kind != "cfg"
         return (
-            not fits,
+            bool(asked.cfg) and not recipe.cfg_min <= asked.cfg <= recipe.cfg_max,
+            recipe.maker != HYPER_SD,
+            not asked.cfg and recipe.kind == "cfg",
             abs(recipe.steps - FAVOURITE_STEPS) if not asked.steps else 0,
             recipe.steps_max - recipe.steps_min,
         )
@@ -379,13 +421,14 @@ def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnin
             "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”."
         )
     if request.model.prediction == "v_prediction":
-        warnings.append("The checkpoint predicts v; Hyper-SD was distilled from models that predict noise.")
+        warnings.append(f"The checkpoint predicts v; {recipe.maker} was distilled from models that predict noise.")
 
 
 def offers(recipe: Recipe, family: str, steps: int, cfg: float, eta: float | None, catalog: Catalog) -> tuple[str, ...]:
     """What one click could change: see :class:`Plan`. At one step there is no eta to lower."""
     offered = []
-    if cfg <= 1 and recipe.is_lora and any(r.family == family and r.kind == "cfg" for r in catalog.recipes):
+    ours = [r for r in catalog.recipes if r.maker == HYPER_SD]
+    if cfg <= 1 and recipe.is_lora and any(r.family == family and r.kind == "cfg" for r in ours):
         offered.append("cfg")
     if recipe.kind == "unified" and steps > 1 and eta is not None and eta > MORE_DETAIL:
         offered.append("detail")

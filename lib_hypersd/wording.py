@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from .catalog import FAMILIES, Recipe
+from .catalog import FAMILIES, HYPER_SD, Recipe
 
-__all__ = ["done", "in_range", "in_steps", "missing", "spans"]
+__all__ = ["done", "in_range", "in_steps", "missing", "shown", "spans"]
 
 WHY = {
-    "fixed": "The LoRA was made for exactly {range}.",
-    "unified": "The LoRA serves {range}.",
-    "cfg": "The LoRA keeps guidance working, so the negative prompt counts.",
-    "distilled-cfg": "The LoRA was made for {range}.",
+    "fixed": "{lora} was made for exactly {range}.",
+    "unified": "{lora} serves {range}.",
+    "cfg": "{lora} keeps guidance working, so the negative prompt counts.",
+    "distilled-cfg": "{lora} was made for {range}.",
     "unet": "The checkpoint itself was made for this and starts at timestep 800.",
     "merged": "Hyper-SD is already in the checkpoint.",
 }
@@ -22,7 +22,8 @@ def done(recipe: Recipe, file: str | None, weight, steps, cfg, sampler, schedule
     with_eta = f", eta {eta:g}" if eta else ""
     distilled = f", distilled CFG {recipe.distilled_cfg:g}" if recipe.distilled_cfg is not None else ""
     what = f"{in_steps(steps)} with {lora}: {sampler} on the schedule {schedule}{with_eta}, CFG {cfg:g}{distilled}."
-    return f"{what} {WHY[recipe.kind].format(range=in_range(recipe))}"
+    lora = "The LoRA" if recipe.maker == HYPER_SD else f"The LoRA, by {recipe.maker},"
+    return f"{what} {WHY[recipe.kind].format(lora=lora, range=in_range(recipe))}"
 
 
 def missing(recipe: Recipe, installed: Sequence[tuple[str, Recipe]]) -> str:
@@ -49,3 +50,10 @@ def spans(recipes: Sequence[Recipe]) -> str:
     starts = [n for n in counts if n - 1 not in counts]
     ends = [n for n in counts if n + 1 not in counts]
     return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
+
+
+def shown(name: str) -> str:
+    """A file's name on one line of a sentence: what would break it or turn its direction stands there as an escape."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name)

@@ -1,6 +1,6 @@
 """The hooks of the WebUI; what they do stands in ``lib_hypersd.host``.
 
-Nothing is registered through ``script_callbacks``' functions: each inspects the whole stack, 55 ms a call.
+Nothing is registered through the functions of ``script_callbacks``: each inspects the whole stack, 55 ms a call.
 """
 
 from modules import scripts
@@ -46,4 +46,4 @@ options.register()
 schedules.register()
 samplers.register()
 axes.register()
-api.register()
+api.register(__file__)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES, KINDS, Recipe, check, entries, load, published
+from lib_hypersd.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, check, entries, load, published
+from lib_hypersd.schedules import TIMESTEPS
 
 # One line of the table of recommendations for every published LoRA and checkpoint:
 # steps min–max, recommended steps, weight, CFG, distilled CFG, sampler, schedule, eta.
@@ -31,16 +32,58 @@ RECOMMENDED = {
     "Hyper-FLUX.1-dev-8steps-lora": (8, 8, 8, 0.125, 1, 3.5, "Euler", "Simple", None),
     "Hyper-FLUX.1-dev-16steps-lora": (16, 16, 16, 0.125, 1, 3.5, "Euler", "Simple", None),
 }
+# The neighbours' files: maker, steps min–max, weight, CFG min–max, distilled CFG, sampler, schedule, eta.
+NEIGHBOURS = {
+    **{
+        f"sdxl_lightning_{n}step_lora": ("SDXL-Lightning", n, n, 1, 1, 1.5, None, "Euler", "Trailing", None)
+        for n in (2, 4, 8)
+    },
+    "dmd2_sdxl_4step_lora": ("DMD2", 4, 4, 1, 1, 1, None, "TCD", "Trailing", 1),
+    "dmd2_sdxl_4step_lora_fp16": ("DMD2", 4, 4, 1, 1, 1, None, "TCD", "Trailing", 1),
+    "lcm-lora-sdv1-5": ("LCM", 4, 8, 1, 1, 2, None, "LCM", "TCD", None),
+    "lcm-lora-sdxl": ("LCM", 4, 8, 1, 1, 2, None, "LCM", "TCD", None),
+    "TCD-SD15-LoRA": ("TCD", 4, 50, 1, 1, 1, None, "TCD", "TCD", 0.3),
+    "TCD-SDXL-LoRA": ("TCD", 4, 50, 1, 1, 1, None, "TCD", "TCD", 0.3),
+    **{
+        f"pcm_{family}_{cfg}cfg_{n}step_converted": ("PCM", n, n, 1, *span, None, "DDIM-Trailing", "Trailing", 0)
+        for family in ("sd15", "sdxl")
+        for cfg, span, counts in (("small", (1, 2), (2, 4, 8, 16)), ("normal", (2, 9), (4, 8, 16)))
+        for n in counts
+    },
+    "FLUX.1-Turbo-Alpha": ("FLUX.1-Turbo-Alpha", 8, 8, 1, 1, 1, 3.5, "Euler", "Simple", None),
+    "TDD-FLUX.1-dev-lora-beta": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
+    "FLUX.1-dev_tdd_adv_lora_weights": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
+}
+
+
+def stem(recipe):
+    return recipe.file.removesuffix(".safetensors")
 
 
 def test_every_published_file_has_the_settings_of_its_authors():
     table = {
-        r.file.removesuffix(".safetensors"): (
-            r.steps_min, r.steps_max, r.steps, r.weight, r.cfg, r.distilled_cfg, r.sampler, r.schedule, r.eta
-        )
-        for r in published().recipes if r.file
-    }  # fmt: skip
+        stem(r): (r.steps_min, r.steps_max, r.steps, r.weight, r.cfg, r.distilled_cfg, r.sampler, r.schedule, r.eta)
+        for r in published().recipes
+        if r.file and r.maker == HYPER_SD
+    }
     assert table == RECOMMENDED
+
+
+def test_the_neighbours_have_the_settings_of_theirs_and_come_after():
+    makers = [r.maker for r in published().recipes]
+    assert HYPER_SD not in makers[makers.index("SDXL-Lightning") :]
+    table = {
+        stem(r): (
+            r.maker, r.steps_min, r.steps_max, r.weight, r.cfg_min, r.cfg_max, r.distilled_cfg, r.sampler, r.schedule, r.eta
+        )
+        for r in published().recipes if r.file and r.maker != HYPER_SD
+    }  # fmt: skip
+    assert table == NEIGHBOURS
+
+
+def test_dmd2_visits_the_timesteps_of_its_model_card():
+    assert TIMESTEPS["Trailing"](4, 1.0, 1000) == [999, 749, 499, 249]
+    assert TIMESTEPS["TCD"](4, 1.0, 50) == [49, 37, 24, 12], "LCM's 999, 759, 499, 259 on the hosts' grid of 50"
 
 
 def test_the_catalog_is_sound():
@@ -49,11 +92,21 @@ def test_the_catalog_is_sound():
     for recipe in recipes:
         check(recipe)
         assert recipe.source, f"{recipe.id} does not say where its settings come from"
-        if recipe.file:
+        if recipe.file and recipe.maker == HYPER_SD:
             assert len(recipe.sha256) == 64 and int(recipe.sha256, 16) and recipe.bytes > 2**20
             assert recipe.addnet is None or (len(recipe.addnet) == 12 and int(recipe.addnet, 16))
-    assert len({r.sha256 for r in recipes if r.sha256}) == 19
+    hashes = [h for r in recipes for h in (r.sha256, r.superseded_sha256) if h]
+    assert all(len(h) == 64 and int(h, 16) for h in hashes) and len(set(hashes)) == len(hashes)
+    assert len({r.sha256 for r in recipes if r.sha256 and r.maker == HYPER_SD}) == 19
+    assert {r.sampler for r in recipes} <= {"TCD", "DDIM-Trailing", "Euler", "LCM"}
     assert {r.family for r in recipes} == set(FAMILIES) and {r.kind for r in recipes} == set(KINDS)
+
+
+def test_no_two_files_that_can_be_fetched_get_one_name_and_all_are_hyper_sds():
+    fetched = [r for r in published().recipes if r.can_be_fetched]
+    names = [r.file.lower() for r in published().recipes if r.file]
+    assert len(fetched) == 18 and {r.repository for r in fetched} == {"ByteDance/Hyper-SD"}
+    assert all(names.count(r.file.lower()) == 1 for r in fetched)
 
 
 def test_no_file_of_the_users_means_the_published_catalog(tmp_path):

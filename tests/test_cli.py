@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from lib_hypersd.catalog import published
 from lib_hypersd.cli import main
+from tests import loras
 
 ROOT = Path(__file__).parent.parent
+SDXL = {"lora_unet_x_attn2_to_k.lora_down.weight": [16, 2048]}
 
 
-def run(capsys, *arguments):
-    code = main(["plan", *arguments])
+def run(capsys, *arguments, command="plan"):
+    code = main([command, *arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -61,9 +64,8 @@ def test_a_refused_plan_has_its_own_exit_code(capsys):
 
 
 def test_the_files_of_a_folder(capsys, tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "hyper_sdxl_4step_rank16.safetensors").touch()
-    (tmp_path / "style.safetensors").touch()
+    loras.write(tmp_path / "deep" / "hyper_sdxl_4step_rank16.safetensors", SDXL)
+    loras.write(tmp_path / "style.safetensors", SDXL)
     (tmp_path / "Hyper-SDXL-8steps-lora.safetensors").mkdir()
     _, out, _ = run(capsys, "--family", "sdxl", "--loras", str(tmp_path), "--json")
     assert json.loads(out)["file"] == "hyper_sdxl_4step_rank16"
@@ -86,6 +88,68 @@ def test_recipes_of_ones_own(capsys, tmp_path):
 )
 def test_arguments_that_are_off_are_a_sentence_on_stderr(capsys, arguments, said):
     assert run(capsys, "--family", "sdxl", *arguments) == (2, "", said)
+
+
+def identify(capsys, *arguments):
+    return run(capsys, *map(str, arguments), command="identify")
+
+
+def test_files_are_identified_and_what_told_them(capsys, tmp_path):
+    loras.write(tmp_path / "a" / "Hyper-SDXL-4steps-lora.safetensors", SDXL)
+    loras.write(tmp_path / "style.safetensors", SDXL)
+    code, out, err = identify(capsys, tmp_path, tmp_path / "style.safetensors")
+    assert (code, err) == (0, "") and out.splitlines() == [
+        f"{tmp_path}/style.safetensors: style is a LoRA for SDXL and is no few-step LoRA that the catalog knows.",
+        f"{tmp_path}/a/Hyper-SDXL-4steps-lora.safetensors: Hyper-SDXL-4steps-lora is Hyper-SDXL-4steps-lora of Hyper-SD, "
+        "told by its file name (likely).",
+    ]
+    code, out, _ = identify(capsys, tmp_path / "a", "--json")
+    assert code == 0 and json.loads(out) == [
+        {
+            "path": f"{tmp_path}/a/Hyper-SDXL-4steps-lora.safetensors", "name": "Hyper-SDXL-4steps-lora", "bytes": 131184,
+            "recipe": {"id": "hyper-sdxl-4steps", "maker": "Hyper-SD", "family": "sdxl", "kind": "fixed", "steps_min": 4, "steps_max": 4},
+            "evidence": "file name", "confidence": "likely", "sha256": None, "addnet": None, "superseded": False, "usable": True,
+            "layers": {"family": "sdxl", "naming": "kohya", "rank": 16, "text_encoder": False},
+            "sentence": "Hyper-SDXL-4steps-lora is Hyper-SDXL-4steps-lora of Hyper-SD, told by its file name (likely).",
+        }
+    ]  # fmt: skip
+
+
+def test_a_renamed_file_is_hashed_unless_that_is_not_wanted(capsys, tmp_path):
+    path = tmp_path / "renamed.safetensors"
+    loras.write(path, SDXL)
+    sha256, addnet = loras.hashes(path)
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps([{"id": "hyper-sdxl-8steps", "bytes": path.stat().st_size, "sha256": sha256}]))
+    (told,) = json.loads(identify(capsys, path, "--recipes", own, "--json")[1])
+    assert (told["recipe"]["id"], told["evidence"], told["sha256"], told["addnet"]) == (
+        "hyper-sdxl-8steps",
+        "SHA-256",
+        sha256,
+        addnet,
+    )
+    (told,) = json.loads(identify(capsys, path, "--recipes", own, "--json", "--no-hash")[1])
+    assert (told["recipe"]["id"], told["evidence"], told["confidence"]) == ("hyper-sdxl-8steps", "size", "weak")
+
+
+def test_what_is_broken_is_named_and_has_its_own_exit_code(capsys, tmp_path):
+    (tmp_path / "bad\n\u202e<b>.safetensors").write_bytes(b"x")
+    (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
+    code, out, _ = identify(capsys, tmp_path)
+    assert code == 1 and out.splitlines() == [
+        f"{tmp_path}/bad\\n\\u202e<b>.safetensors: bad\\n\\u202e<b>.safetensors is too short for a safetensors file. It is not used.",
+        f"{tmp_path}/gone.safetensors: gone.safetensors cannot be read (No such file or directory). It is not used.",
+    ]
+    code, out, _ = identify(capsys, tmp_path, "--json")
+    assert code == 1 and [one["usable"] for one in json.loads(out)] == [False, False]
+    assert json.loads(out)[0]["name"] == "bad\n\u202e<b>", "programs get the name as it is"
+
+
+def test_a_path_that_does_not_exist_is_a_sentence(capsys, tmp_path):
+    assert identify(capsys, tmp_path / "nowhere") == (2, "", f"{tmp_path}/nowhere does not exist.\n")
+    (tmp_path / "own.json").write_text('[{"id": 1}]')
+    code, out, err = identify(capsys, tmp_path, "--recipes", tmp_path / "own.json", "--json")
+    assert (code, out) == (0, "[]\n") and "an entry needs an “id”" in err and published()
 
 
 def test_it_runs_as_a_module_without_torch_or_gradio():

@@ -448,6 +448,8 @@ def test_only_ids_of_the_published_catalog_name_a_file(tmp_path):
         "../x",
         "hyper-sdxl-unet-diffusers",
         "hyper-sd15-merged",
+        "lightning-sdxl-4steps",
+        "lcm-sdxl",
         "Hyper-SD15-8steps-lora.safetensors",
         None,
     ):

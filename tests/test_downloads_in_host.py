@@ -84,7 +84,7 @@ def server(host, api=True, password=None):
 
     if api:
         guards = [Depends(guard)] if password else []
-        app.add_api_route("/sdapi/v1/options", lambda: {}, methods=["GET"], dependencies=guards)
+        app.add_api_route("/sdapi/v1/txt2img", lambda: {}, methods=["POST"], dependencies=guards)
     for started in host.script_callbacks.callback_map["callbacks_app_started"]:
         started.callback(SimpleNamespace(), app)
     return TestClient(app)
@@ -143,4 +143,4 @@ def test_the_routes_are_there_only_with_the_hosts_api_and_guarded_like_it(host, 
 
 def test_the_routes_are_registered_under_a_name_of_their_own(host):
     (callback,) = host.script_callbacks.callback_map["callbacks_app_started"]
-    assert getattr(callback, "name", "hypersd/api") == "hypersd/api"
+    assert getattr(callback, "name", "hypersd.py/app_started") == "hypersd.py/app_started"

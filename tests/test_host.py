@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import gradio as gr
 import pytest
@@ -18,6 +19,7 @@ from lib_hypersd.schedules import (
     tcd_timesteps,
     trailing_timesteps,
 )
+from tests import loras as lora_files
 from tests.networks import Network, denoiser, relative_rms
 from tests.test_header import NETWORKS, tensors, write
 from tests.webui import ForgeProcessing, Host, Processing, Rng
@@ -901,26 +903,15 @@ def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
     assert model.selected().name == "tiny-sd15"
 
 
-def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script, tmp_path):
-    from lib_hypersd.host import loras
-
+def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script):
     recipe = next(r for r in published().recipes if r.superseded_bytes)
     host.install_loras("Hyper-SD3-4steps-CFG-lora")
     disk = host.networks.available_networks["Hyper-SD3-4steps-CFG-lora"]
-
-    def superseded():
-        return next(f for f in loras.files(published()) if f.name == disk.name).superseded
-
-    assert not superseded(), "no such file"
-    disk.filename = str(tmp_path / "lora.safetensors")
-    with open(disk.filename, "wb") as file:
-        file.truncate(recipe.superseded_bytes)
-    assert superseded()
-    with open(disk.filename, "wb") as file:
-        file.truncate(recipe.bytes)
-    assert not superseded()
+    for size, superseded in ((None, False), (recipe.superseded_bytes, True), (recipe.bytes, False)):
+        lora_files.write(host.lora(disk.name), {"x.lora_down.weight": [4, 8]}, size=size)
+        assert file_called(disk.name).superseded is superseded
     disk.hash = recipe.superseded_sha256
-    assert superseded()
+    assert file_called(disk.name).superseded
 
 
 def test_a_refiner_that_takes_over_gets_the_lora_too(host, script):
@@ -942,3 +933,103 @@ def test_a_refiner_of_another_family_is_said(host, script):
     p = Processing(host, refiner_checkpoint_info=other.sd_checkpoint_info)
     host.process_images(p, script, [{**ON, "steps": 4}])
     assert "The refiner sd_xl_refiner is SDXL's refiner" in list(p.comments)[0]
+
+
+# The files on the disk.
+
+
+def file_called(name):
+    from lib_hypersd.host import loras
+
+    return next((f for f in loras.files(published()) if f.name == name), None)
+
+
+def settled():
+    """Wait until the files are read in the background."""
+    from lib_hypersd.host import loras
+
+    while loras.shelf().library.thread is not None:
+        time.sleep(0.001)
+
+
+def test_a_renamed_file_is_found_by_the_hosts_hash_in_the_background(host, script):
+    eight = next(r for r in published().recipes if r.id == "hyper-sd15-8steps")
+    lora_files.write(host.lora("fast"), {"x.lora_down.weight": [4, 8]}, size=eight.bytes)
+    host.known_hashes["lora/fast", False] = eight.sha256
+    host.in_folder[:] = []
+    host.install_loras("fast", "some-style")
+    assert file_called("fast") is None, "four files have this size"
+    settled()
+    assert file_called("fast").recipe == eight
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.all_prompts == ["a cat <lora:fast:1>"]
+    assert json.loads((host.folder / "hypersd-files.json").read_text())["files"][str(host.lora("fast"))]["sha256"]
+
+
+def test_the_hosts_own_wish_not_to_hash_is_kept(host, script, monkeypatch):
+    host.shared.cmd_opts.no_hashing = True
+    monkeypatch.setattr("lib_hypersd.library.hashes_of", lambda path: pytest.fail("hashed"))
+    lora_files.write(host.lora("fast"), {"x.lora_down.weight": [4, 8]}, size=269127064)
+    host.install_loras("fast")
+    file_called("fast")
+    settled()
+    assert file_called("fast") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x10\0\0\0\0\0\0\0no safetensors here", "Hyper-SD15-12steps-CFG-lora.safetensors has no safetensors header. It is not used."),
+        (b"", "Hyper-SD15-12steps-CFG-lora.safetensors is too short for a safetensors file. It is not used."),
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_named_before_anything_is_changed(host, script, content, said):
+    host.lora("Hyper-SD15-12steps-CFG-lora").write_bytes(content)
+    host.install_loras("Hyper-SD15-12steps-CFG-lora")
+    for args, prompt in (
+        ([{"steps": 12}], "a"),
+        ([{"file": "Hyper-SD15-12steps-CFG-lora"}], "a"),
+        ([ON], "<lora:Hyper-SD15-12steps-CFG-lora:1>"),
+    ):
+        p = Processing(host, prompt)
+        host.process_images(p, script, args)
+        assert said in p.extra_generation_params["Hyper-SD note"] and p.steps == 20
+
+
+def test_a_file_whose_layers_are_for_another_model_is_refused_by_name(host, script):
+    lora_files.write(host.lora("Hyper-SD15-8steps-CFG-lora"), {"x_attn2_to_k.lora_down.weight": [4, 2048]})
+    host.install_loras("Hyper-SD15-8steps-CFG-lora")
+    p = Processing(host)
+    host.process_images(p, script, [{"file": "Hyper-SD15-8steps-CFG-lora"}])
+    assert p.extra_generation_params["Hyper-SD note"] == (
+        "not applied. Hyper-SD15-8steps-CFG-lora is called like Hyper-SD15-8steps-CFG-lora, which is for SD1.5, and its "
+        "layers are made for SDXL: it is not used. Give it a name that says what it is."
+    )
+
+
+def test_a_name_that_no_tag_can_hold_is_said(host, script):
+    host.in_folder[:] = []
+    host.install_loras("Hyper-SD15: 8steps", "Hyper-SD15-4steps-lora")
+    assert file_called("Hyper-SD15: 8steps").problem == (
+        "Hyper-SD15: 8steps cannot be written in a prompt, because of its “:” or “>”; rename the file."
+    )
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.all_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"]
+
+
+def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
+    from lib_hypersd.host import loras
+
+    first = loras.files(published())
+    settled()
+    again = loras.files(published())
+    assert [f.name for f in again] == [f.name for f in first] and loras.files(published()) is again
+    host.list_networks()
+    assert loras.files(published()) is not again
+    host.lora("Hyper-SD15-4steps-lora").unlink()
+    assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
+        "cannot be read (No such file or directory). It is not used."
+    )
+    assert {known.name for known in loras.everything(published())} == set(host.networks.available_networks)

@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.catalog import Catalog, published
+from lib_hypersd.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.download import CHECKING, Download, Downloads
 from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
 from lib_hypersd.plan import File, Model
@@ -20,7 +20,11 @@ from tests.server import CONTENT, Answer, Hub, recipe, wait_until
 from tests.webui import InputAccordion
 
 CATALOG = published()
-LORAS = [File(r.file.removesuffix(".safetensors"), r) for r in CATALOG.recipes if r.is_lora and r.file]
+LORAS = [
+    File(r.file.removesuffix(".safetensors"), r)
+    for r in CATALOG.recipes
+    if r.is_lora and r.file and r.maker == HYPER_SD
+]
 MODEL = Model("sd15", "some model")
 HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
 
@@ -59,6 +63,16 @@ def test_the_family_and_the_plan_are_shown_before_anybody_generates():
         "override": {"steps": "4", "cfg_scale": "1", "sampling": "DDIM-Trailing", "scheduler": "Trailing"},
     }  # fmt: skip
     assert offers == ("cfg",) and "At CFG 1 the negative prompt has no effect." in text
+
+
+def test_files_that_cannot_be_used_are_named_and_never_markup():
+    recipe = next(r for r in CATALOG.recipes if r.id == "hyper-sd15-8steps")
+    broken = [File(f"{HOSTILE} {i}", None, problem=f"{HOSTILE} {i} is broken.", looks_like=recipe) for i in range(5)]
+    text, *_ = describe(ON, World(files=[*LORAS, *broken]).surroundings, "")
+    assert "<img" not in text and text.count(" is broken.") == 3 and "2 more files cannot be used." in text
+    assert "is broken" not in describe(ON, World(model=Model("sdxl", "xl"), files=broken).surroundings, "")[0]
+    assert "is broken" not in describe([False], World(files=broken).surroundings, "")[0]
+    assert not [c for c in file_choices(World(files=broken).surroundings) if "img" in c]
 
 
 def test_above_cfg_1_nothing_is_said_of_the_negative_prompt():

@@ -105,6 +105,8 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
     assert refused.missing.id == "hyper-sdxl-8steps"
     assert plan(files=[]).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs")
     assert plan(files=[], prompt="<lora:Hyper-SDXL-2steps-lora:1>").missing.id == "hyper-sdxl-2steps"
+    others = plan(files=[], prompt="<lora:lcm-lora-sdxl:1>")
+    assert others.missing is None and others.problem.startswith("lcm-lora-sdxl.safetensors (394 MB) is not among")
     assert plan(steps=9).missing is None and plan(steps=8).missing is None, "no file would help, or none is needed"
 
 
@@ -417,6 +419,85 @@ def test_a_users_recipe_is_planned_like_ours():
     assert refused.problem == "mine is not among the LoRAs; put it there and refresh."
 
 
+# Other makers' LoRAs.
+
+
+def test_hyper_sd_comes_first_and_others_serve_where_they_are_held():
+    lightning, lcm, pcm = file("lightning-sdxl-8steps"), file("lcm-sdxl"), file("pcm-sdxl-normalcfg-16steps")
+    held = [lightning, lcm, pcm, file("hyper-sdxl-unified")]
+    assert plan(files=held).file == "Hyper-SDXL-1step-lora"
+    assert plan(files=[lightning, file("hyper-sdxl-8steps-cfg")]).file == "Hyper-SDXL-8steps-CFG-lora"
+    assert plan(files=held, steps=16).file == "pcm_sdxl_normalcfg_16step_converted"
+    assert plan(files=[lightning, lcm]).file == "sdxl_lightning_8step_lora"
+    assert plan(files=[lightning, lcm], steps=6).file == "lcm-lora-sdxl"
+    assert plan(files=[lcm, file("hyper-sdxl-8steps-cfg")], cfg=1.8).file == "lcm-lora-sdxl", (
+        "the other does not fit the CFG"
+    )
+
+
+def test_an_alias_means_hyper_sd_whatever_else_is_held():
+    refused = plan(files=[file("lightning-sdxl-8steps")], prompt="<lora:Hyper-SDXL:1>")
+    assert refused.problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs")
+    assert "Installed for SDXL: sdxl_lightning_8step_lora (8 steps)." in refused.problem
+
+
+def test_nobody_is_told_to_get_another_makers_file():
+    assert plan(steps=16, files=[]).problem == "No Hyper-SD for SDXL serves 16 steps; 1 to 8, 12 do."
+    assert plan(steps=16).problem == "No Hyper-SD for SDXL serves 16 steps; 1 to 8, 12 do."
+
+
+def test_sentences_name_the_maker():
+    assert plan(prompt="<lora:dmd2_sdxl_4step_lora:1>").sentence == (
+        "4 steps with dmd2_sdxl_4step_lora at weight 1: TCD on the schedule Trailing, eta 1, CFG 1. "
+        "The LoRA, by DMD2, was made for exactly 4 steps."
+    )
+    assert plan(file="TCD-SDXL-LoRA", prediction="v_prediction").warnings == (
+        "The checkpoint predicts v; TCD was distilled from models that predict noise.",
+    )
+    assert plan("flux", file="FLUX.1-dev_tdd_adv_lora_weights").distilled_cfg == 2.0
+
+
+@pytest.mark.parametrize("recipe", [r for r in CATALOG.recipes if r.is_lora and r.file], ids=lambda r: r.id)
+def test_every_lora_is_served_by_its_own_recipe_when_it_is_named(recipe):
+    made = plan(recipe.family, prompt=f"<lora:{recipe.file.removesuffix('.safetensors')}:0.5>")
+    assert (made.recipe, made.weight, made.steps, made.warnings) == (recipe, 0.5, recipe.steps, ())
+
+
+# Files that do not fit, or cannot be used.
+
+
+def test_a_file_whose_layers_are_for_another_model_is_refused_with_both_names():
+    misnamed = File("fast", BY_ID["hyper-sdxl-8steps"], family="sd15")
+    assert plan(files=[misnamed], file="fast").problem == "fast was made for SD1.5, and the loaded checkpoint is SDXL."
+    assert plan(files=[misnamed]).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among")
+    assert plan(files=[misnamed, file("hyper-sdxl-4steps")], prompt="<lora:fast:1>").warnings == (
+        "fast was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
+    )
+    ssd = File("ssd", BY_ID["lcm-sdxl"], family="sdxl-pruned")
+    assert plan(files=[ssd], file="ssd").problem == (
+        "ssd was made for a pruned SDXL (SSD-1B, Segmind-Vega or the like), and the loaded checkpoint is SDXL."
+    )
+
+
+@pytest.mark.parametrize("asked", [{"file": "Hyper-SDXL-4steps-lora"}, {"prompt": "<lora:Hyper-SDXL-4steps-lora:1>"}])
+def test_a_lora_for_sdxl_on_a_pruned_one_is_refused_with_both_names(asked):
+    assert plan("sdxl-pruned", model="SSD-1B", **asked).problem == (
+        "SSD-1B is a pruned SDXL (SSD-1B, Segmind-Vega or the like), whose blocks Hyper-SDXL does not fit. "
+        "Hyper-SDXL-4steps-lora was made for SDXL."
+    )
+
+
+def test_a_file_that_cannot_be_used_says_why_wherever_it_is_asked_for():
+    broken = File("Hyper-SDXL-8steps-lora", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
+    four = file("hyper-sdxl-4steps")
+    assert plan(files=[broken, four], file=broken.name).problem == "It is broken."
+    assert plan(files=[broken, four], prompt=f"<lora:{broken.name}:1>").problem == "It is broken."
+    assert plan(files=[broken, four], steps=8).problem.startswith(
+        "It is broken. Hyper-SDXL-8steps-lora.safetensors (787 MB)"
+    )
+    assert plan(files=[broken, four]).file == "Hyper-SDXL-4steps-lora"
+
+
 # While the panel is off.
 
 
@@ -435,7 +516,11 @@ def test_other_tags_are_not_pointed_out():
 # Whatever is asked.
 
 LORAS = [recipe for recipe in CATALOG.recipes if recipe.is_lora]
-FILES = st.none() | st.lists(st.sampled_from([file(r.id) for r in LORAS] + [File("Hyper-SDXL", None)]), unique=True)
+BROKEN = File("broken", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
+MISNAMED = File("misnamed", BY_ID["hyper-sdxl-8steps"], family="sd15")
+FILES = st.none() | st.lists(
+    st.sampled_from([file(r.id) for r in LORAS] + [File("Hyper-SDXL", None), BROKEN, MISNAMED]), unique=True
+)
 TAGS = st.sampled_from(
     [
         "<lora:Hyper-SDXL:0.6>",
@@ -477,7 +562,7 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     made, asked = make_plan(request, CATALOG), request.settings
     assert made.sentence.endswith(".")
     if made.problem:
-        assert (made.missing is not None) == ("is not among the LoRAs" in made.problem)
+        assert (made.missing is not None) == ("It is published at huggingface.co/ByteDance/Hyper-SD." in made.problem)
         left = dataclasses.replace(made, problem=None, warnings=(), sentence="", missing=None)
         assert left == Plan(request.model.family) and all(made.edit(p) == p for p in request.prompts)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lib_hypersd.catalog import published
+from lib_hypersd.catalog import HYPER_SD, published
 from lib_hypersd.cli import main
 from lib_hypersd.settings import read
 
@@ -28,7 +28,13 @@ def row(recipe):
 
 def test_the_table_is_the_catalogs():
     table = re.search(r"<!-- recipes:.*?-->\n\|.*\n\|.*\n((?:\|.*\n)+)", README).group(1).splitlines()
-    assert table == [row(r) for r in published().recipes if r.file and r.kind != "unet-diffusers"]
+    ours = [r for r in published().recipes if r.file and r.maker == HYPER_SD]
+    assert table == [row(r) for r in ours if r.kind != "unet-diffusers"]
+
+
+def test_the_neighbours_table_is_the_catalogs():
+    table = re.search(r"<!-- neighbours:.*?-->\n\|.*\n\|.*\n((?:\|.*\n)+)", README).group(1).splitlines()
+    assert table == [row(r) for r in published().recipes if r.file and r.maker != HYPER_SD]
 
 
 def test_the_examples_of_the_api_are_understood():
@@ -45,10 +51,10 @@ def test_the_example_of_the_command_line_runs(capsys):
     assert main(command.split()) == 0 and json.loads(capsys.readouterr().out)["steps"] == 8
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/architecture.md", "docs/reliability.md"])
 def test_links_and_rooms_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert ((ROOT / document).parent / target).exists(), target
-    for room in re.findall(r"`((?:lib_hypersd|scripts|tests|javascript|bench)/[\w./]*)`", text):
+    for room in re.findall(r"`((?:lib_hypersd|scripts|tests|tools|javascript|bench)/[\w./]*)`", text):
         assert (ROOT / room).exists(), room

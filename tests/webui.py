@@ -22,6 +22,7 @@ import k_diffusion.sampling
 import torch
 from k_diffusion.external import CompVisDenoiser
 
+from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
 
 ROOT = Path(__file__).parent.parent
@@ -208,6 +209,13 @@ class KDiffusionSampler:
             k_diffusion.sampling.torch = torch
 
 
+def write_lora(path):
+    """A LoRA of one layer, which sees the prompt of the family that the file's name says."""
+    width = next((width for family, width in (("SDXL", 2048), ("SD15", 768)) if family in path.name), None)
+    module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else {f"{module}.lora_down.weight": [4, width]})
+
+
 class Script:
     is_img2img, tabname, infotext_fields = False, "txt2img", None
 
@@ -301,6 +309,7 @@ class Host:
         self.folder = tmp_path
         self.shared = SimpleNamespace(
             OptionInfo=OptionInfo,
+            cmd_opts=SimpleNamespace(no_hashing=False, lora_dir=str(tmp_path / "Lora"), ckpt_dir=None),
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
@@ -328,15 +337,15 @@ class Host:
             AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
             AxisOption("Eta", float, set_field("eta")),
         ])  # fmt: skip
-        self.shared.cmd_opts = SimpleNamespace(lora_dir=str(tmp_path / "Lora"), ckpt_dir=None)
         if kind == "classic":
             callback = namedtuple("ScriptCallback", ["script", "callback"])
         else:
             callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
         self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map={"callbacks_app_started": []})
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
+        self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name
         self.loras_seen = []  # at each evaluation
-        self.in_folder, self.broken, self.checkpoints = [], set(), {}
+        self.in_folder, self.broken, self.checkpoints, self.known_hashes = [], set(), {}, {}
         self.load("tiny-sd15", is_sd1=True)
 
     def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
@@ -368,15 +377,30 @@ class Host:
         self.list_networks()
 
     def list_networks(self):
+        for name, _ in self.in_folder:
+            if not self.lora(name).exists():
+                write_lora(self.lora(name))
         self.networks.available_networks.clear()
         self.networks.available_networks.update(
             {
-                name: SimpleNamespace(
-                    name=name, alias=f"{name}-alias", hash=hash, filename=f"/loras/{name}.safetensors"
-                )
+                name: SimpleNamespace(name=name, alias=f"{name}-alias", hash=hash, filename=str(self.lora(name)))
                 for name, hash in self.in_folder
             }
         )
+
+    def add_callback_by_name(self, callbacks, fun, *, name=None, category="unknown", filename=None):
+        assert filename is not None, "the real one would inspect the stack"
+        named = f"{Path(filename).name}/{category}"
+        callbacks.append(self.script_callbacks.ScriptCallback(filename, fun, named))
+
+    def add_callback(self, callbacks, fun):
+        raise AssertionError("the real one would inspect the stack")
+
+    def lora(self, name):
+        return self.folder / "Lora" / f"{name}.safetensors"
+
+    def sha256_from_cache(self, filename, title, use_addnet_hash=False):
+        return self.known_hashes.get((title, use_addnet_hash))
 
     def create_sampler(self, name, model):
         sampler = self.sd_samplers.all_samplers_map[name].constructor(model)
@@ -393,6 +417,7 @@ class Host:
             "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "extra_networks": {"activate": lambda p, names: self.activate(names)},
             "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
+            "hashes": {"sha256_from_cache": self.sha256_from_cache},
             "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
         }  # fmt: skip
         if self.kind == "classic":

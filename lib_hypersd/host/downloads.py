@@ -1,13 +1,15 @@
-"""Downloads as the host's settings and folders have them."""
+"""Downloads as the host's settings and folders have them, and what the API says of them."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from fastapi import HTTPException
 from modules import paths, sd_models, shared
 
 from ..catalog import Recipe
-from ..download import Downloads
-from ..source import HUB, Folder, Server, Source
+from ..download import Download, Downloads
+from ..source import HUB, Failed, Folder, Server, Source
 from . import loras
 from .options import MIRROR, OFFLINE_FOLDER
 
@@ -35,3 +37,31 @@ def refresh(recipe: Recipe) -> None:
 
 
 DOWNLOADS = Downloads(source, folder, refresh)
+
+
+def start(asked: dict) -> dict:
+    """``{"id": …}`` of a recipe in the catalog: begin to fetch its file, or say how far that has come."""
+    return find(asked.get("id"), DOWNLOADS.start).as_json()
+
+
+def tell() -> list[dict]:
+    """All files that were asked for since the start."""
+    return [download.as_json() for download in DOWNLOADS.all()]
+
+
+def cancel(id: str) -> dict:
+    """Stop fetching a recipe's file, and leave nothing of it behind."""
+    download = find(id, DOWNLOADS.get)
+    download.cancel()
+    download.thread.join(timeout=5)
+    return download.as_json()
+
+
+def find(id, look: Callable[[str], Download | None]) -> Download:
+    try:
+        found = look(id) if isinstance(id, str) else None
+    except Failed as failure:
+        raise HTTPException(404, str(failure)) from None
+    if found is None:
+        raise HTTPException(404, "There is no download of that id.")
+    return found

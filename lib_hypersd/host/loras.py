@@ -1,13 +1,17 @@
 """The LoRAs that the host has listed, and those that it has loaded."""
 
-import os
+import operator
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
-from modules import extra_networks, shared
+from modules import extra_networks, hashes, paths, shared
 
-from ..catalog import Catalog, Recipe
-from ..identify import identify, named_family
+from ..catalog import Catalog
+from ..identify import named_family
+from ..library import Known, Library, file_of
 from ..plan import File
 from ..tags import find, write
 
@@ -17,31 +21,81 @@ def networks():
     return sys.modules.get("networks")
 
 
+@dataclass
+class Shelf:
+    """The files as they were last seen, for as long as the host's list, the recipes and the disk are the same."""
+
+    library: Library
+    disks: list = field(default_factory=list)
+    asked: tuple = ()
+    few_step: list[Known] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+
+
+@cache
+def shelf() -> Shelf:
+    """What is known of the files, kept beside the host's own settings; made when somebody first asks."""
+    may_hash = not getattr(shared.cmd_opts, "no_hashing", False)
+    return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
+
+
+def hosts_hashes(path: str) -> tuple[str, str]:
+    """SHA-256 and addnet hash of a LoRA from the host's own cache, "" where it has none."""
+    title = f"lora/{Path(path).stem}"
+    return (
+        hashes.sha256_from_cache(path, title) or "",
+        hashes.sha256_from_cache(path, title, use_addnet_hash=True) or "",
+    )
+
+
 def files(catalog: Catalog) -> list[File]:
-    """The few-step LoRAs among those that the host knows: nothing is read from the disk."""
-    found = []
-    for name, on_disk in getattr(networks(), "available_networks", {}).items():
-        recipe = identify(catalog, name, on_disk.hash or "")
-        if recipe is not None or named_family(name):
-            aliases = (on_disk.alias,) if on_disk.alias != name else ()
-            found.append(File(name, recipe, aliases, recipe is not None and superseded(recipe, on_disk)))
-    return found
+    """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used.
+
+    A file that has changed is looked at again; files that are new are there when the host has listed them. What is
+    not promising is read in the background, and found when it was.
+    """
+    last, disks = shelf(), listed()
+    asked = (catalog, last.library.news, [disk.hash for disk in disks])
+    # Whenever the host lists its folder, it makes new objects.
+    as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
+    if as_before and asked == last.asked and last.library.still(last.few_step):
+        return last.files
+    known = look(last.library, disks, catalog)
+    pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
+    last.few_step, last.files = [one for one, _ in pairs], [as_file(one, disk) for one, disk in pairs]
+    last.disks, last.asked = disks, asked
+    return last.files
 
 
-def superseded(recipe: Recipe, on_disk) -> bool:
-    """Whether the file is an edition that its authors have replaced, told by its size or hash."""
-    if recipe.superseded_bytes is None:
-        return False
-    try:
-        return recipe.superseded_sha256 == on_disk.hash or recipe.superseded_bytes == os.stat(on_disk.filename).st_size
-    except OSError:
-        return False
+def everything(catalog: Catalog) -> list[Known]:
+    """What is known of every LoRA that the host has listed."""
+    return list(look(shelf().library, listed(), catalog).values())
+
+
+def listed() -> list:
+    """What the host has listed, as its own objects."""
+    return list(getattr(networks(), "available_networks", {}).values())
+
+
+def look(library: Library, disks: list, catalog: Catalog) -> dict[str, Known]:
+    known = library.look({disk.filename: disk.hash or "" for disk in disks}, catalog)
+    library.start()
+    return {one.path: one for one in known}
+
+
+def as_file(known: Known, disk) -> File:
+    return file_of(known, (disk.alias,) if disk.alias != disk.name else ())
+
+
+def is_few_step(known: Known, disk) -> bool:
+    found = known.identification
+    return found.recipe is not None or found.refused or bool(named_family(disk.name))
 
 
 def standing_tag(catalog: Catalog) -> str:
     """The few-step LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
     name = getattr(shared.opts, "sd_lora", "None")
-    if name not in {file.name for file in files(catalog)}:
+    if name == "None" or name not in {file.name for file in files(catalog)}:
         return ""
     return f" {write(name, shared.opts.extra_networks_default_multiplier)}"
 

@@ -25,9 +25,13 @@ def loaded() -> Model | None:
     return Model(family(model, info), info.name_for_extra, prediction(model, network), rounds_loras_away(network))
 
 
-def selected() -> Model | None:
-    """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing."""
-    info = sd_models.get_closet_checkpoint_match(shared.opts.sd_model_checkpoint)
+def selected(name: str | None = None) -> Model | None:
+    """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing.
+
+    Args:
+        name: the checkpoint that a request asks for, where that is not the one that the user has selected.
+    """
+    info = sd_models.get_closet_checkpoint_match(name or shared.opts.sd_model_checkpoint)
     model = loaded()
     if info is None or getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None) == info:
         return model

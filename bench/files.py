@@ -1,0 +1,81 @@
+"""A folder of 5,000 LoRAs: the first answer, the next ones, and what is read for them."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from bench.timing import seconds_in_turn
+from lib_hypersd import library
+from lib_hypersd.catalog import HYPER_SD, published
+from lib_hypersd.library import Library, below
+from tests import loras
+
+FILES = 5000
+
+
+def measure():
+    catalog = published()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        fill(root, catalog)
+        yield from answers(root, catalog)
+
+
+def fill(root, catalog):
+    """All of Hyper-SD's LoRAs with their own headers and sizes, and styles for SDXL with headers of 350 KB each.
+
+    Styles are names of a few dozen files; the rest are holes.
+    """
+    few_step = [r for r in catalog.recipes if r.is_lora and r.file and r.maker == HYPER_SD]
+    for recipe in few_step:
+        shapes, metadata = loras.published(recipe.family)
+        loras.write(root / "few" / recipe.file, shapes, metadata=metadata, size=recipe.bytes)
+    shapes = loras.layers(loras.sdxl_unet(), "kohya", 16)
+    for i in range(FILES - len(few_step)):
+        path = root / f"styles {i % 40}" / f"some style {i} v1.0.safetensors"
+        if i < 40:
+            loras.write(path, shapes, loras.F16)
+        else:
+            os.link(root / f"styles {i % 40}" / f"some style {i % 40} v1.0.safetensors", path)
+
+
+def answers(root, catalog):
+    opened, read = [], library.read_header
+    library.read_header = lambda path: (opened.append(path.stat().st_size), read(path))[1]
+    library.hashes_of = lambda path: ("0" * 64, "0" * 64)  # 9 GB of them would measure the disk
+
+    (walking,) = seconds_in_turn(lambda: below(root), rounds=5)
+    paths = below(root)
+
+    def first():
+        return Library().look(paths, catalog)
+
+    (spent,) = seconds_in_turn(first, rounds=5)
+    opened.clear()
+    first()
+    yield f"first answer for {FILES} files ({len(opened)} opened), in seconds", f"{spent:.3f}", "at most 1.0"
+    yield "  and to walk the folder, which a WebUI has done itself", f"{walking:.3f}", ""
+
+    shelf = Library(root / "seen.json")
+    shelf.look(paths, catalog)
+    (again,) = seconds_in_turn(lambda: shelf.look(paths, catalog), rounds=30)
+    yield "again, every file looked at on the disk, in ms", f"{again * 1000:.1f}", "at most 30"
+    known = [one for one in shelf.look(paths, catalog) if one.identification.recipe]
+    (still,) = seconds_in_turn(lambda: shelf.still(known), rounds=30)
+    yield "again, only what the last answer was made of, in ms", f"{still * 1000:.2f}", "at most 1"
+
+    opened.clear()
+    start = time.perf_counter()
+    shelf.finish()
+    spent = time.perf_counter() - start
+    yield f"all the others read in the background ({len(opened)} files), in seconds", f"{spent:.1f}", ""
+    shelf.look(paths, catalog)
+    (again,) = seconds_in_turn(lambda: shelf.look(paths, catalog), rounds=30)
+    yield "again, when all are read, in ms", f"{again * 1000:.1f}", "at most 30"
+    yield "the cache, in KB", f"{(root / 'seen.json').stat().st_size / 1000:.0f}", ""
+
+    opened.clear()
+    (spent,) = seconds_in_turn(lambda: Library(root / "seen.json").look(paths, catalog), rounds=5)
+    yield f"first answer after the next start ({len(opened)} opened), in seconds", f"{spent:.3f}", "at most 1.0"
+    library.read_header = read

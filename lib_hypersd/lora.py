@@ -1,0 +1,88 @@
+"""What a LoRA is, from the names and shapes in its file's header: made for which family, of what rank, by whose naming.
+
+Known are the namings of kohya (``lora_unet_…``, with the network's parts called as in diffusers or as in the original),
+of diffusers and PEFT (``unet.…``, ``transformer.…``), of the original FLUX (``double_blocks…``, also below
+``diffusion_model.``), of OneTrainer (``lora_transformer_…``) and LyCORIS' kinds of layers in any of them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["Lora", "lora_of"]
+
+# The factor of a layer that takes its input, [rank, in] or [rank, in, h, w], and the other one.
+DOWN = re.compile(r"[._](?:lora_down|lora_A|lora\.down|down)(?:\.default)?\.weight$|\.hada_w1_b$")
+LAYER = re.compile(
+    r"[._](?:lora_down|lora_up|lora_mid|lora_A|lora_B|lora\.down|lora\.up|lora1\.down|lora2\.down)(?:\.default)?\.weight$"
+    r"|\.(?:hada_w[12]_[ab]|hada_t[12]|lokr_w[12](?:_[ab])?|lokr_t2|oft_blocks|oft_diag|diff|dora_scale)$"
+)
+CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_k(?:_lora)?$")
+ATTENTION = re.compile(r"attn(?:_to_q|_to_k|_qkv)$")
+DEEPER_THAN_FLUX = re.compile(r"(?<!single_)transformer_blocks_(?:19|[2-9]\d)_")  # FLUX has 19 double blocks
+TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)", re.MULTILINE)
+NAMINGS = (
+    ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)", re.MULTILINE)),
+    ("kohya", re.compile(r"^lora_(?:unet|te)", re.MULTILINE)),
+    ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)", re.MULTILINE)),
+    ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)", re.MULTILINE)),
+)
+# The width of the prompt's encoding tells UNets apart, the width of the network itself transformers.
+UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
+TRANSFORMERS = {1536: "sd3", 3072: "flux"}
+
+
+@dataclass(frozen=True)
+class Lora:
+    """``family``: of ``catalog.FAMILIES`` or ``LOOKALIKES``, None where the names and shapes do not tell.
+
+    ``rank`` is that of most layers, None for kinds of layers that have none.
+    """
+
+    family: str | None
+    naming: str
+    rank: int | None
+    text_encoder: bool
+
+
+def lora_of(shapes: Mapping[str, list[int]]) -> Lora | None:
+    """The LoRA whose tensors have these names and shapes, or None if it has no layer of one."""
+    layers = [key for key in shapes if LAYER.search(key)]
+    if not layers:
+        return None
+    split = [(DOWN.split(key, 1), shapes[key]) for key in layers]
+    downs = {parts[0].replace(".", "_"): shape for parts, shape in split if len(parts) > 1 and len(shape) > 1}
+    ranks = Counter(shape[0] for shape in downs.values())
+    names = "\n".join(layers)  # searched at once: there are thousands
+    naming = next((name for name, pattern in NAMINGS if pattern.search(names)), "unknown")
+    return Lora(
+        family_of(names.replace(".", "_"), downs),
+        naming,
+        max(ranks, key=ranks.get) if ranks else None,
+        TEXT_ENCODER.search(names) is not None,
+    )
+
+
+def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
+    """The family, from all layers' names, one a line with low lines for dots, and the shapes of their first factors."""
+
+    def has(*parts):
+        return any(part in names for part in parts)
+
+    if has("distilled_guidance_layer"):
+        return "chroma"
+    if has("double_blocks", "single_blocks", "single_transformer_blocks", "joint_blocks", "attn_add_q_proj"):
+        widths = {shape[1] for module, shape in downs.items() if ATTENTION.search(module)}
+        if widths == {3072} and DEEPER_THAN_FLUX.search(names):
+            return None
+        if widths:
+            return TRANSFORMERS.get(widths.pop()) if len(widths) == 1 else None
+        return "sd3" if has("joint_blocks") else "flux" if has("double_blocks", "single_") else None
+    widths = {shape[1] for module, shape in downs.items() if CROSS_ATTENTION.search(module)}
+    if len(widths) == 1:
+        return UNETS.get(widths.pop())
+    if widths:
+        return None
+    # Without a layer that sees the prompt: SDXL alone has blocks ten deep, and a second text encoder of this name.
+    return "sdxl" if has("transformer_blocks_9_", "lora_te2_", "text_encoder_2") and not has("lora_te3_") else None

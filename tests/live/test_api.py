@@ -1,0 +1,52 @@
+"""The API on a real host, and what the files on its disk are taken for."""
+
+import shutil
+
+import pytest
+
+from tests.live.host import Refused
+from tests.live.test_requests import ON
+
+
+def plan(host, **payload):
+    return host.post("/hypersd/v1/plan", payload)
+
+
+def test_the_files_and_the_catalog(host):
+    listed = {file["name"]: file for file in host.get("/hypersd/v1/files")["files"]}
+    assert listed["Hyper-SD15-4steps-lora"]["recipe"]["id"] == "hyper-sd15-4steps"
+    assert listed["Hyper-SD15-4steps-lora"]["layers"]["rank"] == 4 and "some-style" not in listed
+    assert not listed["Hyper-SD15-12steps-CFG-lora"]["usable"]
+    assert any(recipe["maker"] == "SDXL-Lightning" for recipe in host.get("/hypersd/v1/catalog")["recipes"])
+
+
+def test_a_dry_run_says_what_the_request_then_does(host):
+    payload = {"prompt": "a cat", "alwayson_scripts": {"Hyper-SD": {"args": [{**ON, "steps": 4}]}}}
+    told = plan(host, **payload)
+    made = host.txt2img({**ON, "steps": 4})
+    assert len(made.timesteps) == told["steps"] == 4 and told["prompt"] in made.infotext
+    assert plan(host, **{**payload, "alwayson_scripts": {}})["enabled"] is False
+
+
+def test_a_copy_in_a_subfolder_is_found(host):
+    loras = host.data / "models" / "Lora"
+    (loras / "deep").mkdir(exist_ok=True)
+    copy = loras / "deep" / "hyper sd15 - 8 steps (renamed).safetensors"
+    shutil.copy(loras / "Hyper-SD15-8steps-lora.safetensors", copy)
+    try:
+        host.post("/sdapi/v1/refresh-loras", {})
+        assert plan(host, prompt="x", alwayson_scripts={"Hyper-SD": {"args": [{"file": copy.stem}]}})["steps"] == 8
+    finally:
+        copy.unlink()
+        host.post("/sdapi/v1/refresh-loras", {})
+
+
+def test_the_host_asks_for_its_password(make_host):
+    host = make_host()
+    host.boot("--api-auth", "me:secret")
+    try:
+        for ask in (lambda: host.get("/hypersd/v1/files"), lambda: host.post("/hypersd/v1/plan", {})):
+            with pytest.raises(Refused, match="401"):
+                ask()
+    finally:
+        host.stop()

@@ -1,0 +1,139 @@
+"""Coverage-guided fuzzing of everything that reads a file's header; not part of the tests, and not run by CI.
+
+    pip install atheris
+    python tools/fuzz_header.py --seconds 600      random files, guided by coverage
+    python tools/fuzz_header.py --worst            the most expensive headers that are still read
+
+Whatever the bytes are, reading them must end in a header or in a sentence that begins with the file's name, and what is
+told of the file must be a sentence without anything that does not print. Anything else is a crash, and ends the run.
+"""
+
+import argparse
+import json
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+TENSOR = '"dtype":"F16","shape":[%s],"data_offsets":[0,0]'
+SEEDS = (
+    b"{}",
+    json.dumps({"__metadata__": {"ss_output_name": "Hyper-SDXL-8steps-lora"}}).encode(),
+    ('{"lora_unet_x_attn2_to_k.lora_down.weight":{%s}}' % (TENSOR % "4,2048")).encode(),
+    ('{"transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight":{%s}}' % (TENSOR % "4,3072")).encode(),
+    ('{"double_blocks.0.img_attn.qkv.weight":{%s},"guidance_in.x":{%s}}' % (TENSOR % "9,3", TENSOR % "")).encode(),  # noqa: UP031
+    b'{"a":{"dtype":"F16","shape":[NaN],"data_offsets":[0,1e9]},"a":{}}',
+)
+# What libFuzzer puts together.
+WORDS = (
+    '"dtype":"F16"', '"shape":[4,768]', '"data_offsets":[0,0]', '"__metadata__":{', '"ss_output_name":', "attn2_to_k",
+    "lora_unet_", ".lora_down.weight", "transformer.", ".lora_A.weight", "double_blocks.", "joint_blocks.", "NaN", "{",
+    "single_blocks.", "distilled_guidance_layer", "lora_te2_", "transformer_blocks.9.", "-1", "null", "Hyper-SDXL", "}",
+    ".hada_w1_b", "1e999", "\\ud800", "[", ",", ":",
+)  # fmt: skip
+# The most expensive headers within the bounds on bytes and on parts (brackets, braces, commas), and beyond them.
+WORST = {
+    "an object per tensor, as real files have": lambda n, parts: b"{" + b",".join(
+        b'"%08d":{"dtype":"F16","shape":[1],"data_offsets":[0,0]}' % i for i in range(parts // 8)) + b"}",
+    "short keys": lambda n, parts: b"{" + b",".join(b'"%x":1' % i for i in range(parts)) + b"}",
+    "empty objects": lambda n, parts: b'{"a":[' + b"{}," * (parts // 2 - 2) + b"{}]}",
+    "small numbers": lambda n, parts: b'{"a":[' + b"1," * (parts - 3) + b"1]}",
+    "more parts than are read": lambda n, parts: b'{"a":[' + b"{}," * (n // 3 - 4) + b"{}]}",
+    "one long text": lambda n, parts: b'{"__metadata__":{"a":"' + b"x" * (n - 30) + b'"}}',
+    "one long text of escapes": lambda n, parts: b'{"__metadata__":{"a":"' + b"\\u20ac" * (n // 6 - 6) + b'"}}',
+    "deep": lambda n, parts: b'{"a":' + b"[" * (parts - 9),
+    "a number of ten million digits": lambda n, parts: b'{"a":' + b"9" * (n - 7) + b"}",
+    "blanks": lambda n, parts: b" " * (n - 2) + b"{}",
+    "more bytes than are read": lambda n, parts: b" " * 10 * n + b"{}",
+}  # fmt: skip
+
+
+def load():
+    from lib_hypersd import catalog, header, identify, library, lora
+
+    return catalog.published(), header, identify, library, lora
+
+
+def check(path, modules):
+    """Read one file in every way that the extension reads it."""
+    catalog, header, identify, library, _ = modules
+    seen = library.opened(str(path), library.Seen(path.stat().st_size, 0))
+    clues = identify.Clues(path.stem, seen.size, "", "", seen.lora, seen.metadata, seen.problem, seen.checkpoint)
+    told = identify.recognise(catalog, clues)
+    assert told.sentence.isprintable() and told.sentence.endswith("."), told
+    assert seen.problem is None or seen.problem.startswith(path.name), seen.problem
+    header.cached_checkpoint.__wrapped__(path, 0, 0)
+    library.hashes_of(str(path))
+
+
+def fuzz(seconds):
+    import atheris
+
+    with atheris.instrument_imports(include=["lib_hypersd"]):
+        modules = load()
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    corpus = folder / "corpus"
+    corpus.mkdir()
+    for i, seed in enumerate(SEEDS):
+        (corpus / str(i)).write_bytes(b"\1" + seed)
+    dictionary = folder / "words"
+    dictionary.write_text("".join('"%s"\n' % word.replace("\\", r"\\").replace('"', r"\"") for word in WORDS))  # noqa: UP031
+    path = folder / "Hyper-SDXL-8steps-lora.safetensors"
+    tried, slowest, report = 0, 0.0, folder / "report"
+
+    def one(data):
+        nonlocal tried, slowest
+        # An odd first byte: the rest is a header whose length is right, so that what lies behind that is reached.
+        path.write_bytes(struct.pack("<Q", len(data) - 1) + data[1:] if data[:1] and data[0] & 1 else data[1:])
+        start = time.process_time()
+        check(path, modules)
+        slowest, tried = max(slowest, time.process_time() - start), tried + 1
+        if tried % 1000 == 0:
+            most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            report.write_text(f"{tried} inputs, the slowest {slowest * 1000:.1f} ms of CPU, {most:.0f} MB at most\n")
+
+    settings = [
+        f"-max_total_time={seconds}",
+        "-max_len=4096",
+        "-len_control=0",
+        "-print_final_stats=1",
+        f"-dict={dictionary}",
+    ]
+    atheris.Setup([sys.argv[0], *settings, str(corpus)], one)
+    print(f"figures in {report}", flush=True)
+    atheris.Fuzz()
+
+
+def worst():
+    """Time and memory of each kind of costly header, in a process of its own."""
+    for name in WORST:
+        code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from tools import fuzz_header; fuzz_header.cost({name!r})"
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def cost(name):
+    modules = load()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "Hyper-SDXL-8steps-lora.safetensors"
+        text = WORST[name](modules[1].MOST_BYTES, modules[1].MOST_PARTS - 10)
+        path.write_bytes(struct.pack("<Q", len(text)) + text)
+        del text
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.process_time()
+        seen = modules[3].opened(str(path), modules[3].Seen(path.stat().st_size, 0))
+        spent = time.process_time() - start
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"{name:<45} {spent:6.2f} s of CPU   {grown:6.0f} MB   {seen.problem or 'read'}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--worst", action="store_true")
+    options = parser.parse_args()
+    worst() if options.worst else fuzz(options.seconds)
