@@ -85,16 +85,17 @@
         if (!title) return;
         const checkbox = title.querySelector("input[type=checkbox]");
         if (checkbox) checkbox.setAttribute("aria-label", "Hyper-SD");
-        if (title.tagName === "BUTTON") return;
         const tellState = () => title.setAttribute("aria-expanded", title.classList.contains("open"));
-        title.setAttribute("role", "button");
         title.setAttribute("aria-label", "Hyper-SD settings");
-        title.tabIndex = 0;
-        title.addEventListener("keydown", (event) => {
-            if (event.target !== title || !["Enter", " "].includes(event.key)) return;
-            event.preventDefault();
-            title.click();
-        });
+        if (title.tagName !== "BUTTON") {
+            title.setAttribute("role", "button");
+            title.tabIndex = 0;
+            title.addEventListener("keydown", (event) => {
+                if (event.target !== title || !["Enter", " "].includes(event.key)) return;
+                event.preventDefault();
+                title.click();
+            });
+        }
         new MutationObserver(tellState).observe(title, {attributes: true, attributeFilter: ["class"]});
         tellState();
     }

@@ -174,7 +174,7 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
         value = str(params[f.infotext])
         return VARIANTS.get(value, RECOMMENDED) if f.name == "variant" else value
     used = params.get(f.in_force)
-    if used is None:
+    if used in (None, "Automatic"):  # what hosts read where an image says no schedule
         return RECOMMENDED
     recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
     try:

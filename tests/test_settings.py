@@ -153,3 +153,11 @@ def test_what_was_recommended_then_and_is_not_now_is_fixed():
 
 def test_an_unknown_variant_is_not_shown():
     assert pasted(BY_NAME["variant"], {"Hyper-SD": "x", "Hyper-SD variant": "turbo"}, published()) == RECOMMENDED
+
+
+def test_an_image_that_says_no_schedule_fixes_none():
+    """Hosts without schedules write none, and hosts read "Automatic" where there is none."""
+    for said in ({}, {"Schedule type": "Automatic"}, {"Schedule type": "Trailing"}):
+        assert pasted(BY_NAME["schedule"], {"Hyper-SD": "hyper-sd15-8steps", **said}, published()) == RECOMMENDED
+    made = {"Hyper-SD": "hyper-sd15-8steps", "Schedule type": "Karras"}
+    assert pasted(BY_NAME["schedule"], made, published()) == "Karras"

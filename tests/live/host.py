@@ -108,6 +108,11 @@ class Host:
         return (self.webui / "modules" / "sd_schedulers.py").exists()
 
     @property
+    def first_checkpoint(self) -> str:
+        """The checkpoint with which the host starts."""
+        return self.families["sd15"]["sd_model_checkpoint"]
+
+    @property
     def refiner(self) -> str:
         """A second checkpoint of the first one's family."""
         return "tiny_4SHyper" if self.kind is A1111 else "rand_sd15_2"
@@ -147,6 +152,8 @@ class Host:
             self.python, "launch.py", "--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check",
             "--skip-python-version-check", "--no-download-sd-model", "--api", *self.kind.arguments,
             "--data-dir", self.data, "--port", str(self.port), *extra,
+            # With its data elsewhere, Forge does not serve the scripts of its own page.
+            *(("--gradio-allowed-path", self.webui) if self.kind is FORGE else ()),
         ]  # fmt: skip
         self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
         self.process = subprocess.Popen(

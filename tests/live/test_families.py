@@ -112,14 +112,15 @@ def test_the_lora_is_in_the_image(served, family):
     assert len(images) == 2
 
 
-def test_each_published_number_of_steps(served, family):
+def test_each_published_number_of_steps(host, served, family):
     for recipe in published().recipes:
         if recipe.family != FAMILY.get(family, family) or not recipe.is_lora or recipe.kind == "unified":
             continue
         if recipe.file not in (None, BROKEN):
             result = served({**ON, "steps": recipe.steps, "file": recipe.file.removesuffix(".safetensors")})
             assert "not applied" not in result.infotext and len(result.rows) == recipe.steps
-            assert set(result.rows) == {1 if recipe.cfg == 1 else 2}
+            # Forge Classic never evaluates the negative half in the first step (0 ≤ 0 in its test for skipping it).
+            assert set(result.rows[0 if host.has_schedules else 1 :]) <= {1 if recipe.cfg == 1 else 2}
 
 
 @pytest.mark.parametrize("strength", [0.35, 0.6, 1.0])
@@ -173,7 +174,9 @@ def test_hires_fix(host, served, family, upscaler, hires_steps):
     wanted = expected(family, made) + expected(family, made, hires_steps or 4, 0.5)
     assert levels(result, family) == pytest.approx(wanted, **close(family))
     assert set(result.rows) == {1 if made.cfg == 1 else 2} and result.images[0].size == (128, 128)
-    assert f"Hires prompt: a sharp cat <lora:{made.file}:{made.weight:g}>" in result.infotext.replace('"', "")
+    assert all(made.file in loras for loras in result.loras), "the LoRA is in both passes"
+    if host.has_schedules:  # the host without writes the prompt as it was sent
+        assert f"Hires prompt: a sharp cat <lora:{made.file}:{made.weight:g}>" in result.infotext.replace('"', "")
     if "Hires CFG Scale" in result.infotext:
         assert f"Hires CFG Scale: {made.cfg:g}," in result.infotext.replace(".0,", ",")
 

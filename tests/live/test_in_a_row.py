@@ -32,7 +32,7 @@ def requests(families):
         if i in (7, 19):
             yield {**payload, "steps": 40}, panel and {**panel, "steps": 8}, "interrupt" if i == 7 else "skip"
         elif i in (11, 23):
-            yield {**payload, "sampler_name": "no such sampler"}, panel, "refused"
+            yield {**payload, "enable_hr": True, "hr_upscaler": "no such upscaler"}, panel, "refused"
         else:
             yield payload, panel, "whole"
 
