@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from lib_hypersd.catalog import published
+from lib_hypersd.catalog import HYPER_SD, published
 from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
@@ -204,8 +204,9 @@ def write_config(webui: Path, path: Path, base: str, changes: dict[str, dict]) -
 
 
 def write_loras(folder: Path, family: str, checkpoint: str) -> None:
-    """All of a family's LoRAs under their published names, and one that is none of them."""
-    names = [Path(r.file).stem for r in published().recipes if r.family == family and r.is_lora]
+    """Hyper-SD's LoRAs of a family under their published names, and one that is none of them."""
+    ours = [r for r in published().recipes if r.family == family and r.is_lora and r.maker == HYPER_SD]
+    names = [Path(r.file).stem for r in ours]
     names += ["some-style"] if family == "sd15" else []
     for name in names:
         shapes = lora(checkpoint)
