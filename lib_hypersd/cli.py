@@ -40,7 +40,6 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published"
     )
-    plan.add_argument("--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json")
     plan.add_argument(
         "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
     )
@@ -51,12 +50,21 @@ def parser() -> argparse.ArgumentParser:
     identify = commands.add_parser("identify", help="say what LoRA files are, whatever their names, and what told it")
     identify.set_defaults(run=run_identify)
     identify.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a folder with all below it")
-    identify.add_argument(
-        "--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json"
-    )
     identify.add_argument("--no-hash", action="store_true", help="do not read files whole to compute their SHA-256")
     identify.add_argument("--json", action="store_true", help="print all that is known as JSON")
+    for command in (plan, identify):
+        command.add_argument(
+            "--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json"
+        )
     return top
+
+
+def recipes(options: argparse.Namespace) -> Catalog:
+    """The published recipes with the user's; what is wrong with those is printed."""
+    catalog = load(options.recipes) if options.recipes else published()
+    for problem in catalog.problems:
+        print(problem, file=sys.stderr)
+    return catalog
 
 
 def run_identify(options: argparse.Namespace) -> int:
@@ -65,9 +73,7 @@ def run_identify(options: argparse.Namespace) -> int:
         print(f"{shown(str(path))} does not exist.", file=sys.stderr)
     if absent:
         return USAGE
-    catalog = load(options.recipes) if options.recipes else published()
-    for problem in catalog.problems:
-        print(problem, file=sys.stderr)
+    catalog = recipes(options)
     paths = list(dict.fromkeys(file for path in options.paths for file in below(path)))
     known = known_of(paths, catalog, may_hash=not options.no_hash)
     if options.json:
@@ -97,9 +103,7 @@ def run_plan(options: argparse.Namespace) -> int:
     if problems:
         return USAGE
 
-    catalog = load(options.recipes) if options.recipes else published()
-    for problem in catalog.problems:
-        print(problem, file=sys.stderr)
+    catalog = recipes(options)
     family = options.family.lower()
     request = Request(
         settings,

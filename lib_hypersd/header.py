@@ -18,6 +18,8 @@ MOST_BYTES = 10_000_000
 # Brackets, braces and commas, which bound what a header of that size can become in memory.
 MOST_PARTS = 500_000
 PREFIX = "model.diffusion_model."
+# The width of the prompt's encoding, by which UNets are told apart.
+UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 FEW_BITS = ("F8_", "U8", "I8")  # as safetensors spells them; 4 bits are packed into bytes
 
 
@@ -47,10 +49,9 @@ def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
         tensors = read_header(path).tensors
     except (ValueError, OSError):
         return Checkpoint()
-    network = {key.removeprefix(PREFIX): tensor for key, tensor in tensors.items()}
     # The largest part of a network are matrices, and only those are ever stored in few bits.
-    coarse = any(key.endswith(".weight") and str(t["dtype"]).startswith(FEW_BITS) for key, t in network.items())
-    return Checkpoint(family_of({key: tensor["shape"] for key, tensor in network.items()}), coarse)
+    coarse = any(key.endswith(".weight") and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items())
+    return Checkpoint(family_of({key: tensor["shape"] for key, tensor in tensors.items()}), coarse)
 
 
 class Header(NamedTuple):
@@ -131,7 +132,8 @@ def is_tensor(entry) -> bool:
 
 
 def family_of(shapes: Mapping[str, list[int]]) -> str | None:
-    """The family of a network, from the names and shapes of its tensors (without ``model.diffusion_model.``)."""
+    """The family of a network, from the names and shapes of its tensors, alone or in a whole checkpoint."""
+    shapes = {key.removeprefix(PREFIX): shape for key, shape in shapes.items()}
 
     def has(start):
         return any(key.startswith(start) for key in shapes)
@@ -142,10 +144,9 @@ def family_of(shapes: Mapping[str, list[int]]) -> str | None:
         if has("distilled_guidance_layer."):
             return "chroma"
         return "flux" if has("guidance_in.") else "flux-schnell"
-    # UNets are told apart by the width of the prompt's encoding.
     prompts = [shape for key, shape in shapes.items() if key.endswith("transformer_blocks.0.attn2.to_k.weight")]
     widths = {shape[-1] for shape in prompts if shape}
-    if widths == {2048}:
-        # The depth of 10 blocks, which SDXL has in the middle, is what smaller copies of it lack.
-        return "sdxl" if any("transformer_blocks.9." in key for key in shapes) else "sdxl-pruned"
-    return {768: "sd15", 1024: "sd2", 1280: "sdxl-refiner"}.get(widths.pop()) if len(widths) == 1 else None
+    family = UNETS.get(widths.pop()) if len(widths) == 1 else None
+    # The depth of 10 blocks, which SDXL has in the middle, is what smaller copies of it lack.
+    pruned = family == "sdxl" and not any("transformer_blocks.9." in key for key in shapes)
+    return "sdxl-pruned" if pruned else family

@@ -264,10 +264,7 @@ def opened(path: str, seen: Seen) -> Seen:
         return replace(seen, opened=True, problem=cannot_be_read(path, error))
     shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
     lora = lora_of(shapes)
-    checkpoint = None
-    if lora is None:
-        checkpoint = family_of({key.removeprefix("model.diffusion_model."): shape for key, shape in shapes.items()})
-        checkpoint = checkpoint or "unknown"
+    checkpoint = (family_of(shapes) or "unknown") if lora is None else None
     metadata = {key: header.metadata[key][:200] for key in TITLES if key in header.metadata}
     return replace(seen, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .header import UNETS
+
 __all__ = ["Lora", "lora_of"]
 
 # The factor of a layer that takes its input, [rank, in] or [rank, in, h, w], and the other one.
@@ -28,8 +30,7 @@ NAMINGS = (
     ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)", re.MULTILINE)),
     ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)", re.MULTILINE)),
 )
-# The width of the prompt's encoding tells UNets apart, the width of the network itself transformers.
-UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
+# The width of the network itself, by which transformers are told apart.
 TRANSFORMERS = {1536: "sd3", 3072: "flux"}
 
 

@@ -10,6 +10,8 @@ import math
 import numpy as np
 import torch
 
+from .settings import BY_IMAGE_SIZE
+
 __all__ = [
     "BY_IMAGE_SIZE",
     "TIMESTEPS",
@@ -25,7 +27,6 @@ __all__ = [
     "trailing_timesteps",
 ]
 
-BY_IMAGE_SIZE = "By image size"
 SIMPLE = "Simple"  # the hosts' own name for evenly spaced times
 
 

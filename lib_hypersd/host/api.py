@@ -86,9 +86,8 @@ def plan(payload: dict) -> dict[str, Any]:
         found = point_out(request, read)
         return {"enabled": False, "problem": None, "sentence": found or "Off. The request's own settings are used."}
     made = make_plan(request, read)
-    missing = None if made.problem else samplers.unknown(made.sampler, made.schedule)
-    if missing:
-        problem = f"This WebUI has no {missing}."
+    problem = None if made.problem else samplers.unknown(made.sampler, made.schedule)
+    if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
     return printable({"enabled": True, **as_json(made, prompt), "comments": comments})
 

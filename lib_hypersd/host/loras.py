@@ -145,5 +145,5 @@ def forget(p) -> None:
 
 def unknown(prompts: Sequence[str]) -> list[str]:
     """The LoRAs that the prompts name and the host does not have."""
-    known = {name for disk in networks().available_networks.values() for name in (disk.name, disk.alias)}
+    known = {name for disk in listed() for name in (disk.name, disk.alias)}
     return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in known))

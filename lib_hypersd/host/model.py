@@ -12,7 +12,6 @@ FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": 
 # Where no flag is set: the end of the name under which the host knows the architecture (F:backend/loader.py).
 ARCHITECTURES = {"FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma"}
 LOW_BITS = ("nf4", "fp4", "gguf", "float8")
-LOW_BITS_OPTION = "forge_unet_storage_dtype"
 
 
 def loaded() -> Model | None:
@@ -32,10 +31,8 @@ def selected(name: str | None = None) -> Model | None:
         name: the checkpoint that a request asks for, where that is not the one that the user has selected.
     """
     info = sd_models.get_closet_checkpoint_match(name or shared.opts.sd_model_checkpoint)
-    model = loaded()
-    if info is None or getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None) == info:
-        return model
-    return of_file(info)
+    in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
+    return loaded() if info is None or info == in_memory else of_file(info)
 
 
 def of_file(info) -> Model | None:

@@ -91,8 +91,8 @@ def begin(p, args: Sequence) -> None:
     )
     if plan.problem:
         return refuse(p, plan.problem)
-    if missing := samplers.unknown(plan.sampler, plan.schedule):
-        return refuse(p, f"This WebUI has no {missing}.")
+    if problem := samplers.unknown(plan.sampler, plan.schedule):
+        return refuse(p, problem)
     if plan.file and p.disable_extra_networks:
         return refuse(p, "The request switches LoRAs off (disable_extra_networks).")
     carry_out(p, plan, panel.infotext(settings, plan.recipe.id))

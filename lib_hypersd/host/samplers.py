@@ -78,11 +78,11 @@ def register() -> None:
 
 
 def unknown(sampler: str, schedule: str) -> str | None:
-    """The first of the two names that this host does not have."""
+    """The first of the two names that this host does not have, as a sentence."""
     if sampler not in sd_samplers.all_samplers_map:
-        return f"sampler “{sampler}”"
+        return f"This WebUI has no sampler “{sampler}”."
     if not schedules.has(schedule, sampler_is_ours=sampler in ETAS):
-        return f"schedule “{schedule}” for the sampler “{sampler}”"
+        return f"This WebUI has no schedule “{schedule}” for the sampler “{sampler}”."
     return None
 
 

@@ -11,15 +11,10 @@ import pytest
 
 from tests.live.host import free_port, rounded_alike
 from tests.live.test_families import PICTURE, encoded
-from tests.live.test_requests import ON, OWN, tcd, trailing
+from tests.live.test_requests import ON, OWN, tcd, trailing, within
 
 FOUR = {**ON, "steps": 4}
 LORA = "Hyper-SD15-4steps-lora"
-
-
-def within(strength, steps=4):
-    reached = int(1000 * strength)
-    return [round(reached - i * reached / steps) - 1 for i in range(steps)]
 
 
 # The host's own.
@@ -129,11 +124,11 @@ def test_adetailers_inner_passes_have_the_lora_and_mean_their_strength(company):
     detail = scripts(ADetailer={"args": [True, False, {"ad_model": "one_box.pt", "ad_denoising_strength": 0.4}]})
     host.txt2img(FOUR, **OWN, **detail)  # the first one changes the number of threads and so the last bits
     plain, detailed = host.txt2img(FOUR, **OWN), host.txt2img(FOUR, **OWN, **detail)
-    assert detailed.timesteps == pytest.approx(trailing(4) + within(0.4), abs=2e-3)
+    assert detailed.timesteps == pytest.approx(trailing(4) + within(0.4, 4), abs=2e-3)
     assert all(LORA in loras for loras in detailed.loras) and "ADetailer model: one_box.pt" in detailed.infotext
     assert "not applied" not in detailed.infotext and detailed.pixels != plain.pixels
     two = host.txt2img(FOUR, **OWN, **detail, batch_size=2, n_iter=2)
-    assert two.timesteps == pytest.approx((trailing(4) + within(0.4) * 2) * 2, abs=2e-3)
+    assert two.timesteps == pytest.approx((trailing(4) + within(0.4, 4) * 2) * 2, abs=2e-3)
     own = host.txt2img(None, **OWN, **detail)
     assert not any(own.loras) and "Hyper-SD" not in own.infotext
     assert rounded_alike(host.txt2img(FOUR, **OWN), plain)
@@ -197,11 +192,7 @@ def test_two_instances_share_a_batch(company, make_host, request):
             asked_of_worker = worker.get("/hypersd-probe/calls")
             alone = worker.txt2img(panel, batch_size=4, **OWN)
             assert asked_of_worker, "the second instance has done its part"
-            assert len(shared.pixels) == 4 and rounded_alike_all(shared, alone)
+            alone.images[:] = alone.images[-4:]  # a grid comes first where the host makes one
+            assert len(shared.pixels) == 4 and rounded_alike(shared, alone)
     finally:
         worker.stop()
-
-
-def rounded_alike_all(one, other):
-    other.images[:] = other.images[-4:]  # a grid comes first where the host makes one
-    return rounded_alike(one, other)

@@ -12,7 +12,7 @@ from lib_hypersd.catalog import LOOKALIKES, published
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.settings import Settings
 from tests.live.host import Refused
-from tests.live.test_requests import ON, OWN, tcd, trailing
+from tests.live.test_requests import ON, OWN, tcd, trailing, within
 from tests.networks import SD_BETAS
 
 # What each checkpoint of the suite is; where it differs from its name, the family that its plan is made for.
@@ -20,6 +20,11 @@ FAMILY = {"sd15-v": "sd15", "sd15-zero-snr": "sd15", "sd15-inpainting": "sd15"}
 BROKEN = "Hyper-SD15-12steps-CFG-lora.safetensors"  # no safetensors file in this suite, to be refused
 PLANNED = ("sd15", "sd15-v", "sd15-zero-snr", "sd15-inpainting", "sdxl", "sd3", "flux")
 FLOW_SHIFT = {"sd3": 3.0, "flux": math.exp(1.15)}
+
+
+def shift_of(tokens):
+    """FLUX's shift for an image of so many tokens, by the formula."""
+    return math.exp(0.5 + (1.15 - 0.5) / (4096 - 256) * (tokens - 256))
 
 
 def pytest_generate_tests(metafunc):
@@ -64,12 +69,11 @@ def expected(family, made, steps=None, strength=1.0):
     steps = steps or made.steps
     if family in FLOW_SHIFT:
         return flow(family, steps, strength)
-    reached = int(1000 * strength)
     if made.schedule == "TCD":
         scheduler = TCDScheduler(**SD_BETAS, original_inference_steps=50 if steps <= int(50 * strength) else 1000)
         scheduler.set_timesteps(steps, strength=strength)
         return [t / 1000 for t in scheduler.timesteps.tolist()]
-    return [(round(reached - i * reached / steps) - 1) / 1000 for i in range(steps)]
+    return [t / 1000 for t in within(strength, steps)]
 
 
 def close(family):
@@ -195,9 +199,9 @@ class TestFlux:
 
     @pytest.mark.parametrize(("width", "height"), [(64, 64), (128, 64), (256, 256)])
     def test_the_shift_goes_by_the_images_size(self, served, family, width, height):
-        mu = 0.5 + (1.15 - 0.5) / (4096 - 256) * (width // 16 * (height // 16) - 256)
+        shift = shift_of(width // 16 * (height // 16))
         result = served({**ON, "schedule": "By image size"}, width=width, height=height)
-        assert levels(result, family) == pytest.approx(flow(family, 8, shift=math.exp(mu)), abs=2e-3)
+        assert levels(result, family) == pytest.approx(flow(family, 8, shift=shift), abs=2e-3)
         assert "Schedule type: By image size" in result.infotext and "not applied" not in result.infotext
 
     def test_the_shift_of_the_second_pass_goes_by_its_own_size(self, host, served, family):
@@ -205,8 +209,7 @@ class TestFlux:
             {**ON, "schedule": "By image size"}, enable_hr=True, hr_scale=2, hr_upscaler="Latent",
             denoising_strength=0.5, **host.hires,
         )  # fmt: skip
-        shifts = [math.exp(0.5 + (1.15 - 0.5) / (4096 - 256) * (tokens - 256)) for tokens in (16, 64)]
-        wanted = flow(family, 8, 1.0, shifts[0]) + flow(family, 8, 0.5, shifts[1])
+        wanted = flow(family, 8, 1.0, shift_of(16)) + flow(family, 8, 0.5, shift_of(64))
         assert levels(result, family) == pytest.approx(wanted, abs=2e-3)
 
     def test_distilled_guidance_counts(self, served, family):

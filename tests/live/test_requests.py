@@ -27,6 +27,12 @@ def tcd(steps):
     return scheduler.timesteps.tolist()
 
 
+def within(strength, steps):
+    """The trailing timesteps of an image that is made from another, by the formula."""
+    reached = int(1000 * strength)
+    return [round(reached - i * reached / steps) - 1 for i in range(steps)]
+
+
 def asked(host, info):
     """What the host says of itself, but for what it counts."""
     return {key: value for key, value in host.get("/hypersd-probe/host").items() if key in info}
