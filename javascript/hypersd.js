@@ -1,14 +1,12 @@
 // Shows on the page what lib_hypersd/panel.py has worked out: which of the host's own controls are overridden, and a
-// summary beside the panel's title. It asks the panel to look again when the prompt or the checkpoint changes, and while
-// a file comes in.
+// summary beside the panel's title. It asks the panel to look again when the prompt or the checkpoint changes, while a
+// file comes in, and when what the panel says is no longer so.
 (function() {
     const TABS = ["txt2img", "img2img"];
     const LORA_TAG = /<(lora|lyco):/i;
     const TYPING_PAUSE = 400;
-    const SELECTING_PAUSE = 500;
-    const LOADING_PAUSE = 2000;
-    const LOADING_LOOKS = 30;
-    const DOWNLOAD_PAUSE = 1000;
+    const LOOK_PAUSE = 1000;
+    const MOST_LOOKS = 60;
     const CONTROLS = ["steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler"];
     const badges = new Map(); // host control → its badge
 
@@ -74,8 +72,22 @@
             else unmark(control);
         }
         showSummary(tab, data);
-        // Some hosts load a checkpoint only when it is needed, which may be never.
-        if (data.state === "loading" && looks++ < LOADING_LOOKS) setTimeout(() => lookAgain(tab), LOADING_PAUSE);
+    }
+
+    const isComing = (tab) => byId(`hypersd_${tab}_downloads`)?.querySelector("[data-hypersd-coming]");
+    const checkpointList = () => gradioApp().querySelector(".model_selection input");
+    const withoutFolderEndingAndHash = (title) =>
+        title.split(/[\\/]/).pop().replace(/ \[\w+\]$/, "").replace(/\.\w+$/, "");
+
+    // Whether the panel speaks of another checkpoint or tick than the page: the host still loads, or an answer to an
+    // earlier question came last.
+    function isBehind(tab) {
+        const ticked = gradioApp().querySelector(`#hypersd_${tab}_enable-checkbox input`)?.checked;
+        if (ticked === undefined) return false;
+        const data = inForce(tab);
+        if (data.state === "loading" || ["on", "problem"].includes(data.state) !== ticked) return true;
+        const list = checkpointList();
+        return list && "model" in data && withoutFolderEndingAndHash(list.value) !== data.model;
     }
 
     // Some hosts make an accordion's title of a plain element, which no keyboard reaches.
@@ -100,7 +112,7 @@
         tellState();
     }
 
-    function follow(tab) {
+    function prepare(tab) {
         const status = byId(`hypersd_${tab}_status`);
         if (!status) return;
         makeReachable(tab);
@@ -125,23 +137,19 @@
         lookAgain(tab);
     }
 
-    // Hosts that have a checkpoint list of their own on the page do not tell when it changes.
+    // No host tells the page of all this. Some load a checkpoint only when it is needed, which may be never.
     let checkpoint, looks = 0;
-    function followCheckpoint() {
-        const list = gradioApp().querySelector(".model_selection input");
-        const selected = list ? list.value : opts.sd_model_checkpoint;
-        if (selected === checkpoint) return;
+    function follow() {
+        const selected = checkpointList() ? checkpointList().value : opts.sd_model_checkpoint;
+        const behind = selected === checkpoint ? TABS.filter(isBehind) : TABS;
+        if (selected !== checkpoint || !behind.length) looks = 0;
         checkpoint = selected;
-        looks = 0;
-        setTimeout(() => TABS.forEach(lookAgain), list ? SELECTING_PAUSE : 0);
+        if (looks++ < MOST_LOOKS) behind.forEach(lookAgain);
+        TABS.filter(isComing).forEach(lookAgain);
     }
 
-    // While a file comes in, its bar goes on.
-    setInterval(() => TABS.forEach((tab) => {
-        if (byId(`hypersd_${tab}_downloads`)?.querySelector("[data-hypersd-coming]")) lookAgain(tab);
-    }), DOWNLOAD_PAUSE);
-
-    onUiLoaded(() => TABS.forEach(follow));
-    onOptionsChanged(followCheckpoint);
-    onAfterUiUpdate(followCheckpoint);
+    onUiLoaded(() => {
+        TABS.forEach(prepare);
+        setInterval(follow, LOOK_PAUSE);
+    });
 })();

@@ -168,21 +168,20 @@ def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[s
     settings, problems, comments = read(args)
     if model is None:
         return status("loading", "The checkpoint is not loaded yet."), (), None
-    heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
     files = surroundings.files(catalog)
     request = Request(settings, model, files, (prompt,))
     if not settings.enabled:
         found = point_out(request, catalog)
-        return status("tag" if found else "off", found or "Off. Your own settings are used.", heading), (), None
+        return status("tag" if found else "off", found or "Off. Your own settings are used.", model), (), None
     plan = make_plan(request, catalog)
     problems += [plan.problem] if plan.problem else []
     notes = [*plan.warnings, *comments, *catalog.problems, *skipped(files, model.family)]
     if problems:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
-        return status("problem", sentence, heading, notes), (), plan.missing
+        return status("problem", sentence, model, notes), (), plan.missing
     if plan.cfg <= 1:
         notes.append("At CFG 1 the negative prompt has no effect.")
-    return status("on", plan.sentence, heading, notes, plan), plan.offers, None
+    return status("on", plan.sentence, model, notes, plan), plan.offers, None
 
 
 def skipped(files: Sequence[File], family: str | None) -> list[str]:
@@ -192,9 +191,14 @@ def skipped(files: Sequence[File], family: str | None) -> list[str]:
     return problems[:MOST_SKIPPED] + more
 
 
-def status(state: str, sentence: str, heading: str = "", notes: Sequence[str] = (), plan: Plan | None = None) -> str:
+def status(
+    state: str, sentence: str, model: Model | None = None, notes: Sequence[str] = (), plan: Plan | None = None
+) -> str:
     """The status as HTML, every text escaped; ``data-hypersd`` tells the page's script what is in force."""
-    data = {"state": state}
+    data, heading = {"state": state}, ""
+    if model is not None:
+        data["model"] = model.name
+        heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
     if plan is not None:
         data["summary"] = f"{plan.steps} step{'s' if plan.steps > 1 else ''}, CFG {plan.cfg:g}"
         data["override"] = {

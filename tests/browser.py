@@ -15,12 +15,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 # What a WebUI's page offers to the scripts of extensions.
 PAGE = """
 window.opts = {sd_model_checkpoint: "one"};
-const loaded = [], changed = [];
+const loaded = [];
 const gradioApp = () => Object.assign(document, {});
 const onUiLoaded = (callback) => loaded.push(callback);
-const onOptionsChanged = (callback) => changed.push(callback);
-const onAfterUiUpdate = (callback) => setInterval(callback, 100);
-window.optionsChanged = () => changed.forEach((callback) => callback());
 const waiting = setInterval(() => {
     if (!document.querySelector("#txt2img_prompt textarea")) return;
     clearInterval(waiting);

@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,8 +44,11 @@ class World:
     @property
     def surroundings(self):
         return Surroundings(
-            lambda: self.catalog, lambda: self.model, lambda catalog: self.files, self.refresh, self.downloads
+            lambda: self.catalog, lambda: self.model, lambda catalog: self.listed(), self.refresh, self.downloads
         )
+
+    def listed(self):
+        return self.files
 
 
 def shown(args, prompt="", **world):
@@ -59,7 +64,7 @@ def test_the_family_and_the_plan_are_shown_before_anybody_generates():
     data, text, offers = shown([True, RECOMMENDED, "4"])
     assert "some model: SD1.5" in text and "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing" in text
     assert data == {
-        "state": "on", "summary": "4 steps, CFG 1",
+        "state": "on", "model": "some model", "summary": "4 steps, CFG 1",
         "override": {"steps": "4", "cfg_scale": "1", "sampling": "DDIM-Trailing", "scheduler": "Trailing"},
     }  # fmt: skip
     assert offers == ("cfg",) and "At CFG 1 the negative prompt has no effect." in text
@@ -81,10 +86,10 @@ def test_above_cfg_1_nothing_is_said_of_the_negative_prompt():
 
 
 def test_off_loading_and_a_tag_in_the_prompt():
-    assert shown([False])[0] == {"state": "off"}
+    assert shown([False])[0] == {"state": "off", "model": "some model"}
     assert shown([False], model=None)[0] == shown(ON, model=None)[0] == {"state": "loading"}
     data, text, _ = shown([False], "a <lora:Hyper-SD15-4steps-lora:1>")
-    assert data == {"state": "tag"} and "The prompt has the few-step LoRA Hyper-SD15-4steps-lora." in text
+    assert data["state"] == "tag" and "The prompt has the few-step LoRA Hyper-SD15-4steps-lora." in text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,7 @@ def test_off_loading_and_a_tag_in_the_prompt():
 def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
     data, text, offers = shown(args, **world)
     assert (
-        data == {"state": "problem"}
+        data["state"] == "problem" and "override" not in data
         and said in text
         and "Until then your own settings are used." in text
         and offers == ()
@@ -204,13 +209,36 @@ def test_in_a_browser(theme):
         assert page.locator(".hypersd-badge").count() == 0 and page.locator(".hypersd-overridden").count() == 0
 
         world.model = Model("sdxl", "another")
-        page.evaluate("opts.sd_model_checkpoint = 'another'; optionsChanged()")
+        page.evaluate("opts.sd_model_checkpoint = 'another'")
         page.wait_for_selector("#hypersd_txt2img_status >> text=another: SDXL")
         assert world.refreshed == 0
         page.get_by_role("button", name="Refresh LoRA list").click()
         page.wait_for_function("document.title !== '1'")
         page.wait_for_timeout(200)
         assert world.refreshed == 1 and page.title() != "1", "no name became markup"
+
+
+@requires_browser
+def test_an_answer_that_comes_late_does_not_stay():
+    world, slow = World(), threading.Event()
+
+    def listed():
+        if slow.is_set():
+            slow.clear()
+            time.sleep(3)
+        return LORAS
+
+    world.listed = listed
+    with page_of(host_like(world), "light") as page:
+        page.wait_for_selector("#hypersd_txt2img_status >> text=Off.")
+        page.wait_for_timeout(1500)  # by now it has seen which checkpoint is selected
+        slow.set()  # for what is asked next, which is about the prompt
+        page.locator("#txt2img_prompt textarea").fill("a cat <lora:Hyper-SD15-2steps-lora:0.7>")
+        wait_until(lambda: not slow.is_set())
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/2 steps with/")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=The prompt has the few-step LoRA")
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/2 steps with/")
 
 
 @requires_browser

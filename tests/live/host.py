@@ -56,7 +56,11 @@ TINY = {
     "sdxl-pruned": checkpoint("tiny-sdxl-pruned"),
     "sd3": checkpoint("tiny-sd3"),
 }
-TRUE = {"sd15": checkpoint("rand_sd15"), "sdxl": checkpoint("rand_sdxl10")}
+TRUE = {
+    "sd15": checkpoint("rand_sd15"),
+    "sd15-merged": checkpoint("rand_4SHyper"),
+    "sdxl": checkpoint("rand_sdxl10"),
+}
 PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
 FLOW = {"sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5), "flux": checkpoint("rand_flux", CLIP_L, T5, AE)}
@@ -81,7 +85,7 @@ def kind_of(webui: Path) -> Kind:
 class Host:
     """A host folder with the working tree as an extension. ``data`` takes all that the host writes.
 
-    ``models`` keeps the checkpoints, which are made on first use; they take 0.5 GB for A1111 and 14 GB for Forge.
+    ``models`` keeps the checkpoints, which are made on first use; they take 0.5 GB for A1111 and 16 GB for Forge.
     """
 
     def __init__(self, webui: Path, data: Path, python: Path | None = None, models: Path | None = None):
@@ -115,7 +119,7 @@ class Host:
     @property
     def refiner(self) -> str:
         """A second checkpoint of the first one's family."""
-        return "tiny_4SHyper" if self.kind is A1111 else "rand_sd15_2"
+        return self.families["sd15-merged"]["sd_model_checkpoint"]
 
     @property
     def hires(self) -> dict:

@@ -43,6 +43,7 @@ def sdxl(channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], **bl
 
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
+TRUE_SD15 = {"channels": 320, "context": 768, "inner": 4, "image": 128, "text": CLIP_L}
 TRUE_SDXL = {"channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32))}
 # The wide encoder knows CLIP's commonest words only; the other one is the smallest that open_clip has.
 WORDS = 4096
@@ -56,7 +57,8 @@ TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
 # Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
 # nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
 CHECKPOINTS = {
-    "rand_sd15": sd15(320, 768, 4, 128, CLIP_L),
+    "rand_sd15": sd15(**TRUE_SD15),
+    "rand_4SHyper": sd15(**TRUE_SD15),
     "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
     "rand_sd3": whole({NETWORK: mmdit(depth=4, adm=2048, positions=192), IMAGE: vae(128, 16, quant=False)}),

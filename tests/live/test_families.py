@@ -235,14 +235,6 @@ class TestRefused:
         assert result.pixels == own.pixels and LOOKALIKES[family] in result.extra["Hyper-SD note"]
 
 
-class TestMerged:
-    families = ("sd15-merged",)
-
-    def test_no_lora_is_added(self, served, family):
-        result = served({**ON, "steps": 4})
-        assert "<lora:" not in result.infotext and result.timesteps == pytest.approx(trailing(4), abs=2e-2)
-
-
 def test_eta_of_the_unified_lora(served, family):
     if family in FLOW_SHIFT:
         assert "no Hyper-SD of the kind" in served({**ON, "variant": "unified"}).extra["Hyper-SD note"]
