@@ -5,7 +5,7 @@ Nothing is registered through the functions of ``script_callbacks``: each inspec
 
 from modules import scripts
 
-from lib_hypersd.host import api, axes, options, request, samplers, schedules, ui
+from lib_hypersd.host import api, axes, loras, options, request, samplers, schedules, ui
 
 
 class HyperSD(scripts.Script):
@@ -45,5 +45,6 @@ class HyperSD(scripts.Script):
 options.register()
 schedules.register()
 samplers.register()
+loras.register()
 axes.register()
 api.register(__file__)

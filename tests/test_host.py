@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -727,6 +728,21 @@ def test_a_patched_network_says_whether_the_lora_is_in_it(forge):
     p = ForgeProcessing(forge)
     forge.process_images(p, script, [ON])
     assert "could not load Hyper-SD15-8steps-lora" in list(p.comments)[0] and len(recorded(forge)) == 20
+
+
+def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):
+    own = forge.networks.model_lora_keys_unet
+    forge.load_script()
+    forge.load_script()
+    assert forge.networks.model_lora_keys_unet.__wrapped__ is own
+    sd3, other = (SimpleNamespace(diffusion_model=SimpleNamespace(**kind)) for kind in ({"joint_blocks": []}, {}))
+    sd3.diffusion_model.config = {"depth": 2}
+    assert forge.networks.model_lora_keys_unet(other) == own(other)
+    assert forge.networks.model_lora_keys_unet(sd3) == {
+        **own(sd3),
+        "transformer.blocks.0.to_q": ("diffusion_model.joint_blocks.0.qkv.weight", (0, 0, 128)),
+        "transformer.blocks.1.to_q": ("diffusion_model.joint_blocks.1.qkv.weight", (0, 0, 128)),
+    }
 
 
 def test_a_lora_that_is_missing_and_takes_ours_with_it_is_named(forge):

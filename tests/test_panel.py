@@ -103,7 +103,8 @@ def test_off_loading_and_a_tag_in_the_prompt():
 def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
     data, text, offers = shown(args, **world)
     assert (
-        data["state"] == "problem" and "override" not in data
+        data["state"] == "problem"
+        and "override" not in data
         and said in text
         and "Until then your own settings are used." in text
         and offers == ()

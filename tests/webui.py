@@ -27,6 +27,7 @@ from tests.networks import FlowDenoiser, Network
 
 ROOT = Path(__file__).parent.parent
 SHAPE = (4, 8, 8)
+TABLES = "packages_3rdparty.comfyui_lora_collection.utils"
 PATCHES = {"forge": "lora_patches", "classic": "patches"}
 
 
@@ -423,6 +424,15 @@ class Host:
         if self.kind == "classic":
             del names["sd_schedulers"]
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
+        if self.kind == "forge":
+            # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.
+            self.networks.model_lora_keys_unet = lambda model, known=None: {
+                "lora_unet_out": "diffusion_model.out.weight"
+            }
+            fresh[TABLES] = SimpleNamespace(mmdit_to_diffusers=lambda config, prefix: {
+                f"blocks.{i}.to_q.weight": (f"{prefix}joint_blocks.{i}.qkv.weight", (0, 0, 64 * config["depth"]))
+                for i in range(config["depth"])
+            })  # fmt: skip
         for name, content in names.items():
             module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
             vars(module).update(content)

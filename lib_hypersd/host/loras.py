@@ -1,10 +1,11 @@
 """The LoRAs that the host has listed, and those that it has loaded."""
 
+import inspect
 import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 
 from modules import extra_networks, hashes, paths, shared
@@ -19,6 +20,27 @@ from ..tags import find, write
 def networks():
     """The module of the host's built-in LoRA extension, or None where that is switched off."""
     return sys.modules.get("networks")
+
+
+def register() -> None:
+    """Let the host load SD3's LoRAs in the naming of diffusers, which is that of the published ones.
+
+    Forge has a table of these names, and does not ask it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
+    """
+    tables = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
+    if not (hasattr(networks(), "model_lora_keys_unet") and hasattr(tables, "mmdit_to_diffusers")):
+        return
+    layers = inspect.unwrap(networks().model_lora_keys_unet)  # a reloaded UI registers once more
+
+    @wraps(layers)
+    def layers_by_all_names(model, *args, **kwargs):
+        known = layers(model, *args, **kwargs)
+        if hasattr(model.diffusion_model, "joint_blocks"):
+            for name, layer in tables.mmdit_to_diffusers(model.diffusion_model.config, "diffusion_model.").items():
+                known.setdefault(f"transformer.{name.removesuffix('.weight')}", layer)
+        return known
+
+    networks().model_lora_keys_unet = layers_by_all_names
 
 
 @dataclass

@@ -219,19 +219,16 @@ def write_loras(folder: Path, family: str, checkpoint: str) -> None:
 
 
 def lora(checkpoint: str) -> Shapes:
-    """A LoRA on a network's attention, in the naming of kohya, or in that of diffusers for A1111's SD3 and for FLUX.
-
-    A1111 takes SD3's LoRAs in the naming of diffusers only, Forge in that of kohya only; Forge takes both for FLUX.
-    """
+    """A LoRA on a network's attention, in the naming of the published ones: kohya's, or diffusers' for SD3 and FLUX."""
     keys = {}
     for key, (outer, inner, *_) in ((k, s) for k, s in CHECKPOINTS[checkpoint].items() if len(s) > 1):
         key = key.removeprefix(NETWORK).removesuffix(".weight")
         joint = re.fullmatch(r"\w+_blocks\.(\d+)\.(?:x_block\.|img_)attn\.qkv", key)
-        if joint and checkpoint in ("tiny-sd3", "rand_flux"):
+        if joint:
             for which in ("to_q", "to_k", "to_v"):
                 module = f"transformer.transformer_blocks.{joint[1]}.attn.{which}"
                 keys |= {f"{module}.lora_A.weight": (RANK, inner), f"{module}.lora_B.weight": (inner, RANK)}
-        elif joint or key.endswith((".to_q", ".to_k", ".to_v")):
+        elif key.endswith((".to_q", ".to_k", ".to_v")):
             module = f"lora_unet_{key.replace('.', '_')}"
             keys |= {f"{module}.lora_down.weight": (RANK, inner), f"{module}.lora_up.weight": (outer, RANK)}
             keys[f"{module}.alpha"] = ()

@@ -12,7 +12,7 @@ from lib_hypersd.catalog import LOOKALIKES, published
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.settings import Settings
 from tests.live.host import Refused
-from tests.live.test_requests import ON, OWN, tcd, trailing, within
+from tests.live.test_requests import ON, OWN, tcd, within
 from tests.networks import SD_BETAS
 
 # What each checkpoint of the suite is; where it differs from its name, the family that its plan is made for.

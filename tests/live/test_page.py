@@ -4,6 +4,9 @@ import re
 import time
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.live.test_requests import trailing
 
 TABS = ("txt2img", "img2img")
 ACCORDION = ".input-accordion-checkbox"
@@ -31,10 +34,7 @@ def open_page(page, host, theme="dark"):
 
 
 def expect_status(page, text, tab="txt2img"):
-    page.wait_for_function(
-        "([tab, text]) => new RegExp(text).test(document.querySelector(`#hypersd_${tab}_status`)?.textContent)",
-        arg=[tab, text],
-    )
+    expect(page.locator(f"#hypersd_{tab}_status").first).to_contain_text(text, timeout=20_000)
 
 
 def toggle(page, tab="txt2img"):
@@ -119,6 +119,35 @@ def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     assert f"Steps: {own}, Sampler: " in info and "Trailing" not in info and "Hyper-SD" not in info
 
 
+def from_menu(page, item):
+    """Right-click where the Generate button is, or the Interrupt button that covers it, and take an item."""
+    box = page.locator("#txt2img_generate").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2, button="right")
+    page.locator("#context-menu").get_by_text(item, exact=True).click()
+
+
+def test_generate_forever(host, page):
+    set_size(page)
+    page.locator("#txt2img_prompt textarea").fill("a cat")
+    own = int(page.locator("#txt2img_steps input[type=number]").input_value())
+    toggle(page)
+    expect_status(page, "8 steps with")
+    host.get("/hypersd-probe/calls")
+    from_menu(page, "Generate forever")
+    calls, deadline = [], time.monotonic() + 180
+    while len(calls) < 24 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        calls += host.get("/hypersd-probe/calls")
+    from_menu(page, "Cancel generate forever")
+    assert [call["timestep"] for call in calls[:24]] == pytest.approx(trailing(8) * 3, abs=2e-3)
+    assert {call["rows"] for call in calls} == {1} and all(call["loras"] for call in calls)
+    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'none'", timeout=120_000)
+    toggle(page)
+    expect_status(page, "Off.")
+    host.get("/hypersd-probe/calls")
+    assert f"Steps: {own}, " in generate(page) and not any(call["loras"] for call in host.get("/hypersd-probe/calls"))
+
+
 def choose(page, dropdown, name):
     """Take one of a gradio 4 list as by keyboard: what is typed filters it, and the arrow goes to what is left."""
     dropdown.fill(name)
@@ -127,20 +156,21 @@ def choose(page, dropdown, name):
 
 
 @pytest.mark.only("Forge")
-def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(host, page):
+def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first
     for name, said in (
-        ("rand_sdxl10", "rand_sdxl10: SDXL"),
+        ("rand_sdxl10", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
         ("rand_sdxl", "is a pruned SDXL"),
-        ("rand_flux", "FLUX.1-dev"),
+        ("rand_flux", "FLUX.1-dev8 steps with Hyper-FLUX.1-dev-8steps-lora"),
+        ("rand_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
     ):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
-            expect_status(page, said, tab)
-    page.wait_for_selector("#txt2img_distilled_cfg_scale >> text=Hyper-SD uses 3.5")
-    choose(page, checkpoints, "rand_sd15.safetensors")
-    expect_status(page, "rand_sd15: SD1.5")
+            expect_status(page, f"{name}: ", tab)
+        expect_status(page, said)
+        if "FLUX" in said:
+            expect(page.locator("#txt2img_distilled_cfg_scale")).to_contain_text("Hyper-SD uses 3.5")
 
 
 @of_a1111
