@@ -919,6 +919,15 @@ def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
     assert model.selected().name == "tiny-sd15"
 
 
+def test_the_loaded_checkpoint_is_known_again_when_a_reloaded_ui_lists_it_anew(host, script):
+    from lib_hypersd.host import model
+
+    before = model.selected()
+    name = host.shared.opts.sd_model_checkpoint
+    host.checkpoints[name] = SimpleNamespace(**vars(host.checkpoints[name]), listed="anew")
+    assert model.selected() == before == model.loaded()
+
+
 def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script):
     recipe = next(r for r in published().recipes if r.superseded_bytes)
     host.install_loras("Hyper-SD3-4steps-CFG-lora")

@@ -32,7 +32,9 @@ def selected(name: str | None = None) -> Model | None:
     """
     info = sd_models.get_closet_checkpoint_match(name or shared.opts.sd_model_checkpoint)
     in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
-    return loaded() if info is None or info == in_memory else of_file(info)
+    # A reloaded UI lists the checkpoints anew, as other objects.
+    is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)
+    return loaded() if is_loaded else of_file(info)
 
 
 def of_file(info) -> Model | None:
