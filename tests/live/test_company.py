@@ -110,6 +110,7 @@ def reference_only(host):
     assert again.pixels == plain.pixels and again.rows == plain.rows
 
 
+@pytest.mark.only("AUTOMATIC1111")  # the others have it built in
 def test_controlnet(company):
     reference_only(company("sd-webui-controlnet"))
 
