@@ -179,7 +179,9 @@ class Host:
             self.get("/hypersd-probe/host")
             scripts = self.get("/sdapi/v1/script-info")
             return any(script["name"] == "x/y/z plot" and script["is_img2img"] for script in scripts)
-        except (OSError, Refused):
+        except Refused as refused:
+            return str(refused).startswith("401")  # it asks for its password
+        except OSError:
             return False
 
     def stop(self) -> None:
