@@ -1,4 +1,4 @@
-"""The header of a safetensors file, and the checkpoint that it tells of: no weight is read, no pickle ever opened."""
+"""The header of a safetensors file, and the checkpoint that a header tells of: no weight is read, no pickle opened."""
 
 import json
 import stat
@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from . import gguf
 from .wording import shown
 
 __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
@@ -20,7 +21,7 @@ MOST_PARTS = 500_000
 PREFIX = "model.diffusion_model."
 # The width of the prompt's encoding, by which UNets are told apart.
 UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
-FEW_BITS = ("F8_", "U8", "I8")  # as safetensors spells them; 4 bits are packed into bytes
+FEW_BITS = ("F8_", "U8", "I8", "Q")  # as safetensors spells them (4 bits are packed into bytes), and GGUF's
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_checkpoint(filename: str | Path) -> Checkpoint:
 @lru_cache(maxsize=256)
 def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     try:
-        tensors = read_header(path).tensors
+        tensors = gguf.read_tensors(path) if path.suffix.lower() == ".gguf" else read_header(path).tensors
     except (ValueError, OSError):
         return Checkpoint()
     # The largest part of a network are matrices, and only those are ever stored in few bits.

@@ -2,6 +2,11 @@
 
 import importlib.util
 
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)  # no test asserts on wall time
+settings.load_profile("house")
+
 if importlib.util.find_spec("torch"):
     import torch
 

@@ -284,7 +284,7 @@ def test_a_broken_cache_is_made_again(small, content):
     assert len(read_cache(cache)) == 3 and not list(small.glob("*.tmp"))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
