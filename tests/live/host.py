@@ -171,6 +171,7 @@ class Host:
             if "Startup time:" in self.read_log() and self.answers():
                 return
             time.sleep(0.3)
+        self.stop()
         raise TimeoutError(f"The host did not answer within {seconds} s:\n{self.log_tail()}")
 
     def answers(self) -> bool:
