@@ -11,6 +11,19 @@ MISSING = "hyper-flux-8steps"
 FILE = "Hyper-FLUX.1-dev-8steps-lora.safetensors"
 
 
+@pytest.fixture
+def missing(host):
+    """The file is not there for as long as a test lasts, also where the suite has made one."""
+    place = host.data / "models" / "Lora" / FILE
+    away = place.with_suffix(".away")
+    if place.exists():
+        place.rename(away)
+    yield
+    if away.exists():
+        away.rename(place)
+
+
+@pytest.mark.usefixtures("missing")
 def test_a_file_is_asked_for_at_the_mirror_and_what_is_refused_is_said(host):
     with Hub(Answer(503), otherwise=Answer(404)) as hub:
         host.post("/sdapi/v1/options", {"hypersd_mirror": hub.address})
