@@ -1,9 +1,11 @@
 """A WebUI that is booted for the tests: on the CPU, offline, with everything it writes in a folder of its own."""
 
 import base64
+import contextlib
 import io
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -277,6 +279,9 @@ def rounded_alike(one: "Result", other: "Result") -> bool:
 
 
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that systems give to outgoing connections: a host that restarts must find its own again."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
