@@ -1,0 +1,66 @@
+"""Pictures as files: written whole or not at all, with their infotext inside, as the WebUI does."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..plan import Refusal
+from ..wording import shown
+from .generate import Picture
+
+__all__ = ["open_image", "save"]
+
+
+def save(picture: Picture, folder: Path, name: str) -> Path:
+    """Write a picture as the next free ``00001-NAME.png`` of a folder, which is made if need be.
+
+    Raises:
+        Refusal: the folder cannot be written to.
+    """
+    text = PngInfo()
+    text.add_text("parameters", picture.infotext)
+    part = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+            part = Path(file.name)
+            picture.image.save(file, "PNG", pnginfo=text)
+        part.chmod(0o666 & ~umask())
+        path = folder / f"{next_number(folder):05}-{name}.png"
+        part.replace(path)
+        return path
+    except OSError as error:
+        raise Refusal(f"{shown(str(folder))} cannot be written to ({error.strerror or error}).") from error
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def next_number(folder: Path) -> int:
+    numbers = (path.name.partition("-")[0] for path in folder.glob("*-*.png"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
+
+
+def umask() -> int:
+    """The process' mask for new files, which a temporary file does not follow."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def open_image(path: Path) -> Image.Image:
+    """The image in a file.
+
+    Raises:
+        Refusal: there is none.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        why = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
+        raise Refusal(f"{shown(str(path))} {why}.") from error
