@@ -4,30 +4,29 @@ import os
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from ..plan import Refusal
 from ..wording import shown
-from .generate import Picture
 
 __all__ = ["open_image", "save"]
 
 
-def save(picture: Picture, folder: Path, name: str) -> Path:
-    """Write a picture as the next free ``00001-NAME.png`` of a folder, which is made if need be.
+def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
+    """Write an image as the next free ``00001-NAME.png`` of a folder, which is made if need be.
 
     Raises:
         Refusal: the folder cannot be written to.
     """
     text = PngInfo()
-    text.add_text("parameters", picture.infotext)
+    text.add_text("parameters", infotext)
     part = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
             part = Path(file.name)
-            picture.image.save(file, "PNG", pnginfo=text)
+            image.save(file, "PNG", pnginfo=text)
         part.chmod(0o666 & ~umask())
         path = folder / f"{next_number(folder):05}-{name}.png"
         part.replace(path)
@@ -51,16 +50,16 @@ def umask() -> int:
     return mask
 
 
-def open_image(path: Path) -> Image.Image:
-    """The image in a file.
+def open_image(source: Path | Image.Image) -> Image.Image:
+    """An image, or the one in a file, upright and in three colours; on white where it is transparent.
 
     Raises:
-        Refusal: there is none.
+        Refusal: the file has none.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
-            return image
+        image = source if isinstance(source, Image.Image) else Image.open(source)
+        image = ImageOps.exif_transpose(image).convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         why = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
-        raise Refusal(f"{shown(str(path))} {why}.") from error
+        raise Refusal(f"{shown(str(source))} {why}.") from error
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

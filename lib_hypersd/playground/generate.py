@@ -14,14 +14,15 @@ from ..catalog import Catalog
 from ..plan import Plan, Refusal, Request, make_plan
 from ..samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import TIMESTEPS, is_flow, levels
-from ..settings import Settings
 from ..tags import TAG, find
 from ..wording import shown
 from .denoiser import Denoiser
+from .files import open_image
+from .job import Job
 from .models import LATENT_SIDE, Loaded, Loras
 from .networks import encode, network_of, tokens_of, truncated
 
-__all__ = ["Interrupted", "Job", "Own", "Picture", "Playground"]
+__all__ = ["Interrupted", "Picture", "Playground"]
 
 # Euler is DDIM without fresh noise, and LCM is TCD with nothing but fresh noise. Each with the eta of its own, if any,
 # and the infotext key under which the hosts write the eta that was used.
@@ -35,34 +36,6 @@ SAMPLERS = {
 
 class Interrupted(Exception):
     """Somebody has asked to stop; there is no picture."""
-
-
-@dataclass(frozen=True)
-class Own:
-    """What is used where Hyper-SD is off, as the WebUI's own controls are."""
-
-    steps: int = 20
-    cfg: float = 7.0
-    sampler: str = "DDIM-Trailing"
-    schedule: str = "Trailing"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture that is asked for; width and height in pixels, None for what the model was trained for.
-
-    ``image`` is what to start from, by as much as ``strength`` (0 to 1) leaves of it.
-    """
-
-    prompt: str
-    negative: str = ""
-    seed: int = 1
-    width: int | None = None
-    height: int | None = None
-    settings: Settings = Settings(enabled=True)
-    own: Own = Own()
-    image: Image.Image | None = None
-    strength: float = 0.75
 
 
 @dataclass(frozen=True)
@@ -107,7 +80,7 @@ class Playground:
             interrupted: asked before each; once it says so there is no picture.
 
         Raises:
-            Refusal: the plan cannot be carried out. Interrupted: it was asked to stop.
+            Refusal: the plan cannot be carried out, or the image to start from is none. Interrupted: asked to stop.
         """
         with self.lock:
             start = time.perf_counter()
@@ -145,7 +118,7 @@ class Playground:
         if plan.sampler not in SAMPLERS:
             raise Refusal(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
         sampler, own_eta, _ = SAMPLERS[plan.sampler]
-        strength = 1.0 if job.image is None else job.strength
+        strength = 1.0 if job.init is None else job.strength
         sigmas = levels(plan.schedule, plan.steps, strength, loaded.sigmas, tokens_of(width, height))
         if sigmas is None:
             raise Refusal(f"The playground has no schedule “{plan.schedule}” for this model; {schedules(loaded)}.")
@@ -157,10 +130,10 @@ class Playground:
             return torch.randn(shape, generator=generator).to(loaded.device)
 
         flow, start = is_flow(loaded.sigmas), sigmas[0].item()
-        if job.image is None:
+        if job.init is None:
             x = noise() * start_noise_scale(start, flow)
         else:
-            x = encode_image(loaded, job.image, width, height) * alpha(start, flow) + noise() * start
+            x = encode_image(loaded, open_image(job.init), width, height) * alpha(start, flow) + noise() * start
         eta = own_eta if own_eta is not None else plan.eta
         return sampler(
             denoiser, x, sigmas.to(loaded.device), disable=True, eta=eta if eta is not None else 0.0,
@@ -196,7 +169,7 @@ class Playground:
             "Steps": plan.steps, "Sampler": plan.sampler, "Schedule type": plan.schedule,
             "CFG scale": f"{plan.cfg:g}", "Distilled CFG Scale": plan.distilled_cfg, "Seed": job.seed,
             "Size": f"{width}x{height}", "Model": self.loaded.model.name,
-            "Denoising strength": job.strength if job.image is not None else None,
+            "Denoising strength": job.strength if job.init is not None else None,
             SAMPLERS[plan.sampler][2]: plan.eta,
         }  # fmt: skip
         if plan.recipe:
@@ -223,7 +196,7 @@ def quoted(value) -> str:
 
 def encode_image(loaded: Loaded, image: Image.Image, width: int, height: int) -> torch.Tensor:
     """The latents of an image, cut to the size."""
-    fitted = ImageOps.fit(flat(image), (width, height), Image.Resampling.LANCZOS)
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     pixels = loaded.pipe.image_processor.preprocess(fitted).to(loaded.device, torch.float32)
     config = loaded.pipe.vae.config
     latents = loaded.pipe.vae.encode(pixels).latent_dist.mode()
@@ -234,9 +207,3 @@ def decode(loaded: Loaded, latents: torch.Tensor) -> Image.Image:
     config = loaded.pipe.vae.config
     pixels = loaded.pipe.vae.decode(latents / config.scaling_factor + (config.shift_factor or 0.0)).sample
     return loaded.pipe.image_processor.postprocess(pixels)[0]
-
-
-def flat(image: Image.Image) -> Image.Image:
-    """In three colours, on white where it is transparent."""
-    image = ImageOps.exif_transpose(image).convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
