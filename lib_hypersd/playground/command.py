@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..catalog import Catalog
+from ..catalog import Catalog, published
 from ..header import PREFIX, read_header
 from ..lora import lora_of
 from ..plan import Refusal, as_json
@@ -17,6 +17,7 @@ from ..wording import shown
 from .job import NAMES, Job, read_job
 
 if TYPE_CHECKING:
+    from ..download import Downloads
     from .generate import Playground
 
 __all__ = ["add_parsers"]
@@ -220,9 +221,27 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
     playground = load_playground(options, catalog)
     from .page import EXAMPLE, serve
 
+    first = []
     for what, base in (("4 steps without Hyper-SD", True), ("4 steps with Hyper-SD", False)):
         job, _, _ = read_job({"prompt": EXAMPLE, "steps": 4, "seed": 1, "base": base})
-        print(f"{what}: {make(playground, job, options.out, what)['image']}", flush=True)
-    if not options.once:
-        serve(playground, options.out, options.host, options.port)
+        try:
+            path = make(playground, job, options.out, what)["image"]
+        except Refusal as refusal:  # a LoRA may be missing, and the page says how to get it
+            print(f"{what}: {refusal}", file=sys.stderr)
+        else:
+            print(f"{what}: {Path(path).resolve()}", flush=True)
+            first.append((path, what))
+    if options.once:
+        return DONE if len(first) == 2 else REFUSED
+    serve(playground, options.out, downloads_for(options), first, options.host, options.port)
     return DONE
+
+
+def downloads_for(options: argparse.Namespace) -> "Downloads":
+    """What fetches published LoRAs into the first folder of the arguments; nothing where there is none."""
+    from ..download import Downloads
+    from ..source import HUB, Server
+
+    folder = next((path for path in options.lora or () if path.is_dir()), None)
+    fetched = published() if folder and options.checkpoint else Catalog(())
+    return Downloads(lambda: Server(HUB), lambda recipe: folder, catalog=lambda: fetched)
