@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
@@ -50,7 +51,7 @@ def umask() -> int:
     return mask
 
 
-def open_image(source: Path | Image.Image) -> Image.Image:
+def open_image(source: Path | BinaryIO | Image.Image) -> Image.Image:
     """An image, or the one in a file, upright and in three colours; on white where it is transparent.
 
     Raises:
@@ -60,6 +61,7 @@ def open_image(source: Path | Image.Image) -> Image.Image:
         image = source if isinstance(source, Image.Image) else Image.open(source)
         image = ImageOps.exif_transpose(image).convert("RGBA")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        name = shown(str(source)) if isinstance(source, Path) else "What was given"
         why = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
-        raise Refusal(f"{shown(str(source))} {why}.") from error
+        raise Refusal(f"{name} {why}.") from error
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -28,7 +28,25 @@ EXAMPLE = "a red circle on a blue background"
 LADDER = (1, 2, 4, 8)
 MOST_PICTURES = 24
 SMALL = 128  # pixels; smaller pictures are shown larger than they are, pixel by pixel
-COLOURS = ["#e11d48", "#f59e0b", "#facc15", "#16a34a", "#2563eb", "#7c3aed", "#111827", "#ffffff"]
+COLOURS = {
+    "red": "#e11d48", "orange": "#f97316", "yellow": "#facc15", "green": "#16a34a", "blue": "#2563eb",
+    "purple": "#7c3aed", "black": "#111827", "white": "#ffffff",
+}  # fmt: skip
+SCRIBBLE = """
+<canvas width="512" height="512" role="img" aria-label="Scribble here"></canvas>
+<div class="hypersd-tools">
+    {buttons}
+    <input type="range" min="4" max="96" value="40" aria-label="Width of the brush">
+    <button class="hypersd-clear" type="button">Clear</button>
+</div>
+""".replace(
+    "{buttons}",
+    "".join(
+        f'<button type="button" data-colour="{value}" aria-label="{name}" aria-pressed="{str(name == "red").lower()}">'
+        "</button>"
+        for name, value in COLOURS.items()
+    ),
+)
 QUIET = {"show_progress": "hidden"}
 TAB = "txt2img"  # so that the WebUI's script finds the controls
 OWN = ("steps", "cfg", "sampler", "schedule")  # of the model itself, used where Hyper-SD is off
@@ -91,7 +109,9 @@ class Page:
                         steps = gr.Slider(1, 50, Own.steps, step=1, label="Steps", elem_id=f"{TAB}_steps")
                         cfg = gr.Slider(1, 15, Own.cfg, step=0.5, label="CFG scale", elem_id=f"{TAB}_cfg_scale")
                     with gr.Row():
-                        sampler = gr.Dropdown(list(SAMPLERS), value=Own.sampler, label="Sampler", elem_id=f"{TAB}_sampling")
+                        sampler = gr.Dropdown(
+                            list(SAMPLERS), value=Own.sampler, label="Sampler", elem_id=f"{TAB}_sampling"
+                        )
                         schedule = gr.Dropdown(self.schedules(), label="Schedule", elem_id=f"{TAB}_scheduler")
             with gr.Column(scale=6, min_width=360):
                 gallery = gr.Gallery(
@@ -128,10 +148,9 @@ class Page:
             seed = gr.Number(1, label="Seed", precision=0, min_width=100, elem_id="hypersd_live_seed")
         with gr.Row():
             with gr.Column(min_width=320):
-                brush = gr.Brush(default_size=24, colors=COLOURS, default_color=COLOURS[0])
-                canvas = gr.Sketchpad(
-                    type="pil", label="Scribble, if you like", canvas_size=(512, 512), fixed_canvas=True, layers=False,
-                    brush=brush, transforms=(), buttons=[], height=640, elem_id="hypersd_canvas",
+                canvas = gr.HTML(
+                    html_template=SCRIBBLE, js_on_load=Path(__file__).with_name("scribble.js").read_text("utf-8"),
+                    elem_id="hypersd_canvas",
                 )  # fmt: skip
             with gr.Column(min_width=320):
                 picture = gr.HTML(elem_id="hypersd_live", elem_classes=self.small)
@@ -207,13 +226,13 @@ class Page:
         for stopped in list(self.running):
             stopped.set()
 
-    def live(self, prompt: str, seed, canvas: dict | None, strength: float) -> str:
+    def live(self, prompt: str, seed, drawn: str | None, strength: float) -> str:
         """A picture in one step, as HTML with the time that it took."""
         job, problems, _ = read_job({"prompt": prompt, "seed": seed, "strength": strength, "steps": 1})
         if problems:
             return panel.status("problem", " ".join(problems))
         try:
-            picture = self.playground.run(replace(job, init=scribble(canvas)))
+            picture = self.playground.run(replace(job, init=scribble(drawn)))
         except Refusal as refusal:
             return panel.status("problem", str(refusal))
         content = io.BytesIO()
@@ -240,10 +259,9 @@ def job_of(asked: Sequence, **fixed) -> Job:
     return replace(job, init=init)
 
 
-def scribble(canvas: dict | None) -> Image.Image | None:
-    """What was drawn; None while that is nothing."""
-    drawn = canvas and canvas["composite"]
-    return drawn if drawn is not None and drawn.convert("RGBA").getchannel("A").getbbox() else None
+def scribble(drawn: str | None) -> io.BytesIO | None:
+    """The file in the canvas' data URL; None while nothing was drawn."""
+    return io.BytesIO(base64.b64decode(drawn.partition(",")[2])) if drawn else None
 
 
 @contextmanager
