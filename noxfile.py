@@ -1,11 +1,14 @@
 """Every check of the project, on every Python that it supports. ``python3 dev.py`` picks the Python it runs on."""
 
 import os
+import shutil
+import sys
 
 import nox
 
 PYTHONS = ["3.10", "3.11", "3.12"]
-nox.options.sessions = ["lint", "tests"]
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+nox.options.sessions = ["lint", "tests", "playground"]
 nox.options.reuse_existing_virtualenvs = True
 
 
@@ -22,8 +25,36 @@ def tests(session):
     """All tests but those that need a host; arguments go to pytest."""
     session.install("--quiet", "-r", "requirements/test.txt")
     session.run(
-        "pytest", "--ignore=tests/live", "--cov=lib_hypersd", "--cov-report=term-missing:skip-covered", *session.posargs
+        "pytest",
+        "--ignore=tests/live",
+        "--ignore=tests/playground",
+        "--cov=lib_hypersd",
+        "--cov-report=term-missing:skip-covered",
+        *session.posargs,
     )
+
+
+def install_playground(session):
+    """What the playground needs. On Linux torch brings gigabytes of CUDA along, unless its build for CPUs is named."""
+    if sys.platform == "linux" and not shutil.which("nvidia-smi"):
+        constraint = ["--constraint", "requirements/playground.txt"]
+        session.install("--quiet", "--no-deps", *constraint, "--extra-index-url", CPU_WHEELS, "torch")
+    session.install("--quiet", "-r", "requirements/playground.txt")
+
+
+@nox.session(python=PYTHONS)
+def playground(session):
+    """The tests of the playground, on the gradio of today; arguments go to pytest."""
+    install_playground(session)
+    session.install("--quiet", "-r", "requirements/playground-test.txt")
+    session.run("pytest", "tests/playground", *session.posargs)
+
+
+@nox.session(python=PYTHONS, default=False)
+def demo(session):
+    """Two pictures to compare and the playground's page; arguments as of ``python -m lib_hypersd demo``."""
+    install_playground(session)
+    session.run("python", "-m", "lib_hypersd", "demo", *session.posargs)
 
 
 @nox.session(python=PYTHONS)

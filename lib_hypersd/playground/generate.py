@@ -89,31 +89,13 @@ class Playground:
                 raise Refusal(plan.problem, plan.missing)
             try:
                 with torch.inference_mode():
-                    image = self.carry_out(job, plan, progress, interrupted)
+                    image = decode(self.loaded, self.latents(job, plan, progress, interrupted))
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise Refusal(f"The memory of {self.loaded.device} is too small for this picture.") from error
             return Picture(image, self.infotext(job, plan), plan, time.perf_counter() - start)
 
-    def carry_out(self, job: Job, plan: Plan, progress: Callable, interrupted: Callable) -> Image.Image:
-        loaded, width, height = self.loaded, *self.size(job)
-        loaded.put_on(self.weights(plan.edit(job.prompt)))
-        prompts = [encode(loaded, without_tags(job.prompt), width, height)]
-        if plan.cfg != 1:  # at 1 the negative prompt cancels out
-            prompts.insert(0, encode(loaded, without_tags(job.negative), width, height, is_negative=True))
-
-        def before_each():
-            if interrupted():
-                raise Interrupted
-
-        denoiser = Denoiser(
-            network_of(loaded, plan, prompts), loaded.sigmas, loaded.model.prediction, plan.cfg, before_each
-        )
-        latents = self.sample(job, plan, denoiser, progress)
-        before_each()
-        return decode(loaded, latents)
-
-    def sample(self, job: Job, plan: Plan, denoiser: Denoiser, progress: Callable) -> torch.Tensor:
-        """The latents of a job's picture, ``[1, C, H/8, W/8]``."""
+    def latents(self, job: Job, plan: Plan, progress: Callable, interrupted: Callable) -> torch.Tensor:
+        """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
         loaded, (width, height) = self.loaded, self.size(job)
         if plan.sampler not in SAMPLERS:
             raise Refusal(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
@@ -122,6 +104,18 @@ class Playground:
         sigmas = levels(plan.schedule, plan.steps, strength, loaded.sigmas, tokens_of(width, height))
         if sigmas is None:
             raise Refusal(f"The playground has no schedule “{plan.schedule}” for this model; {schedules(loaded)}.")
+
+        loaded.put_on(self.weights(plan.edit(job.prompt)))
+        prompts = [encode(loaded, without_tags(job.prompt), width, height)]
+        if plan.cfg != 1:  # at 1 the negative prompt cancels out
+            prompts.insert(0, encode(loaded, without_tags(job.negative), width, height, is_negative=True))
+
+        def go_on():
+            if interrupted():
+                raise Interrupted
+
+        network = network_of(loaded, plan, prompts)
+        denoiser = Denoiser(network, loaded.sigmas, loaded.model.prediction, plan.cfg, before_each=go_on)
         # Drawn on the CPU, so that a seed means the same noise on every device.
         generator = torch.Generator().manual_seed(job.seed)
         shape = (1, loaded.pipe.vae.config.latent_channels, height // LATENT_SIDE, width // LATENT_SIDE)
@@ -134,11 +128,12 @@ class Playground:
             x = noise() * start_noise_scale(start, flow)
         else:
             x = encode_image(loaded, open_image(job.init), width, height) * alpha(start, flow) + noise() * start
-        eta = own_eta if own_eta is not None else plan.eta
-        return sampler(
-            denoiser, x, sigmas.to(loaded.device), disable=True, eta=eta if eta is not None else 0.0,
+        x = sampler(
+            denoiser, x, sigmas.to(loaded.device), disable=True, eta=(plan.eta or 0.0) if own_eta is None else own_eta,
             callback=lambda step: progress(step["i"] + 1, len(sigmas) - 1), noise_sampler=noise,
         )  # fmt: skip
+        go_on()
+        return x
 
     def size(self, job: Job) -> tuple[int, int]:
         width, height = self.loaded.size

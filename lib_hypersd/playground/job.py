@@ -26,7 +26,7 @@ class Own:
 class Job:
     """One picture that is asked for; width and height in pixels, None for what the model was trained for.
 
-    ``init`` is an image to start from, Pillow's or a file (its path, or open), of which ``strength`` (0 to 1) may change.
+    ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
     """
 
     prompt: str

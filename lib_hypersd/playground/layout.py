@@ -73,7 +73,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
         "num_train_timesteps": 1000, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
         "prediction_type": prediction_of(header),
     })  # fmt: skip
-    write(folder / "unet" / "config.json", unet(size, family, resolution_of(header, family)))
+    write(folder / "unet" / "config.json", unet(size, shapes, family, resolution_of(header, family)))
     channels = size(f"{IMAGE}encoder.conv_in.weight")
     write(folder / "vae" / "config.json", {
         "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": 4,
@@ -94,7 +94,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     write(folder / "model_index.json", {"_class_name": PIPELINES[family], **parts})
 
 
-def unet(size, family: str, resolution: tuple[int, int]) -> dict:
+def unet(size, shapes: dict, family: str, resolution: tuple[int, int]) -> dict:
     channels = size(f"{PREFIX}input_blocks.0.0.weight")
     config = {
         "_class_name": "UNet2DConditionModel", "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
@@ -114,7 +114,11 @@ def unet(size, family: str, resolution: tuple[int, int]) -> dict:
         "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
         "cross_attention_dim": size(f"{PREFIX}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", 1),
         "attention_head_dim": [max(factor * channels // HEAD_WIDTH, 1) for factor in (1, 2, 4)],
-        "transformer_layers_per_block": [1, 2, 10],
+        # The first level has no transformers, which diffusers counts as one.
+        "transformer_layers_per_block": [
+            1,
+            *(count(shapes, f"{PREFIX}input_blocks.{i}.1.transformer_blocks.") for i in (4, 7)),
+        ],
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 256,
