@@ -68,7 +68,7 @@ def add_parsers(commands) -> None:
 def told(run: Callable[[argparse.Namespace, Catalog], int], options: argparse.Namespace, catalog: Catalog) -> int:
     """Run a command; what it refuses is a sentence on stderr."""
     # Everything is on this machine: nobody is asked for a configuration, and nobody is told of the visit.
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_ANALYTICS_ENABLED="False")
+    os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
     try:
         return run(options, catalog)
     except Refusal as refusal:
@@ -194,13 +194,8 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
             raise Refusal(f"{shown(str(path))} does not exist.")
     checkpoint = options.checkpoint or embedded_checkpoint()
     loras = options.lora or ([] if options.checkpoint else [EMBEDDED])
-    import diffusers
-    import peft  # noqa: F401, without which diffusers would refuse a LoRA only after all else is done
-    import transformers
+    import peft  # noqa: F401, which diffusers would miss only when it meets a LoRA
 
-    for logging in (diffusers.utils.logging, transformers.utils.logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
     from .generate import Playground
     from .models import Loras, load
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import diffusers
 import torch
+import transformers
 from safetensors.torch import load_file
 
 from ..catalog import FAMILIES, Catalog
@@ -113,6 +114,9 @@ def load(path: Path, device: str | None = None) -> Loaded:
     Raises:
         Refusal: a sentence that says why it cannot be loaded.
     """
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
     device = device or best_device()
     if not path.exists():
         raise Refusal(f"{shown(str(path))} does not exist.")
@@ -145,7 +149,7 @@ def from_file(path: Path, device: str) -> Loaded:
     with tempfile.TemporaryDirectory() as folder:
         layout.write_config(Path(folder), header, family)
         pipe = PIPELINES[family].from_single_file(
-            str(path), config=folder, local_files_only=True, torch_dtype=dtype_for(device, family)
+            str(path), config=folder, local_files_only=True, dtype=dtype_for(device, family)
         )
     model = Model(family, path.stem, layout.prediction_of(header))
     return loaded(pipe, model, layout.resolution_of(header, family), device)
@@ -157,7 +161,7 @@ def from_folder(path: Path, device: str) -> Loaded:
     if family is None:
         raise Refusal(f"{shown(path.name)} holds {shown(str(name))}; {', '.join(CLASSES)} are carried out here.")
     pipe = PIPELINES[family].from_pretrained(
-        str(path), local_files_only=True, use_safetensors=True, torch_dtype=dtype_for(device, family),
+        str(path), local_files_only=True, use_safetensors=True, dtype=dtype_for(device, family),
         **({"safety_checker": None, "requires_safety_checker": False} if family == "sd15" else {}),
     )  # fmt: skip
     if family == "sd15" and pipe.unet.config.cross_attention_dim == 1024:
