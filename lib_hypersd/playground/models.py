@@ -124,7 +124,9 @@ def load(path: Path, device: str | None = None) -> Loaded:
         return from_folder(path, device) if path.is_dir() else from_file(path, device)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise Refusal(f"{shown(path.name)} does not fit into the memory of {device}.") from error
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (Refusal, ModuleNotFoundError):
+        raise
+    except Exception as error:  # whatever diffusers makes of a file
         raise Refusal(f"{shown(path.name)} could not be loaded ({first_line(error)}).") from error
 
 
@@ -156,7 +158,10 @@ def from_file(path: Path, device: str) -> Loaded:
 
 
 def from_folder(path: Path, device: str) -> Loaded:
-    name = json.loads((path / "model_index.json").read_text(encoding="utf-8")).get("_class_name")
+    index = path / "model_index.json"
+    if not index.is_file():
+        raise Refusal(f"{shown(path.name)} is a folder without {index.name}; give one that diffusers has saved.")
+    name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     family = CLASSES.get(name)
     if family is None:
         raise Refusal(f"{shown(path.name)} holds {shown(str(name))}; {', '.join(CLASSES)} are carried out here.")
