@@ -22,8 +22,11 @@ OPEN_CLIP_XL = ("text_encoder_2", "conditioner.embedders.1.model.")
 PIPELINES = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
 RESOLUTION = {"sd15": 512, "sdxl": 1024}
 SCALE = {"sd15": 0.18215, "sdxl": 0.13025}
+CHANNELS = 320  # of the published networks; a narrower one is a small model, such as the embedded one
+SMALL_RESOLUTION = 64
 HEADS = 8  # of SD1.5's network at every width
-HEAD_WIDTH = 64  # of SDXL's network and of all of CLIP's text encoders
+HEAD_WIDTH = 64  # of SDXL's network and of CLIP's text encoders
+TEXT_HEADS = 4  # at least; only small models have so few
 WORDS = 49408
 
 
@@ -42,9 +45,11 @@ def prediction_of(header: Header) -> str:
 def resolution_of(header: Header, family: str) -> tuple[int, int]:
     """Width and height in pixels that the checkpoint was trained for: what its metadata say, else its family's."""
     parts = header.metadata.get("modelspec.resolution", "").lower().split("x")
-    if len(parts) == 2 and all(part.isdigit() and 64 <= int(part) <= 2048 for part in parts):
-        return int(parts[0]) // 8 * 8, int(parts[1]) // 8 * 8
-    return RESOLUTION[family], RESOLUTION[family]
+    if len(parts) == 2 and all(part.isdecimal() and 64 <= int(part) <= 2048 for part in parts):
+        return int(parts[0]) // 16 * 16, int(parts[1]) // 16 * 16
+    small = header.tensors[f"{PREFIX}input_blocks.0.0.weight"]["shape"][0] < CHANNELS
+    side = SMALL_RESOLUTION if small else RESOLUTION[family]
+    return side, side
 
 
 def write_config(folder: Path, header: Header, family: str) -> None:
@@ -74,13 +79,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
         "prediction_type": prediction_of(header),
     })  # fmt: skip
     write(folder / "unet" / "config.json", unet(size, shapes, family, resolution_of(header, family)))
-    channels = size(f"{IMAGE}encoder.conv_in.weight")
-    write(folder / "vae" / "config.json", {
-        "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": 4,
-        "block_out_channels": [channels, 2 * channels, 4 * channels, 4 * channels], "layers_per_block": 2,
-        "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4,
-        "sample_size": RESOLUTION[family], "scaling_factor": SCALE[family], "force_upcast": True,
-    })  # fmt: skip
+    write(folder / "vae" / "config.json", vae(size, shapes, family))
 
     for name, place in [CLIP_L] if family == "sd15" else [CLIP_L_XL, OPEN_CLIP_XL]:
         config = open_clip(size, shapes, place) if name == "text_encoder_2" else clip(size, shapes, place)
@@ -126,6 +125,19 @@ def unet(size, shapes: dict, family: str, resolution: tuple[int, int]) -> dict:
     }
 
 
+def vae(size, shapes: dict, family: str) -> dict:
+    levels = range(count(shapes, f"{IMAGE}encoder.down."))
+    return {
+        "_class_name": "AutoencoderKL", "in_channels": size(f"{IMAGE}encoder.conv_in.weight", 1), "out_channels": 3,
+        "latent_channels": 4,
+        "block_out_channels": [size(f"{IMAGE}encoder.down.{i}.block.0.conv2.weight") for i in levels],
+        "layers_per_block": count(shapes, f"{IMAGE}encoder.down.0.block."),
+        "down_block_types": ["DownEncoderBlock2D"] * len(levels),
+        "up_block_types": ["UpDecoderBlock2D"] * len(levels),
+        "sample_size": RESOLUTION[family], "scaling_factor": SCALE[family], "force_upcast": True,
+    }  # fmt: skip
+
+
 def clip(size, shapes: dict, place: str) -> dict:
     """CLIP's text encoder, as transformers names its tensors."""
     width = size(f"{place}embeddings.token_embedding.weight", 1)
@@ -135,7 +147,8 @@ def clip(size, shapes: dict, place: str) -> dict:
         "max_position_embeddings": size(f"{place}embeddings.position_embedding.weight"),
         "intermediate_size": size(f"{place}encoder.layers.0.mlp.fc1.weight"), "projection_dim": width,
         "num_hidden_layers": count(shapes, f"{place}encoder.layers."),
-        "num_attention_heads": max(width // HEAD_WIDTH, 1), "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
+        "num_attention_heads": max(width // HEAD_WIDTH, TEXT_HEADS),
+        "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
     }  # fmt: skip
 
 
@@ -149,7 +162,8 @@ def open_clip(size, shapes: dict, place: str) -> dict:
         "intermediate_size": size(f"{place}transformer.resblocks.0.mlp.c_fc.weight"),
         "projection_dim": size(f"{place}text_projection", 1),
         "num_hidden_layers": count(shapes, f"{place}transformer.resblocks."),
-        "num_attention_heads": max(width // HEAD_WIDTH, 1), "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
+        "num_attention_heads": max(width // HEAD_WIDTH, TEXT_HEADS),
+        "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
     }  # fmt: skip
 
 

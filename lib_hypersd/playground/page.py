@@ -24,7 +24,7 @@ from .job import Job, Own, read_job
 __all__ = ["EXAMPLE", "Page", "serve"]
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = "a red circle on a blue background"
+EXAMPLE = "two red circles on the left, white background"
 LADDER = (1, 2, 4, 8)
 MOST_PICTURES = 24
 SMALL = 128  # pixels; smaller pictures are shown larger than they are, pixel by pixel

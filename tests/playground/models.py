@@ -13,7 +13,6 @@ from tests.live.layouts import clip, open_clip
 from tests.live.make_models import lora_values, sd15, sdxl, write, write_t5_tokenizer
 
 RANK, WORDS = 4, 2000
-SIZE = {"modelspec.resolution": "64x64"}
 UNET = {"width": 32, "context": 64}
 TINY_SD15 = sd15(channels=32, context=64, inner=4, image=32, text=clip(64, 2, 128, vocabulary=WORDS))
 TINY_SDXL = sdxl(
@@ -22,7 +21,7 @@ TINY_SDXL = sdxl(
 )  # fmt: skip
 
 
-def write_sd15(folder: Path, metadata: dict = SIZE) -> Path:
+def write_sd15(folder: Path, metadata: dict | None = None) -> Path:
     write(folder / "sd15.safetensors", TINY_SD15, torch.float16, metadata=metadata)
     for recipe in published().recipes:
         if recipe.family == "sd15" and recipe.is_lora and recipe.maker == HYPER_SD:
@@ -37,7 +36,7 @@ def write_lora(path: Path, network: dict, naming: str = "kohya") -> Path:
 
 
 def write_sdxl(path: Path) -> Path:
-    write(path, TINY_SDXL, torch.float16, metadata=SIZE)
+    write(path, TINY_SDXL, torch.float16)
     return path
 
 

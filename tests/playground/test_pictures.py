@@ -117,9 +117,10 @@ def test_ddim_trailing_is_diffusers_own(playground, values, steps, prompts, cfg)
 
 
 def test_a_model_that_predicts_v(tmp_path):
-    metadata = {**models.SIZE, "modelspec.prediction_type": "v"}
+    metadata = {"modelspec.prediction_type": "v", "modelspec.resolution": "64x96"}
     playground = models.playground_of(models.write_sd15(tmp_path, metadata) / "sd15.safetensors", tmp_path / "loras")
-    job = job_of(steps=4)
+    assert playground.loaded.size == (64, 96)
+    job = job_of(steps=4, height=64)
     assert any("predicts v" in warning for warning in playground.plan(job).warnings)
     ours = latents(playground, job)
     scheduler = diffusers.DDIMScheduler(
