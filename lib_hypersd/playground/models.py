@@ -66,15 +66,17 @@ class Loaded:
     model: Model
     size: tuple[int, int]
     sigmas: torch.Tensor
+    device: torch.device
     on_it: dict[str, tuple[str, int]] = field(default_factory=dict)  # a LoRA's path → its adapter and file time
-
-    @property
-    def device(self) -> torch.device:
-        return self.pipe.device
+    in_force: dict[str, tuple[float, int]] = field(default_factory=dict)  # … → its weight and file time
 
     @cached_property
     def network(self) -> torch.nn.Module:
         return getattr(self.pipe, "unet", None) or self.pipe.transformer
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        return self.network.dtype  # which looks at every layer
 
     def put_on(self, weights: Mapping[str, float]) -> None:
         """Have exactly these LoRAs, by the path of each file, in force; loaded ones are kept until others are.
@@ -82,11 +84,14 @@ class Loaded:
         Raises:
             Refusal: a file cannot be loaded or has no layer that fits; then none is in force.
         """
-        if not weights:
-            if self.on_it:
-                self.pipe.disable_lora()
-            return
         wanted = {path: Path(path).stat().st_mtime_ns for path in weights}
+        asked = {path: (weights[path], wanted[path]) for path in weights}
+        if asked == self.in_force:
+            return
+        self.in_force = {}
+        if not weights:
+            self.pipe.disable_lora()
+            return
         try:
             for path in [p for p, (_, time) in self.on_it.items() if wanted.get(p) != time]:
                 self.pipe.delete_adapters(self.on_it.pop(path)[0])
@@ -98,6 +103,7 @@ class Loaded:
                     raise ValueError("no layer of it fits")
             self.pipe.enable_lora()
             self.pipe.set_adapters([self.on_it[path][0] for path in weights], list(weights.values()))
+            self.in_force = asked
         except Exception as error:  # whatever diffusers and peft make of a file
             self.pipe.unload_lora_weights()
             self.on_it.clear()
@@ -190,7 +196,7 @@ def loaded(pipe, model: Model, size: tuple[int, int], device: str) -> Loaded:
     pipe.to(device)
     pipe.vae.to(torch.float32)  # SDXL's overflows in half precision
     pipe.set_progress_bar_config(disable=True)
-    return Loaded(pipe, model, size, sigmas_of(pipe, model).to(device))
+    return Loaded(pipe, model, size, sigmas_of(pipe, model).to(device), torch.device(device))
 
 
 def sigmas_of(pipe, model: Model) -> torch.Tensor:

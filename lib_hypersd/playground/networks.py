@@ -43,7 +43,7 @@ def network_of(loaded: Loaded, plan: Plan, prompts: list[Conditions]) -> Callabl
     """
     family, network, rows = loaded.model.family, loaded.network, len(prompts)
     told = {key: torch.cat([conditions[key] for conditions in prompts]) for key in prompts[0]}
-    dtype = network.dtype
+    dtype = loaded.dtype
 
     def ask(x, t, **more):
         return network(x.to(dtype).expand(rows, *x.shape[1:]), timestep=t.expand(rows), **more, return_dict=False)[0]

@@ -14,11 +14,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from lib_hypersd.cli import main
+from lib_hypersd.playground.generate import Playground
 from tests import loras
 from tests.playground import models
 
 ROOT = Path(__file__).parents[2]
-OF_ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -56,20 +56,19 @@ def test_as_json(generate, tmp_path):
     assert set(told) == {"image", "seed", "seconds", "infotext", "warnings", "plan"}
 
 
-def test_the_same_seed_makes_the_same_bytes(folder, tmp_path):
+def test_the_same_seed_makes_the_same_bytes(generate, folder, tmp_path):
     """In two processes, and whatever was made before in the same one."""
+    same = {"prompt": "a cat", "steps": 4, "seed": 1}
     batch = tmp_path / "batch.jsonl"
-    batch.write_text('{"variant": "cfg", "seed": 9}\n{"base": true, "steps": 2, "seed": 9}\n{"steps": 4, "seed": 1}\n')
-    command = [sys.executable, "-m", "lib_hypersd", "generate", "--prompt", "a cat", "--checkpoint",
-               folder / "sd15.safetensors", "--lora", folder / "loras"]  # fmt: skip
-    for extra in (
-        ["--steps", "4", "--seed", "1", "--out", tmp_path / "a"],
-        ["--batch", batch, "--out", tmp_path / "b"],
-    ):
-        subprocess.run([*command, *extra], check=True, env=OF_ONE_THREAD, cwd=ROOT, capture_output=True)
-    first, again = (tmp_path / "a" / "00001-1.png"), (tmp_path / "b" / "00003-1.png")
+    between = [{"prompt": "a", "variant": "cfg"}, {"prompt": "a", "base": True, "steps": 2}]
+    batch.write_text("\n".join(map(json.dumps, [*between, same])))
+    command = [sys.executable, "-m", "lib_hypersd", "generate", "--checkpoint", folder / "sd15.safetensors", "--lora",
+               folder / "loras", "--batch", batch, "--out", tmp_path / "there"]  # fmt: skip
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, cwd=ROOT, capture_output=True)
+    generate("--prompt", "a cat", "--steps", 4, "--seed", 1)
+    first, again = (tmp_path / "out" / "00001-1.png"), (tmp_path / "there" / "00003-1.png")
     assert first.read_bytes() == again.read_bytes()
-    assert len({path.read_bytes() for path in (tmp_path / "b").iterdir()}) == 3
+    assert len({path.read_bytes() for path in (tmp_path / "there").iterdir()}) == 3
 
 
 def test_a_batch_goes_on_after_a_line_that_is_refused(generate, tmp_path):
@@ -160,20 +159,26 @@ def test_a_lora_of_another_width_is_a_sentence(generate, tmp_path):
     assert code == 1 and "Hyper-SD15-4steps-lora could not be put on sd15 (" in err
 
 
-def test_interrupted_nothing_is_left_half_written(folder, tmp_path):
-    command = [sys.executable, "-m", "lib_hypersd", "generate", "--prompt", "a", "--base", "--steps", "150", "--out", tmp_path,
-               "--checkpoint", folder / "sd15.safetensors"]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, env=OF_ONE_THREAD)
-    read = b""
-    while b"step 2 of 150" not in read:
-        read += process.stderr.read1()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert (
-        process.returncode == 1
-        and err.decode().splitlines()[-1].endswith("Stopped.")
-        and list(tmp_path.iterdir()) == []
-    )
+def test_interrupted_nothing_is_left_half_written(generate, tmp_path, monkeypatch):
+    """Ctrl+C while the picture is made, and while it is written."""
+    asked = Playground.latents
+
+    def interrupted(self, job, plan, progress, stop):
+        def third_step(step, steps):
+            if step == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        return asked(self, job, plan, third_step, stop)
+
+    def half(self, file, *args, **options):
+        file.write(b"half")
+        signal.raise_signal(signal.SIGINT)
+
+    for owner, name, by in ((Playground, "latents", interrupted), (Image.Image, "save", half)):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, by)
+            code, out, err = generate("--prompt", "a", "--steps", 4)
+        assert (code, out) == (1, "") and err.endswith("Stopped.\n") and list((tmp_path / "out").iterdir()) == []
 
 
 def test_demo_makes_two_pictures_and_ends(folder, tmp_path, capsys, monkeypatch):
