@@ -14,7 +14,7 @@ import venv
 from pathlib import Path
 
 NOX = "nox==2026.10.20"
-SESSIONS = {"demo": ["demo"], "test": ["lint", "tests", "playground"], "live": ["live"], "bench": ["bench"]}
+SESSIONS = {"demo": ["demo"], "test": ["lint", "tests", "playground"], "live": ["live"], "bench": ["bench", "latency"]}
 LEAST_PYTHON = (3, 10)
 
 

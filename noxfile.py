@@ -69,3 +69,11 @@ def bench(session):
     """Measurements, as ratios within one run; ``-- --webui DIR`` adds those of a host."""
     session.install("--quiet", "-r", "requirements/test.txt")
     session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": os.getcwd()})
+
+
+@nox.session(python=PYTHONS, default=False)
+def latency(session):
+    """How fast the playground's live mode is."""
+    install_playground(session)
+    session.install("--quiet", "-r", "requirements/playground-test.txt")
+    session.run("python", "-m", "bench.live")

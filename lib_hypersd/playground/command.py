@@ -217,7 +217,7 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
     from .page import EXAMPLE, serve
 
     first = []
-    for what, base in (("4 steps without Hyper-SD", True), ("4 steps with Hyper-SD", False)):
+    for what, base in (("4 steps, base", True), ("4 steps, Hyper-SD", False)):
         job, _, _ = read_job({"prompt": EXAMPLE, "steps": 4, "seed": 1, "base": base})
         try:
             path = make(playground, job, options.out, what)["image"]

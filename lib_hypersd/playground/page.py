@@ -47,6 +47,12 @@ SCRIBBLE = """
         for name, value in COLOURS.items()
     ),
 )
+# gradio's own greys of lesser text are too pale to read.
+LEGIBLE = {
+    name: value
+    for part in ("body_text_color_subdued", "block_info_text_color", "input_placeholder_color")
+    for name, value in ((part, "*neutral_500"), (f"{part}_dark", "*neutral_400"))
+}
 QUIET = {"show_progress": "hidden"}
 TAB = "txt2img"  # so that the WebUI's script finds the controls
 OWN = ("steps", "cfg", "sampler", "schedule")  # of the model itself, used where Hyper-SD is off
@@ -98,13 +104,13 @@ class Page:
         with gr.Row():
             with gr.Column(scale=5, min_width=360):
                 prompt = gr.Textbox(EXAMPLE, label="Prompt", lines=2, max_lines=6, elem_id=f"{TAB}_prompt")
+                negative = gr.Textbox(label="Negative prompt", lines=1, max_lines=4, elem_id=f"{TAB}_neg_prompt")
                 with gr.Row():
                     start = gr.Button("Generate", variant="primary", elem_id="hypersd_generate")
                     ladder = gr.Button("Ladder 1 · 2 · 4 · 8", elem_id="hypersd_ladder")
                     stop = gr.Button("Interrupt", elem_id="hypersd_interrupt")
                 built = panel.build(gr, section, TAB, self.surroundings(), prompt)
                 with gr.Accordion("Without Hyper-SD", elem_id="hypersd_own"):
-                    negative = gr.Textbox(label="Negative prompt", max_lines=4, elem_id=f"{TAB}_neg_prompt")
                     with gr.Row():
                         steps = gr.Slider(1, 50, Own.steps, step=1, label="Steps", elem_id=f"{TAB}_steps")
                         cfg = gr.Slider(1, 15, Own.cfg, step=0.5, label="CFG scale", elem_id=f"{TAB}_cfg_scale")
@@ -273,7 +279,7 @@ def section(value: bool, label: str, elem_id: str) -> Iterator[gr.Checkbox]:
 
 def caption(picture: Picture) -> str:
     steps = f"{picture.plan.steps} step{'s' if picture.plan.steps > 1 else ''}"
-    return f"{steps}, {'Hyper-SD' if picture.plan.recipe else 'without Hyper-SD'}, {picture.seconds:.1f} s"
+    return f"{steps}, {'Hyper-SD' if picture.plan.recipe else 'base'}, {picture.seconds:.1f} s"
 
 
 def infotext_of(pictures: Sequence[tuple[str, str]], index: int = 0) -> str:
@@ -303,7 +309,7 @@ def looks() -> dict:
     return {
         "css": "\n".join(path.read_text(encoding="utf-8") for path in styles),
         "head": f"<script>{script}</script>",
-        "theme": gr.themes.Default(),
+        "theme": gr.themes.Default(spacing_size="sm").set(**LEGIBLE),
         "footer_links": [],
         "show_error": True,
     }

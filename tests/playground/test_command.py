@@ -193,6 +193,6 @@ def test_demo_makes_two_pictures_and_ends(folder, tmp_path, capsys, monkeypatch)
     assert main(["demo", "--once", "--out", str(tmp_path / "out")]) == 0 and time.monotonic() - start < 60
     out = capsys.readouterr().out.splitlines()
     assert out == [
-        f"4 steps without Hyper-SD: {tmp_path}/out/00001-1.png",
-        f"4 steps with Hyper-SD: {tmp_path}/out/00002-1.png",
+        f"4 steps, base: {tmp_path}/out/00001-1.png",
+        f"4 steps, Hyper-SD: {tmp_path}/out/00002-1.png",
     ]
