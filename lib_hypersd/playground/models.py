@@ -21,7 +21,7 @@ from ..schedules import flux_shift
 from ..wording import shown
 from . import layout
 
-__all__ = ["Loaded", "Loras", "load"]
+__all__ = ["SMALL", "Loaded", "Loras", "load"]
 
 PIPELINES = {
     "sd15": diffusers.StableDiffusionPipeline,
@@ -30,6 +30,7 @@ PIPELINES = {
     "flux": diffusers.FluxPipeline,
 }
 CLASSES = {pipeline.__name__: family for family, pipeline in PIPELINES.items()}
+SMALL = 128  # pixels
 LATENT_SIDE = 8  # pixels along one edge of a latent
 TRAIN_STEPS = 1000
 
@@ -195,6 +196,8 @@ def dtype_for(device: str, family: str) -> torch.dtype:
 def loaded(pipe, model: Model, size: tuple[int, int], device: str) -> Loaded:
     pipe.to(device)
     pipe.vae.to(torch.float32)  # SDXL's overflows in half precision
+    if device == "cpu" and max(size) <= SMALL:
+        torch.set_num_threads(1)  # more would wait for each other longer than they compute
     pipe.set_progress_bar_config(disable=True)
     return Loaded(pipe, model, size, sigmas_of(pipe, model).to(device), torch.device(device))
 

@@ -20,6 +20,7 @@ from ..settings import FIELDS
 from .files import save
 from .generate import SAMPLERS, Interrupted, Picture, Playground
 from .job import Job, Own, read_job
+from .models import SMALL
 
 __all__ = ["EXAMPLE", "Page", "serve"]
 
@@ -27,7 +28,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = "two red circles on the left, white background"
 LADDER = (1, 2, 4, 8)
 MOST_PICTURES = 24
-SMALL = 128  # pixels; smaller pictures are shown larger than they are, pixel by pixel
 COLOURS = {
     "red": "#e11d48", "orange": "#f97316", "yellow": "#facc15", "green": "#16a34a", "blue": "#2563eb",
     "purple": "#7c3aed", "black": "#111827", "white": "#ffffff",
@@ -85,6 +85,7 @@ class Page:
         self.playground, self.out, self.downloads = playground, out, downloads
         self.running: set[threading.Event] = set()  # set to end each picture that is being made
         width, height = playground.loaded.size
+        # Small pictures are shown larger than they are, pixel by pixel.
         self.small = ["hypersd-small"] if max(width, height) <= SMALL else []
         with gr.Blocks(title="Hyper-SD playground", fill_width=True) as self.blocks:
             gr.HTML(

@@ -1,0 +1,533 @@
+"""The one double of a WebUI: its ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
+
+It behaves as the real ones were seen to (order of the hooks, options, eta, noise, skipped guidance, strength) and
+shares no line with them. Its ``kind`` is "a1111", "forge" (patched network, predictors, a second CFG, hooks that fire
+twice) or "classic" (patched network, no schedules). Gradio, k-diffusion and torch are real; ``tests/live`` runs the
+same on real hosts.
+"""
+
+import contextlib
+import copy
+import functools
+import importlib.util
+import inspect
+import sys
+from collections import namedtuple
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import gradio as gr
+import k_diffusion.sampling
+import torch
+from k_diffusion.external import CompVisDenoiser
+
+from tests.loras import layers, write
+from tests.networks import FlowDenoiser, Network
+
+ROOT = Path(__file__).parent.parent
+SHAPE = (4, 8, 8)
+PATCHES = {"forge": "lora_patches", "classic": "patches"}
+
+
+class OptionInfo:
+    def __init__(
+        self, default=None, label="", component=None, component_args=None, section=None, category_id=None, infotext=None
+    ):
+        self.default, self.infotext, self.section = default, infotext, section
+
+    def info(self, text):
+        return self
+
+
+class Options:
+    """Saved values in ``data``; an attribute of the object itself comes first, as for any Python object."""
+
+    def __init__(self, **data):
+        self.data, self.data_labels = data, {key: OptionInfo(value) for key, value in data.items()}
+
+    def __getattr__(self, name):
+        if name in self.__dict__.get("data", {}):
+            return self.data[name]
+        raise AttributeError(name)
+
+    def add_option(self, key, info):
+        self.data_labels[key] = info
+        self.data.setdefault(key, info.default)
+
+
+@dataclass
+class Scheduler:
+    name: str
+    label: str
+    function: object
+    default_rho: float = -1
+    need_inner_model: bool = False
+    aliases: list | None = None
+
+
+SamplerTuple = namedtuple("SamplerData", ["name", "constructor", "aliases", "options"])
+
+
+class SamplerData(SamplerTuple):
+    pass
+
+
+def simple(n, sigma_min, sigma_max, inner_model, device):
+    return torch.cat([inner_model.sigmas.flip(0)[:: len(inner_model.sigmas) // n][:n], torch.zeros(1)]).to(device)
+
+
+class Rng:
+    """Noise for each image of a batch from its own seed."""
+
+    def __init__(self, seeds):
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def next(self):
+        return torch.stack([torch.randn(SHAPE, generator=g) for g in self.generators])
+
+
+class HijackedTorch:
+    """k-diffusion's ``torch``, whose randn_like draws from the request's generators."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+    def randn_like(self, x):
+        return self.rng.next()
+
+
+class Conds(SimpleNamespace):
+    """Positive prompts: for each image its parts with their weights."""
+
+
+class Denoiser(torch.nn.Module):
+    """Classifier-free guidance around the denoiser: positive and negative rows in one evaluation."""
+
+    def __init__(self, host, inner_model):
+        super().__init__()
+        self.host, self.inner_model = host, inner_model
+        self.image_cfg_scale, self.need_last_noise_uncond, self.cond_scale_miltiplier = None, False, 1.0
+        self.step, self.total_steps, self.p = 0, 1, None
+        self.is_inpainting = host.shared.sd_model.is_inpainting
+
+    def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
+        opts = self.host.shared.opts
+        if self.p.refiner_checkpoint_info is not None and self.step == self.total_steps // 2:
+            self.host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
+            self.p.setup_conds()
+        self.host.loras_seen.append([network.network_on_disk.name for network in self.host.networks.loaded_networks])
+        skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
+        if self.host.kind == "a1111" and skip and opts.batch_cond_uncond and self.is_inpainting:
+            raise RuntimeError("Sizes of tensors must match")
+        skip = skip or (self.host.kind != "a1111" and cond_scale == 1)
+        if self.host.failure:
+            raise self.host.failure
+        if skip:
+            if opts.skip_early_cond:
+                self.p.extra_generation_params["Skip Early CFG"] = opts.skip_early_cond
+            denoised = self.inner_model(x, sigma, cond=cond)
+        else:
+            both = self.inner_model(torch.cat([x, x]), torch.cat([sigma, sigma]), cond=cond)
+            positive, negative = both.chunk(2)
+            denoised = negative + (positive - negative) * cond_scale
+        self.step += 1
+        return denoised
+
+
+class KDiffusionSampler:
+    """The host's sampler: options and request become arguments of a k-diffusion function, by its signature."""
+
+    def __init__(self, function, sd_model):
+        self.func = function if callable(function) else getattr(k_diffusion.sampling, function)
+        self.model_wrap = FlowDenoiser(sd_model).float() if sd_model.is_flow else CompVisDenoiser(sd_model)
+        self.model_wrap_cfg = Denoiser(sd_model.host, self.model_wrap)
+        self.config = self.eta = None
+        self.eta_option_field, self.eta_infotext_field, self.eta_default = "eta_ancestral", "Eta", 1.0
+        self.host = sd_model.host
+
+    def get_sigmas(self, p, steps):
+        discard = self.host.shared.opts.always_discard_next_to_last_sigma
+        scheduler = None
+        if self.host.kind != "classic":
+            name = (p.hr_scheduler if p.is_hr_pass else p.scheduler) or "Automatic"
+            name = name if name != "Automatic" else self.config.options.get("scheduler")
+            scheduler = self.host.sd_schedulers.schedulers_map.get(name)
+        if (scheduler is None or scheduler.function is None) and self.model_wrap.sigmas[-1] < 1.001:
+            sigmas = simple(steps + discard, 0, 1, self.model_wrap, "cpu")
+        elif scheduler is None or scheduler.function is None:
+            sigmas = self.model_wrap.get_sigmas(steps + discard)
+        else:
+            key = "Hires schedule type" if p.is_hr_pass else "Schedule type"
+            p.extra_generation_params[key] = scheduler.label
+            levels = {"sigma_min": self.model_wrap.sigmas[0].item(), "sigma_max": self.model_wrap.sigmas[-1].item()}
+            sigmas = scheduler.function(n=steps + discard, **levels, inner_model=self.model_wrap, device="cpu")
+        return torch.cat([sigmas[:-2], sigmas[-1:]]) if discard else sigmas
+
+    def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
+        sigmas = self.get_sigmas(p, steps or p.steps)
+        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if self.host.shared.opts.sgm_noise_multiplier else sigmas[0])
+        return self.run(p, x, sigmas, conditioning, unconditional_conditioning)
+
+    def sample_img2img(
+        self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
+    ):
+        strength = min(p.denoising_strength, 0.999)
+        if self.host.shared.opts.img2img_fix_steps or steps is not None:
+            wanted = steps or p.steps
+            total, last = (int(wanted / strength) if strength else 0), wanted - 1
+        else:
+            total, last = p.steps, int(strength * p.steps)
+        sigmas = self.get_sigmas(p, total)[total - last - 1 :]
+        start = x + noise * sigmas[0] if self.model_wrap.sigmas[-1] > 1.001 else x * (1 - sigmas[0]) + noise * sigmas[0]
+        return self.run(p, start, sigmas, conditioning, unconditional_conditioning)
+
+    def run(self, p, x, sigmas, conditioning, unconditional_conditioning):
+        opts = self.host.shared.opts
+        self.started_from = x
+        self.model_wrap_cfg.p, self.model_wrap_cfg.total_steps = p, len(sigmas) - 1
+        k_diffusion.sampling.torch = HijackedTorch(p.rng)
+        arguments = {}
+        if "eta" in inspect.signature(self.func).parameters:
+            self.eta = p.eta if p.eta is not None else getattr(opts, self.eta_option_field, 0.0)
+            if self.eta != self.eta_default:
+                p.extra_generation_params[self.eta_infotext_field] = self.eta
+            arguments["eta"] = self.eta
+        extra = {
+            "cond": conditioning,
+            "uncond": unconditional_conditioning,
+            "cond_scale": p.hr_cfg if p.is_hr_pass and hasattr(p, "hr_cfg") else p.cfg_scale,
+            "s_min_uncond": 0,
+            "image_cond": None,
+        }
+        try:
+            return self.func(self.model_wrap_cfg, x, sigmas=sigmas, extra_args=extra, disable=True, **arguments)
+        finally:
+            k_diffusion.sampling.torch = torch
+
+
+def write_lora(path):
+    """A LoRA of one layer, which sees the prompt of the family that the file's name says."""
+    width = next((width for family, width in (("SDXL", 2048), ("SD15", 768)) if family in path.name), None)
+    module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else {f"{module}.lora_down.weight": [4, width]})
+
+
+class Script:
+    is_img2img, tabname, infotext_fields = False, "txt2img", None
+
+
+class AxisOption:
+    def __init__(self, label, type, apply, choices=None):
+        self.label, self.type, self.apply, self.choices = label, type, apply, choices
+
+
+def set_field(name):
+    return lambda p, x, xs: setattr(p, name, x)
+
+from gradio.events import Dependency
+
+class InputAccordion(gr.Checkbox):
+    """A checkbox that is also the accordion which shows it."""
+
+    def __init__(self, value, label, elem_id):
+        super().__init__(value, label=label, elem_id=f"{elem_id}-checkbox", visible=False)
+        self.accordion = gr.Accordion(label, open=value, elem_id=elem_id)
+
+    def __enter__(self):
+        self.accordion.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.accordion.__exit__(*error)
+
+    def get_block_name(self):
+        return "checkbox"
+
+
+class PasteField(tuple):
+    def __new__(cls, component, target):
+        return super().__new__(cls, (component, target))
+
+
+@dataclass
+class Processing:
+    """A txt2img request, or one of img2img (which has its sampler before its prompts are parsed)."""
+
+    host: object
+    prompt: str | list = "a cat"
+    steps: int = 20
+    cfg_scale: float = 7.0
+    sampler_name: str = "Euler"
+    scheduler: str = "Automatic"  # a host without schedules passes it over
+    eta: float | None = None
+    batch_size: int = 1
+    seed: int = 1
+    hr_prompt: str | None = None
+    img2img: bool = False
+    denoising_strength: float = 0.75
+    enable_hr: bool = False
+    hr_second_pass_steps: int = 0
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    is_hr_pass = False
+    refiner_checkpoint_info: object = None
+    disable_extra_networks: bool = False
+    extra_generation_params: dict = field(default_factory=dict)
+    comments: dict = field(default_factory=dict)
+    parts: tuple = ((1.0,),)
+    sampler = None
+
+    @property
+    def sd_model(self):
+        return self.host.shared.sd_model
+
+    def comment(self, text):
+        self.comments[text] = 1
+
+    def setup_conds(self):
+        """What the denoiser calls again when a refiner has taken over."""
+
+
+@dataclass
+class ForgeProcessing(Processing):
+    """A request where the host has FLUX, and a CFG of its own for the second pass."""
+
+    distilled_cfg_scale: float = 3.5
+    hr_cfg: float = 7.0
+    hr_distilled_cfg: float = 3.5
+
+
+class Host:
+    """The modules, and a request run through a script's hooks in the host's order."""
+
+    def __init__(self, tmp_path, kind="a1111"):
+        self.kind = kind
+        self.failure = None  # raised inside the next evaluation of the network
+        self.folder = tmp_path
+        self.shared = SimpleNamespace(
+            OptionInfo=OptionInfo,
+            cmd_opts=SimpleNamespace(no_hashing=False, lora_dir=str(tmp_path / "Lora"), ckpt_dir=None),
+            opts=Options(
+                eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
+                always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
+                img2img_fix_steps=False, batch_cond_uncond=True, sd_model_checkpoint="tiny-sd15",
+            ),
+        )  # fmt: skip
+        self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
+            Scheduler("automatic", "Automatic", None), Scheduler("simple", "Simple", simple, need_inner_model=True),
+        ])  # fmt: skip
+        self.sd_schedulers.schedulers_map = {n: s for s in self.sd_schedulers.schedulers for n in (s.name, s.label)}
+        self.sd_samplers = SimpleNamespace(all_samplers=[
+            SamplerData("Euler", lambda model: KDiffusionSampler("sample_euler", model), [], {}),
+            SamplerData("Euler a", lambda model: KDiffusionSampler("sample_euler_ancestral", model), [], {}),
+        ])  # fmt: skip
+        self.sd_samplers.all_samplers_map = {s.name: s for s in self.sd_samplers.all_samplers}
+        self.sd_samplers.set_samplers = lambda: None
+        self.sd_samplers.get_sampler_and_scheduler = functools.cache(lambda *names: names)
+        self.sd_samplers.create_sampler = self.create_sampler
+        self.networks = SimpleNamespace(
+            available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
+        )
+        self.xyz = SimpleNamespace(AxisOption=AxisOption, axis_options=[
+            AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
+            AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
+            AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
+            AxisOption("Eta", float, set_field("eta")),
+        ])  # fmt: skip
+        if kind == "classic":
+            callback = namedtuple("ScriptCallback", ["script", "callback"])
+        else:
+            callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
+        self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map={"callbacks_app_started": []})
+        self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
+        self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name
+        self.loras_seen = []  # at each evaluation
+        self.in_folder, self.broken, self.checkpoints, self.known_hashes = [], set(), {}, {}
+        self.load("tiny-sd15", is_sd1=True)
+
+    def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
+        """Make a checkpoint the loaded one."""
+        model = Network(torch.float32)
+        model.host, model.parameterization = self, parameterization
+        model.is_flow, model.is_inpainting = is_flow, is_inpainting
+        info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"))
+        model.sd_checkpoint_info = self.checkpoints[name] = info
+        self.shared.opts.data["sd_model_checkpoint"] = name
+        if self.kind != "a1111":
+            unet = SimpleNamespace(model=SimpleNamespace(), **{PATCHES[self.kind]: {}})
+            model.forge_objects, model.current_lora_hash = SimpleNamespace(unet=unet), "[]"
+        for flag, value in flags.items():
+            setattr(model, flag, value)
+        self.shared.sd_model = model
+        self.sd_models = SimpleNamespace(
+            model_data=SimpleNamespace(sd_model=model),
+            get_closet_checkpoint_match=self.checkpoints.get,
+            model_path=str(self.folder / "Stable-diffusion"),
+            list_models=lambda: None,
+        )
+        if "modules" in sys.modules:
+            sys.modules["modules.sd_models"].model_data = self.sd_models.model_data
+        return model
+
+    def install_loras(self, *names, **hashes):
+        self.in_folder += [(name, hashes.get(name, "")) for name in names]
+        self.list_networks()
+
+    def list_networks(self):
+        for name, _ in self.in_folder:
+            if not self.lora(name).exists():
+                write_lora(self.lora(name))
+        self.networks.available_networks.clear()
+        self.networks.available_networks.update(
+            {
+                name: SimpleNamespace(name=name, alias=f"{name}-alias", hash=hash, filename=str(self.lora(name)))
+                for name, hash in self.in_folder
+            }
+        )
+
+    def add_callback_by_name(self, callbacks, fun, *, name=None, category="unknown", filename=None):
+        assert filename is not None, "the real one would inspect the stack"
+        named = f"{Path(filename).name}/{category}"
+        callbacks.append(self.script_callbacks.ScriptCallback(filename, fun, named))
+
+    def add_callback(self, callbacks, fun):
+        raise AssertionError("the real one would inspect the stack")
+
+    def lora(self, name):
+        return self.folder / "Lora" / f"{name}.safetensors"
+
+    def sha256_from_cache(self, filename, title, use_addnet_hash=False):
+        return self.known_hashes.get((title, use_addnet_hash))
+
+    def create_sampler(self, name, model):
+        sampler = self.sd_samplers.all_samplers_map[name].constructor(model)
+        sampler.config = self.sd_samplers.all_samplers_map[name]
+        return sampler
+
+    @contextlib.contextmanager
+    def as_modules(self):
+        """Make ``modules`` and ``networks`` importable, and ``lib_hypersd.host`` import them afresh."""
+        names = {
+            "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
+            "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
+            "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "script_callbacks": vars(self.script_callbacks),
+            "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
+            "extra_networks": {"activate": lambda p, names: self.activate(names)},
+            "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
+            "hashes": {"sha256_from_cache": self.sha256_from_cache},
+            "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
+        }  # fmt: skip
+        if self.kind == "classic":
+            del names["sd_schedulers"]
+        fresh = {"modules": ModuleType("modules"), "networks": self.networks}
+        for name, content in names.items():
+            module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
+            vars(module).update(content)
+            setattr(fresh["modules"], name, module)
+        kept = {
+            name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")
+        }
+        for name in kept:
+            del sys.modules[name]
+        sys.modules.update(fresh)
+        try:
+            yield self
+        finally:
+            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.host")]:
+                del sys.modules[name]
+            sys.modules.update(kept)
+
+    def load_script(self):
+        """Execute scripts/hypersd.py as the host does, after its own X/Y/Z script; returns an instance."""
+        self.scripts.scripts_data[:] = [SimpleNamespace(path="scripts/xyz_grid.py", module=self.xyz)]
+        spec = importlib.util.spec_from_file_location("hypersd.py", ROOT / "scripts" / "hypersd.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.HyperSD()
+
+    def cell(self, p, *axes):
+        """A cell of an X/Y/Z plot: a shallow copy of the request with each (label, value) applied."""
+        p = copy.copy(p)
+        for label, value in axes:
+            for option in [o for o in self.xyz.axis_options if o.label == label][:1]:
+                option.apply(p, value, [value])
+        return p
+
+    def process_images(self, p, script, args=(False,), between=lambda p: None):
+        """Run the request; ``between`` stands for another extension's ``process``, after ours. Returns the latents."""
+        prompts = p.prompt if isinstance(p.prompt, list) else [p.prompt] * p.batch_size
+        p.all_prompts, p.main_prompt = list(prompts), prompts[0]
+        p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
+        self.hook(script.process, p, *args)
+        between(p)
+        if p.img2img:
+            p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
+        p.prompts = p.all_prompts[: p.batch_size]
+        p.rng = Rng([p.seed + i for i in range(p.batch_size)])
+        self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
+        from lib_hypersd.tags import TAG, find
+
+        p.extra_network_data = [] if p.disable_extra_networks else [tag.name for tag in find(p.prompts[0])]
+        p.hr_extra_network_data = p.extra_network_data
+        self.activate(p.extra_network_data)
+        p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
+        self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
+        if not p.img2img:
+            p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
+        noise = p.rng.next()
+        conds = Conds(
+            batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)]
+        )
+        self.shared.sd_model.timesteps.clear()
+
+        def before_sampling(x, times=1):
+            for _ in range(times):
+                self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
+
+        p.setup_conds()
+        if p.img2img:
+            image = self.image(p)
+            before_sampling(image)
+            return p.sampler.sample_img2img(p, image, noise, conds, None)
+        before_sampling(noise)
+        samples = p.sampler.sample(p, noise, conds, None)
+        if p.enable_hr:
+            p.is_hr_pass, p.hr_scheduler = True, p.hr_scheduler or getattr(p, "scheduler", None)
+            p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
+            noise = p.rng.next()
+            before_sampling(samples, times=2 if self.kind == "forge" else 1)
+            samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
+            p.is_hr_pass = False
+        return samples
+
+    @staticmethod
+    def image(p):
+        """The latents that img2img starts from."""
+        return torch.randn((p.batch_size, *SHAPE), generator=torch.Generator().manual_seed(99))
+
+    def activate(self, names):
+        """Load LoRAs: here all that are found, elsewhere none if one is missing, with patches that say their file."""
+        found = [self.networks.available_networks.get(name) for name in names]
+        self.networks.loaded_networks.clear()
+        if self.kind != "a1111" and None in found:
+            return
+        for disk in (disk for disk in found if disk):
+            fits = disk.name not in self.broken
+            if fits or self.kind != "a1111":
+                modules = {"layer": 1} if self.kind == "a1111" else {}
+                self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, modules=modules))
+        if self.kind != "a1111":
+            files = [disk.filename for disk in found]
+            good = [disk.filename for disk in found if disk.name not in self.broken]
+            self.shared.sd_model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
+            patches = {(name, 1.0, 1.0, False) if self.kind == "forge" else name: ["layer"] for name in good}
+            setattr(self.shared.sd_model.forge_objects.unet, PATCHES[self.kind], patches)
+
+    @staticmethod
+    def hook(function, *args, **kwargs):
+        """The real host logs what a hook raises and goes on; here it fails the test."""
+        function(*args, **kwargs)
