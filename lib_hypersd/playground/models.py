@@ -44,8 +44,11 @@ class Loras:
 
     def files(self, catalog: Catalog) -> list[File]:
         """All few-step LoRAs, and those that look like one and must not be used."""
-        known = self.library.look(self.by_name().values(), catalog, open_all=True)
-        files = [file_of(one) for one in known]
+        paths = list(self.by_name().values())
+        self.library.look(paths, catalog)
+        if self.library.todo:  # what is new is opened, and hashed where only that can tell
+            self.library.finish(pause=0)
+        files = [file_of(one) for one in self.library.look(paths, catalog)]
         return [f for f in files if f.recipe or f.problem or named_family(f.name)]
 
     def by_name(self) -> dict[str, str]:

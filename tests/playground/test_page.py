@@ -36,9 +36,7 @@ class Opened:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def choose(self, name, value):
-        self.page.get_by_role("combobox", name=re.compile(f"^{name}")).or_(
-            self.page.get_by_role("textbox", name=re.compile(f"^{name}"))
-        ).first.fill(value)
+        self.page.locator("#hypersd_txt2img_enable").get_by_label(re.compile(f"^{name}")).first.fill(value)
         self.page.keyboard.press("Enter")
 
     def captions(self):

@@ -1,5 +1,6 @@
 """The playground's pictures beside plain loops over diffusers' own schedulers, on the same networks."""
 
+import json
 import threading
 from dataclasses import replace
 
@@ -8,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from lib_hypersd import catalog
 from lib_hypersd.plan import Refusal
 from lib_hypersd.playground.generate import Interrupted, encode_image
 from lib_hypersd.playground.job import Job, Own, read_job
+from lib_hypersd.playground.models import Loras
 from lib_hypersd.playground.networks import patches
 from lib_hypersd.settings import Settings
 from tests.playground import models
@@ -256,6 +259,28 @@ def test_a_prompt_that_is_too_long_is_said(playground):
     assert playground.warnings(job, playground.plan(job)) == [
         "The end of the prompt is not read: it is too long for this model."
     ]
+
+
+@pytest.mark.parametrize("values", [{"steps": 4}, {"variant": "cfg", "negative": "a dog"}])
+def test_in_half_precision_it_is_the_same_picture(playground, folder, monkeypatch, values):
+    """As on a GPU; on a CPU networks of this precision are slow, and do compute."""
+    monkeypatch.setattr("lib_hypersd.playground.models.dtype_for", lambda device, family: torch.bfloat16)
+    half = models.playground_of(folder / "sd15.safetensors", *playground.loras.paths)
+    assert half.loaded.dtype == torch.bfloat16 and half.run(job_of(**values)).image.size == (64, 64)
+    difference = relative_rms(latents(half, job_of(**values)), latents(playground, job_of(**values)))
+    assert 0 < difference < 0.05
+
+
+def test_a_renamed_lora_is_told_by_its_hash(folder, tmp_path):
+    import hashlib
+    import shutil
+
+    path = shutil.copy(folder / "loras" / "Hyper-SD15-4steps-lora.safetensors", tmp_path / "renamed.safetensors")
+    own = tmp_path / "own.json"
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    own.write_text(json.dumps([{"id": "hyper-sd15-8steps", "bytes": path.stat().st_size, "sha256": sha256}]))
+    (file,) = Loras([path]).files(catalog.load(own))
+    assert file.name == "renamed" and file.recipe.id == "hyper-sd15-8steps"
 
 
 def test_sdxl_from_one_file(tmp_path):
