@@ -1,10 +1,11 @@
 """The playground's page: the WebUI's panel over a diffusers pipeline, a ladder of steps, and a live mode."""
 
 import base64
+import binascii
 import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -142,7 +143,7 @@ class Page:
         own = [steps, cfg, sampler, schedule]
         asked = [prompt, negative, seed, wide, high, init, strength, *own, *built.controls, kept]
         shown = {"outputs": [gallery, infotext, said, kept], "concurrency_id": "model", "show_progress_on": gallery}
-        start.click(self.generate, asked, **shown)
+        gr.on([start.click, prompt.submit], self.generate, asked, **shown)
         ladder.click(self.ladder, asked, **shown)
         stop.click(self.interrupt, queue=False, **QUIET)
         gallery.select(chosen, kept, infotext, queue=False, **QUIET)
@@ -199,13 +200,13 @@ class Page:
             return pictures, infotext_of(pictures), "".join(said), pictures
 
         with self.stoppable() as stopped:
-            for index, job_of in enumerate(jobs):
+            for index, read in enumerate(jobs):
 
                 def tell(step, steps, index=index):
                     progress((index * steps + step, len(jobs) * steps), desc=f"Step {step} of {steps}", unit="steps")
 
                 try:
-                    job = job_of()
+                    job = read()
                     picture = self.playground.run(job, tell, stopped.is_set)
                     path = save(picture.image, picture.infotext, self.out, str(job.seed))
                 except Interrupted:
@@ -240,7 +241,7 @@ class Page:
             return panel.status("problem", " ".join(problems))
         try:
             picture = self.playground.run(replace(job, init=scribble(drawn)))
-        except Refusal as refusal:
+        except (Refusal, binascii.Error) as refusal:
             return panel.status("problem", str(refusal))
         content = io.BytesIO()
         picture.image.save(content, "PNG")
@@ -296,11 +297,16 @@ def chosen(kept: list, choice: gr.SelectData) -> str:
 
 
 def serve(playground: Playground, out: Path, downloads: Downloads, first: list, host: str, port: int | None) -> None:
-    """Serve the page until somebody ends it."""
+    """Serve the page until somebody ends it; raises Refusal where that address is not free."""
     page = Page(playground, out, downloads, first)
-    print("Ctrl+C ends it.", flush=True)
-    with suppress(KeyboardInterrupt):
-        page.blocks.launch(server_name=host, server_port=port, allowed_paths=[str(out.resolve())], **looks())
+    options = {"server_name": host, "server_port": port, "allowed_paths": [str(out.resolve())]}
+    try:
+        _, url, _ = page.blocks.launch(**options, prevent_thread_lock=True, quiet=True, **looks())
+    except OSError as error:
+        where = host if port is None else f"{host}, port {port}"
+        raise Refusal(f"The page cannot be served at {where}; give another with --port.") from error
+    print(f"The page is at {url} until you press Ctrl+C.", flush=True)
+    page.blocks.block_thread()
 
 
 def looks() -> dict:
