@@ -35,8 +35,8 @@ def test_a_job_from_values_by_their_names(tmp_path):
 
 
 def test_without_hyper_sd_the_settings_are_the_models_own():
-    job, _, _ = read_job({"prompt": "a cat", "base": True, "steps": 30, "cfg": 5, "sampler": "Euler"})
-    assert not job.settings.enabled and job.own == Own(30, 5.0, "Euler", "Trailing")
+    job, _, _ = read_job({"prompt": "a cat", "base": True, "steps": 30, "cfg": 5, "sampler": "TCD", "eta": 0.3})
+    assert not job.settings.enabled and job.own == Own(30, 5.0, "TCD", "Trailing", 0.3, 3.5)
 
 
 def test_a_seed_is_drawn_where_none_is_given():

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from PIL import Image, ImageOps
@@ -57,13 +57,12 @@ class Playground:
     def plan(self, job: Job) -> Plan:
         """What will be done for a job; its ``problem`` says why nothing will be."""
         if not job.settings.enabled:
-            own = job.own
-            eta = 0.0 if own.sampler == "DDIM-Trailing" else None
-            return Plan(
-                self.loaded.model.family, steps=own.steps, cfg=own.cfg, sampler=own.sampler, schedule=own.schedule,
-                eta=eta, sentence=f"{own.steps} steps without Hyper-SD: {own.sampler} on the schedule {own.schedule}, "
-                f"CFG {own.cfg:g}.",
-            )  # fmt: skip
+            own, family = job.own, self.loaded.model.family
+            sentence = (
+                f"{own.steps} steps without Hyper-SD: {own.sampler} on the schedule {own.schedule}, CFG {own.cfg:g}."
+            )
+            values = asdict(own) | {"distilled_cfg": own.distilled_cfg if family == "flux" else None}
+            return Plan(family, **values, sentence=sentence)
         files = self.loras.files(self.catalog)
         return make_plan(Request(job.settings, self.loaded.model, files, (job.prompt,)), self.catalog)
 

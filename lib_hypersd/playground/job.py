@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ class Own:
     cfg: float = 7.0
     sampler: str = "DDIM-Trailing"
     schedule: str = "Trailing"
+    eta: float = 0.0
+    distilled_cfg: float = 3.5  # of FLUX alone, which takes its guidance as an input
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,6 @@ def read_job(given: Mapping[str, Any]) -> tuple[Job | None, list[str], list[str]
     problems += wrong
     if problems:
         return None, problems, comments
-    own = Own(*(getattr(settings, name) or getattr(Own, name) for name in ("steps", "cfg", "sampler", "schedule")))
+    own = Own(*(getattr(settings, name) or getattr(Own, name) for name in asdict(Own())))
     values.setdefault("seed", random.randint(0, MOST_SEED))
     return Job(**values, settings=settings, own=own), [], comments

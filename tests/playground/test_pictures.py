@@ -135,6 +135,17 @@ def test_a_model_that_predicts_v(tmp_path):
     assert relative_rms(ours, theirs) <= BOUND
 
 
+def test_without_hyper_sd_it_is_diffusers_own_as_well(playground):
+    job = job_of(base=True, steps=3, cfg=4, sampler="TCD", schedule="TCD", eta=0.3)
+    ours = latents(playground, job)
+    scheduler = diffusers.TCDScheduler(**BETAS)
+    scheduler.set_timesteps(3)
+    generator = torch.Generator().manual_seed(job.seed)
+    network = predict(playground, ["", job.prompt], 4)
+    theirs = diffusers_loop(scheduler, network, noise_of(job, generator), generator, eta=0.3)
+    assert relative_rms(ours, theirs) <= BOUND and "Eta TCD: 0.3" in playground.infotext(job, playground.plan(job))
+
+
 @pytest.mark.parametrize("strength", [0.35, 0.6])
 def test_from_an_image_it_starts_at_exactly_the_strength(playground, strength):
     image = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
