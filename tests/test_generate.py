@@ -89,6 +89,16 @@ def test_lines_of_a_batch_that_are_off_are_named_by_their_numbers(capsys, tmp_pa
     ]
 
 
+def test_a_batch_of_odd_letters(capsys, tmp_path):
+    """A line of JSON ends where the file's line ends, and half a letter is no text."""
+    batch = tmp_path / "odd.jsonl"
+    batch.write_text('{"prompt": "a\u2028b", "steps": 0}\r\n{"prompt": "\\ud800"}\n', encoding="utf-8", newline="")
+    assert run(capsys, "--batch", batch) == (
+        2, "", "odd.jsonl, line 1: Steps must be a whole number from 1 to 150, not '0'.\n"
+        "odd.jsonl, line 2: “prompt” must be a text, not '\\\\ud800'.\n",
+    )  # fmt: skip
+
+
 def test_a_batch_that_cannot_be_read(capsys, tmp_path):
     assert run(capsys, "--batch", tmp_path / "no.jsonl") == (
         1, "", f"{tmp_path}/no.jsonl cannot be read (No such file or directory).\n",

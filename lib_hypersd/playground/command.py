@@ -118,7 +118,7 @@ def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise Refusal(f"{shown(str(path))} cannot be read ({why}).") from error
-    for number_of_line, line in enumerate(text.splitlines(), 1):
+    for number_of_line, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -46,8 +46,8 @@ MOST_SEED = 2**32 - 1
 
 
 def text(value) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text")
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("a text")  # half a letter, as JSON can spell it, fits into no file
     return value
 
 
