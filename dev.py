@@ -1,5 +1,6 @@
 """One way in for developers: prepares an environment outside the clone, then hands over to nox (see noxfile.py).
 
+python3 dev.py demo [--once]          two pictures by the embedded model, and the playground's page
 python3 dev.py test                   lint and tests, as CI runs them
 python3 dev.py live --webui DIR       the same proofs on a real host that you have
 python3 dev.py bench                  measurements, as ratios within one run
@@ -13,7 +14,7 @@ import venv
 from pathlib import Path
 
 NOX = "nox==2026.10.20"
-SESSIONS = {"test": ["lint", "tests"], "live": ["live"], "bench": ["bench"]}
+SESSIONS = {"demo": ["demo"], "test": ["lint", "tests", "playground"], "live": ["live"], "bench": ["bench", "latency"]}
 LEAST_PYTHON = (3, 10)
 
 

@@ -1,4 +1,5 @@
-"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``."""
+"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``, and the
+playground's ``… generate`` and ``… demo`` (playground/command.py)."""
 
 import argparse
 import json
@@ -9,6 +10,7 @@ from .catalog import FAMILIES, Catalog, load, published
 from .library import Known, Library, below, file_of
 from .library import as_json as known_as_json
 from .plan import File, Model, Plan, Request, as_json, make_plan
+from .playground.command import add_parsers
 from .settings import FIELDS, read
 from .wording import shown
 
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     0: done. 1: a plan that cannot be carried out, or a file that cannot be used. 2: arguments that are off.
     """
     options = parser().parse_args(arguments)
-    return options.run(options)
+    return options.run(options, recipes(options))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
     identify.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a folder with all below it")
     identify.add_argument("--no-hash", action="store_true", help="do not read files whole to compute their SHA-256")
     identify.add_argument("--json", action="store_true", help="print all that is known as JSON")
-    for command in (plan, identify):
+    add_parsers(commands)
+    for command in commands.choices.values():
         command.add_argument(
             "--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json"
         )
@@ -67,13 +70,12 @@ def recipes(options: argparse.Namespace) -> Catalog:
     return catalog
 
 
-def run_identify(options: argparse.Namespace) -> int:
+def run_identify(options: argparse.Namespace, catalog: Catalog) -> int:
     absent = [path for path in options.paths if not path.exists() and not path.is_symlink()]
     for path in absent:
         print(f"{shown(str(path))} does not exist.", file=sys.stderr)
     if absent:
         return USAGE
-    catalog = recipes(options)
     paths = list(dict.fromkeys(file for path in options.paths for file in below(path)))
     known = known_of(paths, catalog, may_hash=not options.no_hash)
     if options.json:
@@ -93,7 +95,7 @@ def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[Known]:
     return library.look(paths, catalog)
 
 
-def run_plan(options: argparse.Namespace) -> int:
+def run_plan(options: argparse.Namespace, catalog: Catalog) -> int:
     given = {field.name: getattr(options, field.name) for field in FIELDS}
     settings, problems, _ = read([{"enabled": True, **given}])
     if options.loras is not None and not options.loras.is_dir():
@@ -103,7 +105,6 @@ def run_plan(options: argparse.Namespace) -> int:
     if problems:
         return USAGE
 
-    catalog = recipes(options)
     family = options.family.lower()
     request = Request(
         settings,

@@ -22,7 +22,7 @@ HELP = {
     "weight": "A weight written in a prompt's tag comes first.",
     "cfg": "Above 1 the negative prompt counts, with a LoRA that was made for it.",
     "eta": "Fresh noise per step; lower keeps more detail.",
-    "file": "Any few-step LoRA that the WebUI has listed for this checkpoint.",
+    "file": "Any few-step LoRA at hand that fits the checkpoint.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
 MOST_SKIPPED = 3

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PURE = sorted(p for p in (ROOT / "lib_hypersd").rglob("*.py") if "host" not in p.relative_to(ROOT).parts)
-SHIPPED = sorted([*(ROOT / "lib_hypersd").rglob("*.py"), *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"])
+LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
+PURE = [p for p in LIBRARY if p.parent.name == "lib_hypersd"]
+PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
+SHIPPED = sorted({*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"} - set(PLAYGROUND))
 # Everything that a WebUI ships and an extension may import without installing anything.
 ALLOWED = {
     "torch",
@@ -43,6 +45,18 @@ def test_the_library_is_pure(path):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_is_imported_that_a_webui_does_not_ship(path):
     assert set(imports(path)) - set(sys.stdlib_module_names) <= ALLOWED
+
+
+def test_the_playground_stands_above_the_library_and_beside_the_host():
+    """Only the command line knows of it, and what that needs of it is light."""
+    for path in {*LIBRARY, *(ROOT / "scripts").glob("*.py")} - set(PLAYGROUND):
+        named = "playground" in path.read_text(encoding="utf-8").replace("and the playground.", "")
+        assert named == (path.name == "cli.py"), path
+    for path in PLAYGROUND:
+        assert "modules" not in imports(path) and "from ..host" not in path.read_text(encoding="utf-8")
+    code = "import sys, lib_hypersd.cli; print(*{'torch', 'numpy', 'tqdm', 'PIL'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_importing_the_library_loads_nothing_heavy():

@@ -186,7 +186,7 @@ def test_in_a_browser(theme):
             "the user's own value stays where it is"
         )
 
-        steps = page.get_by_role("textbox", name=re.compile("^Steps"))
+        steps = page.get_by_label(re.compile("^Steps"))
         # By keyboard alone: open the list of steps, go to its fourth entry, take it.
         steps.focus()
         for key in ("ArrowDown",) * 4:
@@ -276,7 +276,7 @@ def test_a_list_of_checkpoints_on_the_page_is_followed():
         page.get_by_role("checkbox", name="Hyper-SD").check()
 
         def select(name):
-            page.get_by_role("textbox", name="Checkpoint", exact=True).fill(name)
+            page.get_by_label("Checkpoint", exact=True).fill(name)
             page.keyboard.press("Enter")
 
         select("flux")

@@ -1,0 +1,52 @@
+"""A network as k-diffusion's samplers call it, with guidance: ``denoiser(x, sigma)`` is the image without its noise."""
+
+from collections.abc import Callable
+
+import torch
+
+from ..schedules import is_flow
+
+__all__ = ["Denoiser"]
+
+
+class Denoiser:
+    """Predicts x0 from x = x0 + σ·ε, or from x = (1 − σ)·x0 + σ·ε for flow models.
+
+    Args:
+        network: ``network(x, t)`` answers for the positive prompt, ``[1, …]``, or for the negative and the positive
+            one, ``[2, …]``. t is a timestep, for flow models the noise level.
+        sigmas: the noise level of every timestep, ``[T]``, ascending.
+        prediction: "epsilon" or "v_prediction"; a flow model's table tells that it predicts velocity.
+        cfg: guidance; counts where the network answers for two.
+        before_each: called before each evaluation; may raise to end the sampling.
+    """
+
+    def __init__(
+        self,
+        network: Callable,
+        sigmas: torch.Tensor,
+        prediction: str,
+        cfg: float,
+        before_each: Callable[[], None] = lambda: None,
+    ):
+        self.network, self.sigmas, self.cfg, self.before_each = network, sigmas, cfg, before_each
+        self.prediction = "flow" if is_flow(sigmas) else prediction
+
+    def __call__(self, x: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        self.before_each()
+        s = sigma.reshape(-1, *[1] * (x.ndim - 1))
+        if self.prediction == "flow":
+            return x - s * self.guided(x, sigma)
+        kept = 1 + s**2  # 1/ᾱ: the network sees images of unit variance
+        timestep = (self.sigmas - sigma).abs().argmin()
+        answer = self.guided(x / kept.sqrt(), timestep)
+        if self.prediction == "v_prediction":
+            return x / kept - answer * s / kept.sqrt()
+        return x - s * answer
+
+    def guided(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        answer = self.network(x, t)
+        if len(answer) == 1:
+            return answer
+        negative, positive = answer.chunk(2)
+        return negative + self.cfg * (positive - negative)

@@ -1,0 +1,67 @@
+"""Pictures as files: written whole or not at all, with their infotext inside, as the WebUI does."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
+
+from ..plan import Refusal
+from ..wording import shown
+
+__all__ = ["open_image", "save"]
+
+
+def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
+    """Write an image as the next free ``00001-NAME.png`` of a folder, which is made if need be.
+
+    Raises:
+        Refusal: the folder cannot be written to.
+    """
+    text = PngInfo()
+    text.add_text("parameters", infotext)
+    part = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+            part = Path(file.name)
+            image.save(file, "PNG", pnginfo=text)
+        part.chmod(0o666 & ~umask())
+        path = folder / f"{next_number(folder):05}-{name}.png"
+        part.replace(path)
+        return path
+    except OSError as error:
+        raise Refusal(f"{shown(str(folder))} cannot be written to ({error.strerror or error}).") from error
+    finally:
+        if part:
+            part.unlink(missing_ok=True)
+
+
+def next_number(folder: Path) -> int:
+    numbers = (path.name.partition("-")[0] for path in folder.glob("*-*.png"))
+    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
+
+
+def umask() -> int:
+    """The process' mask for new files, which a temporary file does not follow."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def open_image(source: Path | BinaryIO | Image.Image) -> Image.Image:
+    """An image, or the one in a file, upright and in three colours; on white where it is transparent.
+
+    Raises:
+        Refusal: the file has none.
+    """
+    try:
+        image = source if isinstance(source, Image.Image) else Image.open(source)
+        image = ImageOps.exif_transpose(image).convert("RGBA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        name = shown(str(source)) if isinstance(source, Path) else "What was given"
+        why = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
+        raise Refusal(f"{name} {why}.") from error
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -1,0 +1,118 @@
+"""One picture that is asked for, and how it is read from what somebody has typed; needs nothing but Python."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..settings import Settings, number, read
+from ..wording import shown
+
+__all__ = ["NAMES", "Job", "Own", "read_job"]
+
+
+@dataclass(frozen=True)
+class Own:
+    """What is used where Hyper-SD is off, as the WebUI's own controls are."""
+
+    steps: int = 20
+    cfg: float = 7.0
+    sampler: str = "DDIM-Trailing"
+    schedule: str = "Trailing"
+    eta: float = 0.0
+    distilled_cfg: float = 3.5  # of FLUX alone, which takes its guidance as an input
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture that is asked for; width and height in pixels, None for what the model was trained for.
+
+    ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
+    """
+
+    prompt: str
+    negative: str = ""
+    seed: int = 1
+    width: int | None = None
+    height: int | None = None
+    init: Any = None
+    strength: float = 0.75
+    settings: Settings = field(default_factory=lambda: Settings(enabled=True))
+    own: Own = field(default_factory=Own)
+
+
+MOST_SEED = 2**32 - 1
+
+
+def text(value) -> str:
+    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("a text")  # half a letter, as JSON can spell it, fits into no file
+    return value
+
+
+def seed(value) -> int:
+    try:
+        return number(0, MOST_SEED, whole=True)(value)
+    except ValueError:
+        raise ValueError(f"a whole number from 0 to {MOST_SEED}") from None
+
+
+def pixels(value) -> int:
+    """16 pixels are what FLUX makes one patch of; SD1.5 and SDXL make one latent of 8."""
+    try:
+        count = number(64, 4096, whole=True)(value)
+    except ValueError:
+        count = 1
+    if count % 16:
+        raise ValueError("a multiple of 16 from 64 to 4096")
+    return count
+
+
+def truth(value) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def file(value) -> Path:
+    path = Path(text(value))
+    if not path.is_file():
+        raise ValueError("a file that exists")
+    return path
+
+
+READERS = {
+    "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
+    "init": file, "strength": number(0, 1), "base": truth,
+}  # fmt: skip
+NAMES = tuple(READERS)
+
+
+def read_job(given: Mapping[str, Any]) -> tuple[Job | None, list[str], list[str]]:
+    """A job from values by their names: those of ``READERS`` and those of the panel's settings; None is as not given.
+
+    ``base`` true leaves Hyper-SD off; steps, CFG, sampler and schedule are used as they are then. Without a seed one
+    is drawn.
+
+    Returns:
+        The job, or None and a sentence for each value that is off; a sentence for each key that was passed over.
+    """
+    rest = {key: value for key, value in given.items() if value is not None}
+    values, problems = {}, []
+    for name, reader in READERS.items():
+        if name in rest:
+            value = rest.pop(name)
+            try:
+                values[name] = reader(value)
+            except ValueError as expected:
+                problems.append(f"“{name}” must be {expected}, not {shown(str(value)[:200])!r}.")
+    if given.get("prompt") is None:
+        problems.append("A prompt is needed.")
+    settings, wrong, comments = read([{**rest, "enabled": not values.pop("base", False)}])
+    problems += wrong
+    if problems:
+        return None, problems, comments
+    own = Own(*(getattr(settings, name) or getattr(Own, name) for name in asdict(Own())))
+    values.setdefault("seed", random.randint(0, MOST_SEED))
+    return Job(**values, settings=settings, own=own), [], comments

@@ -1,0 +1,213 @@
+"""The page in a real browser: a picture, the ladder, an interrupt, the live mode, the panel's states, bad input."""
+
+import json
+import re
+import threading
+import time
+
+import pytest
+
+from lib_hypersd.catalog import Catalog
+from lib_hypersd.download import Downloads
+from lib_hypersd.playground.page import EXAMPLE, Page, infotext_of, looks
+from lib_hypersd.source import Server
+from tests.browser import chromium, requires_browser
+
+pytestmark = requires_browser
+HOSTILE = "<img src=x onerror=\"document.title='1'\"> ${document.title='2'} {{value}} \"'&"
+
+
+class Opened:
+    """The page in a browser, and what stands behind it."""
+
+    def __init__(self, browser, url, made, theme):
+        self.made = made
+        self.page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        self.page.set_default_timeout(20_000)
+        self.errors, self.asked = [], set()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "request", lambda request: self.asked.add(request.url.split("/")[2]) if "://" in request.url else None
+        )
+        self.page.goto(f"{url}?__theme={theme}")
+        self.page.wait_for_selector("#hypersd_txt2img_status >> text=/steps with|not among/")
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def choose(self, name, value):
+        self.page.locator("#hypersd_txt2img_enable").get_by_label(re.compile(f"^{name}")).first.fill(value)
+        self.page.keyboard.press("Enter")
+
+    def captions(self):
+        return [text.split(",")[0] for text in self.page.locator("#hypersd_gallery .caption-label").all_inner_texts()]
+
+    def wait_for_pictures(self, *captions):
+        expected = json.dumps(captions)
+        self.page.wait_for_function(
+            "expected => JSON.stringify([...document.querySelectorAll('#hypersd_gallery .caption-label')]"
+            ".map(e => e.innerText.split(',')[0])) === expected", arg=expected.replace('", "', '","'),
+        )  # fmt: skip
+
+    def infotext(self):
+        return self.page.locator("#hypersd_infotext textarea").input_value()
+
+
+@pytest.fixture(scope="module")
+def served(playground, tmp_path_factory):
+    """The page of a small model, in one browser for all tests."""
+    out = tmp_path_factory.mktemp("out")
+    made = Page(
+        playground, out, Downloads(lambda: Server("http://127.0.0.1:9"), lambda r: out, catalog=lambda: Catalog(()))
+    )
+    _, url, _ = made.blocks.launch(
+        prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, allowed_paths=[str(out)], **looks()
+    )
+    with chromium() as browser:
+        yield lambda theme="light": Opened(browser, url, made, theme)
+    made.blocks.close()
+
+
+@pytest.fixture
+def opened(served):
+    opened = served()
+    yield opened
+    opened.page.close()
+    assert opened.errors == []
+    assert len(opened.asked) == 1, "the page asks nobody but its own server"
+
+
+def test_a_picture_by_the_panels_plan(opened):
+    page = opened.page
+    assert page.get_by_role("checkbox", name="Use Hyper-SD").is_checked()
+    opened.choose("Steps", "4")
+    page.wait_for_selector("#hypersd_txt2img_status >> text=4 steps with Hyper-SD15-4steps-lora")
+    badges = page.locator(".hypersd-badge")
+    page.wait_for_function("document.querySelector('.hypersd-badge')?.innerText === 'Hyper-SD uses 4'")
+    assert badges.all_inner_texts() == [f"Hyper-SD uses {value}" for value in (4, 1, "DDIM-Trailing", "Trailing")]
+    opened.press("Generate")
+    opened.wait_for_pictures("4 steps")
+    page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 4')")
+    (file,) = opened.made.out.glob("00001-1.png")
+    assert opened.infotext() == infotext_of([(file, "")]) and opened.infotext().startswith(f"{EXAMPLE} <lora:")
+
+    page.get_by_role("checkbox", name="Use Hyper-SD").uncheck()
+    page.wait_for_selector("#hypersd_txt2img_status >> text=Off. Your own settings are used.")
+    assert badges.count() == 0
+    page.locator("#txt2img_steps input[type=number]").fill("3")
+    page.locator("#txt2img_steps input[type=number]").press("Tab")
+    opened.press("Generate")
+    opened.wait_for_pictures("3 steps", "4 steps")
+    page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 3')")
+    assert "Hyper-SD:" not in opened.infotext() and "CFG scale: 7" in opened.infotext()
+    page.locator("#hypersd_gallery button.thumbnail-item").nth(1).click()
+    page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 4')")
+
+
+def test_the_ladder_stands_side_by_side(opened):
+    opened.press("Ladder 1 · 2 · 4 · 8")
+    opened.wait_for_pictures("1 step", "2 steps", "4 steps", "8 steps")
+    said = opened.page.locator("#hypersd_said p").all_inner_texts()
+    assert [text.split(" with ")[0] for text in said] == ["1 step", "2 steps", "4 steps", "8 steps"]
+
+
+def test_an_interrupt_leaves_no_picture(opened):
+    before = set(opened.made.out.iterdir())
+    opened.page.get_by_role("checkbox", name="Use Hyper-SD").uncheck()
+    opened.page.locator("#txt2img_steps input[type=number]").fill("50")
+    opened.page.locator("#txt2img_steps input[type=number]").press("Tab")
+    opened.press("Generate")
+    opened.page.wait_for_selector("text=/Step [0-9]+ of 50/")
+    opened.press("Interrupt")
+    opened.page.wait_for_selector("#hypersd_said >> text=Interrupted.")
+    assert set(opened.made.out.iterdir()) == before and opened.captions() == [] and opened.made.running == set()
+
+
+def test_what_cannot_be_done_is_said_and_never_markup(opened):
+    page = opened.page
+    page.locator("#txt2img_prompt textarea").fill(f"<lora:{HOSTILE.replace('>', '')}:1>")
+    opened.press("Generate")
+    page.wait_for_selector("#hypersd_said >> text=There is no LoRA called <img src=x")
+    assert "${document.title='2'} {{value}}" in page.locator("#hypersd_said").inner_text()
+    page.locator("#hypersd_width input").fill("100")
+    page.locator("#hypersd_width input").press("Tab")
+    opened.press("Generate")
+    page.wait_for_selector("#hypersd_said >> text=“width” must be a multiple of 16 from 64 to 4096, not '100'.")
+    opened.choose("Steps", "9")
+    page.wait_for_selector("#hypersd_txt2img_status >> text=No Hyper-SD for SD1.5 serves 9 steps")
+    assert page.locator(".hypersd-badge").count() == 0 and page.title() == "Hyper-SD playground"
+
+
+def test_live_the_picture_follows_what_is_typed(opened):
+    page = opened.page
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector(f"#hypersd_live img[alt='{EXAMPLE}']")
+    page.locator("#hypersd_live_prompt :is(textarea, input)").fill(HOSTILE)
+    page.wait_for_function("text => document.querySelector('#hypersd_live img').alt === text", arg=HOSTILE)
+    assert re.fullmatch(r"1 step in \d+ ms", page.locator("#hypersd_live figcaption").inner_text())
+    page.locator("#hypersd_live_seed input").fill("-3")
+    page.wait_for_selector("#hypersd_live >> text=“seed” must be a whole number from 0 to 4294967295, not '-3'.")
+    assert page.title() == "Hyper-SD playground"
+
+
+def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatch):
+    """The model is made slow, so that nearly everything typed comes while another picture is being made."""
+    page, playground = opened.page, opened.made.playground
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector("#hypersd_live img")
+    made, run = [], playground.run
+    busy = threading.Lock()
+
+    def slowly(job, *rest):
+        assert busy.acquire(blocking=False), "only one is under way"
+        time.sleep(0.4)
+        made.append(job.prompt)
+        picture = run(job, *rest)
+        busy.release()
+        return picture
+
+    monkeypatch.setattr(playground, "run", slowly)
+    page.evaluate(
+        """() => {
+            const live = document.querySelector("#hypersd_live");
+            window.seen = [live.querySelector("img").alt];
+            new MutationObserver(() => {
+                const alt = live.querySelector("img")?.alt;
+                if (alt && alt !== window.seen.at(-1)) window.seen.push(alt);
+            }).observe(live, {childList: true, subtree: true, attributes: true});
+        }"""
+    )
+    box = page.locator("#hypersd_live_prompt :is(textarea, input)")
+    texts = [f"cat {i:02}" for i in range(30)]
+    for text in texts:
+        box.fill(text)
+        page.wait_for_timeout(20)
+    page.wait_for_selector(f"#hypersd_live img[alt='{texts[-1]}']")
+    page.wait_for_timeout(1000)
+    assert made[-1] == texts[-1] and len(made) < len(texts) / 2, "of what comes meanwhile only the newest follows"
+    assert made == sorted(made) and page.evaluate("window.seen.slice(1)") == made, (
+        "each is newer than the one before, to the end"
+    )
+
+
+def test_live_a_scribble_is_what_the_picture_starts_from(opened):
+    page = opened.page
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector("#hypersd_live img")
+    first = page.locator("#hypersd_live img").get_attribute("src")
+    page.get_by_role("button", name="blue").click()
+    assert page.get_by_role("button", name="blue").get_attribute("aria-pressed") == "true"
+    box = page.locator("#hypersd_canvas canvas").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 200, steps=5)
+    page.mouse.up()
+    page.wait_for_function("old => document.querySelector('#hypersd_live img').src !== old", arg=first)
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_function("old => document.querySelector('#hypersd_live img').src === old", arg=first)
+
+
+def test_the_dark_theme_is_legible(served):
+    opened = served("dark")
+    assert opened.page.evaluate("document.body.classList.contains('dark')")
+    opened.page.close()
