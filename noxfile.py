@@ -1,23 +1,17 @@
 """Every check of the project, on every Python that it supports. ``python3 dev.py`` picks the Python it runs on."""
 
 import os
-import shutil
-import sys
 
 import nox
 
 PYTHONS = ["3.10", "3.11", "3.12"]
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 nox.options.sessions = ["lint", "tests", "playground"]
 nox.options.reuse_existing_virtualenvs = True
 
 
 def install(session, *names):
-    """What these files require. On Linux torch brings gigabytes of CUDA along, unless its build for CPUs is named."""
-    files = [f"requirements/{name}.txt" for name in names]
-    if sys.platform == "linux" and not shutil.which("nvidia-smi"):
-        session.install("--quiet", "--no-deps", "-c", files[0], "--extra-index-url", CPU_WHEELS, "torch")
-    session.install("--quiet", *(part for file in files for part in ("-r", file)))
+    """What these files require."""
+    session.install("--quiet", *(part for name in names for part in ("-r", f"requirements/{name}.txt")))
 
 
 @nox.session(python=PYTHONS)
