@@ -1,11 +1,12 @@
-"""python -m tools.tiny {all,vae} --out DIR [--device cuda]; every command takes up where it stopped."""
+"""python -m tools.tiny {all,vae,base} --out DIR [--device cuda]; every command takes up where it stopped."""
 
 import argparse
 from pathlib import Path
 
+from .train import train
 from .train_vae import train_vae
 
-STAGES = {"vae": train_vae}
+STAGES = {"vae": train_vae, "base": train}
 
 
 def main() -> None:

@@ -16,28 +16,28 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WIDTH = 64  # of the text encoding
-TEXT = dict(vocab_size=49408, hidden_size=WIDTH, intermediate_size=4 * WIDTH, projection_dim=WIDTH, num_hidden_layers=2,
-            num_attention_heads=4, hidden_act="quick_gelu", bos_token_id=49406, eos_token_id=49407)  # fmt: skip
-VAE = dict(
-    in_channels=3,
-    out_channels=3,
-    latent_channels=4,
-    sample_size=64,
-    layers_per_block=1,
-    block_out_channels=(32, 32, 64, 64),
-    down_block_types=("DownEncoderBlock2D",) * 4,
-    up_block_types=("UpDecoderBlock2D",) * 4,
-    scaling_factor=0.18215,
-)
-UNET = dict(
-    sample_size=8,
-    layers_per_block=2,
-    block_out_channels=(32, 64, 128, 128),
-    cross_attention_dim=WIDTH,
-    attention_head_dim=8,
-    down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-    up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-)
+TEXT = {"vocab_size": 49408, "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "projection_dim": WIDTH, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "hidden_act": "quick_gelu", "bos_token_id": 49406, "eos_token_id": 49407}  # fmt: skip
+VAE = {
+    "in_channels": 3,
+    "out_channels": 3,
+    "latent_channels": 4,
+    "sample_size": 64,
+    "layers_per_block": 1,
+    "block_out_channels": (32, 32, 64, 64),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "scaling_factor": 0.18215,
+}
+UNET = {
+    "sample_size": 8,
+    "layers_per_block": 2,
+    "block_out_channels": (32, 64, 128, 128),
+    "cross_attention_dim": WIDTH,
+    "attention_head_dim": 8,
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+}
 SCALE = VAE["scaling_factor"]
 
 

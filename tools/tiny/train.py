@@ -1,0 +1,93 @@
+"""Trains the text encoder and the UNet on the VAE's latents: noise prediction on SD1.5's noise levels."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from . import model
+from .pictures import pictures, split
+from .stage import Stage
+
+STEPS, BATCH, RATE = 8000, 64, 1e-3
+PICTURES = 26_000
+UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
+SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)
+
+
+def alphas_cumprod(device: str = "cpu") -> torch.Tensor:
+    """ᾱ of SD1.5 at every timestep, ``[1000]``: betas are squares of evenly spaced numbers."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return (1 - betas).cumprod(0).float().to(device)
+
+
+def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """√ᾱ·x0 + √(1−ᾱ)·noise for one ᾱ per sample, ``[B]``."""
+    alpha = alpha.reshape(-1, 1, 1, 1)
+    return alpha.sqrt() * x0 + (1 - alpha).sqrt() * noise
+
+
+class Data:
+    """Latents ``[N, 4, 8, 8]``, the pictures' scenes, and their captions' tokens; made once and kept in ``out``."""
+
+    def __init__(self, out: Path, device: str):
+        self.tokenizer = model.make_tokenizer(out / "tokenizer")
+        self.scenes = split()[0]
+        path = out / "latents.safetensors"
+        drawn, captions = pictures(self.scenes, PICTURES, seed=2)
+        if not path.exists():
+            vae = load_vae(out, device)
+            model.save_file({"latents": model.encode(vae, torch.from_numpy(drawn)).cpu()}, path)
+        self.latents = load_file(path, device)["latents"]
+        # Few captions differ, so each is tokenized once.
+        known = sorted(set(captions))
+        number = {caption: i for i, caption in enumerate(known)}
+        self.tokens = model.tokens_of(self.tokenizer, known)[[number[caption] for caption in captions]].to(device)
+        self.empty = model.tokens_of(self.tokenizer, [""]).to(device)
+
+    def batch(self, size: int, unconditional: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents, tokens with some captions left empty, and which pictures they are."""
+        chosen = torch.randint(len(self.latents), (size,))
+        dropped = (torch.rand(size) < unconditional).to(self.tokens.device)
+        return self.latents[chosen], torch.where(dropped[:, None], self.empty, self.tokens[chosen]), chosen
+
+
+def load_vae(out: Path, device: str) -> torch.nn.Module:
+    vae = model.make_vae()
+    model.from_original(load_file(out / "vae.safetensors"), {"vae": vae})
+    return vae.to(device).eval().requires_grad_(False)
+
+
+def train(out: Path, device: str) -> None:
+    """Train as far as ``out/base.pt`` is not yet trained, and write the checkpoint ``out/tiny-sd15.safetensors``."""
+    if (out / "tiny-sd15.safetensors").exists():
+        return
+    torch.manual_seed(2)
+    data = Data(out, device)
+    networks = torch.nn.ModuleDict({"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}).to(device)
+    # A word that is never seen then says nothing.
+    torch.nn.init.zeros_(networks["text_encoder"].text_model.embeddings.token_embedding.weight)
+    average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+    optimizer = torch.optim.AdamW(networks.parameters(), weight_decay=0.01)
+    alphas = alphas_cumprod(device)
+    parts = {"networks": networks, "average": average, "optimizer": optimizer}
+    stage = Stage(out / "base.pt", STEPS, parts, seed=2)
+    for _ in stage:
+        stage.rate(optimizer, RATE)
+        x0, tokens, _ = data.batch(BATCH, UNCONDITIONAL)
+        t = torch.randint(1000, (BATCH,)).to(device)
+        noise = torch.randn(x0.shape).to(device)
+        text = networks["text_encoder"](tokens).last_hidden_state
+        predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
+        error = (predicted - noise).square().mean((1, 2, 3))
+        snr = alphas[t] / (1 - alphas[t])
+        loss = (error * (SNR / snr).clamp(max=1)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+        optimizer.step()
+        average.update_parameters(networks)
+        stage.log(error=error.mean(), loss=loss)
+    trained = {name: average.module[name] for name in networks}
+    model.save({"vae": load_vae(out, "cpu"), **trained}, out / "tiny-sd15.safetensors")
