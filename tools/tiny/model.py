@@ -16,8 +16,17 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 WIDTH = 64  # of the text encoding
-TEXT = {"vocab_size": 49408, "hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "projection_dim": WIDTH, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "hidden_act": "quick_gelu", "bos_token_id": 49406, "eos_token_id": 49407}  # fmt: skip
+TEXT = {
+    "vocab_size": 49408,
+    "hidden_size": WIDTH,
+    "intermediate_size": 4 * WIDTH,
+    "projection_dim": WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "hidden_act": "quick_gelu",
+    "bos_token_id": 49406,
+    "eos_token_id": 49407,
+}
 VAE = {
     "in_channels": 3,
     "out_channels": 3,
