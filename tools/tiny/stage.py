@@ -57,10 +57,10 @@ class Stage:
         os.replace(part, self.path)
         return now
 
-    def log(self, **values: float) -> None:
+    def log(self, **values: torch.Tensor) -> None:
         """Print the values every fifty steps."""
         if self.step % 50 == 0:
-            said = " ".join(f"{name} {float(value):.4f}" for name, value in values.items())
+            said = " ".join(f"{name} {value.item():.4f}" for name, value in values.items())
             print(f"{time.strftime('%H:%M:%S')} {self.path.stem} {self.step}/{self.steps} {said}", flush=True)
 
     def rate(self, optimizer: torch.optim.Optimizer, peak: float, warmup: int = 100) -> None:

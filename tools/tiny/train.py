@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import model
@@ -29,28 +29,33 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> tor
 
 
 class Data:
-    """Latents ``[N, 4, 8, 8]``, the pictures' scenes, and their captions' tokens; made once and kept in ``out``."""
+    """Latents of the training pictures, ``[N, 4, 8, 8]``, their scenes, and which of the known captions each has.
+
+    Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one.
+    Latents are made once and kept in ``out``.
+    """
 
     def __init__(self, out: Path, device: str):
-        self.tokenizer = model.make_tokenizer(out / "tokenizer")
-        self.scenes = split()[0]
+        drawn, captions = pictures(split()[0], PICTURES, seed=2)
+        self.scenes = [split()[0][i % len(split()[0])] for i in range(PICTURES)]
+        self.complete = torch.tensor(
+            [scene.caption() == said for scene, said in zip(self.scenes, captions, strict=True)]
+        )
         path = out / "latents.safetensors"
-        drawn, captions = pictures(self.scenes, PICTURES, seed=2)
         if not path.exists():
             vae = load_vae(out, device)
-            model.save_file({"latents": model.encode(vae, torch.from_numpy(drawn)).cpu()}, path)
-        self.latents = load_file(path, device)["latents"]
-        # Few captions differ, so each is tokenized once.
-        known = sorted(set(captions))
+            save_file({"latents": model.encode(vae, torch.from_numpy(drawn)).cpu()}, path)
+        self.latents = load_file(path)["latents"].to(device)
+        known = ["", *sorted(set(captions))]
         number = {caption: i for i, caption in enumerate(known)}
-        self.tokens = model.tokens_of(self.tokenizer, known)[[number[caption] for caption in captions]].to(device)
-        self.empty = model.tokens_of(self.tokenizer, [""]).to(device)
+        self.captions = torch.tensor([number[caption] for caption in captions])
+        self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
 
-    def batch(self, size: int, unconditional: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents, tokens with some captions left empty, and which pictures they are."""
+    def batch(self, size: int, unconditional: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents of ``size`` pictures and the numbers of their captions, of which a share is left empty."""
         chosen = torch.randint(len(self.latents), (size,))
-        dropped = (torch.rand(size) < unconditional).to(self.tokens.device)
-        return self.latents[chosen], torch.where(dropped[:, None], self.empty, self.tokens[chosen]), chosen
+        said = torch.where(torch.rand(size) < unconditional, 0, self.captions[chosen])
+        return self.latents[chosen], said
 
 
 def load_vae(out: Path, device: str) -> torch.nn.Module:
@@ -75,10 +80,10 @@ def train(out: Path, device: str) -> None:
     stage = Stage(out / "base.pt", STEPS, parts, seed=2)
     for _ in stage:
         stage.rate(optimizer, RATE)
-        x0, tokens, _ = data.batch(BATCH, UNCONDITIONAL)
+        x0, said = data.batch(BATCH, UNCONDITIONAL)
         t = torch.randint(1000, (BATCH,)).to(device)
         noise = torch.randn(x0.shape).to(device)
-        text = networks["text_encoder"](tokens).last_hidden_state
+        text = networks["text_encoder"](data.tokens[said]).last_hidden_state
         predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
         error = (predicted - noise).square().mean((1, 2, 3))
         snr = alphas[t] / (1 - alphas[t])
