@@ -110,7 +110,7 @@ def encode(vae: AutoencoderKL, pictures: torch.Tensor, batch: int = 64) -> torch
     """Scaled latents, ``[N, 4, 8, 8]``, of uint8 pictures ``[N, 64, 64, 3]``."""
     device = vae.device
     parts = [vae.encode(to_pixels(part.to(device))).latent_dist.mode() for part in pictures.split(batch)]
-    return torch.cat(parts) * SCALE
+    return torch.cat(parts).contiguous() * SCALE
 
 
 @torch.no_grad()

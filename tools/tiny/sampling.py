@@ -15,7 +15,7 @@ from .train import alphas_cumprod
 
 def leading_timesteps(steps: int) -> list[int]:
     """The spacing that SD1.5 was first sampled with, as the WebUIs' own DDIM: 4 steps → 751, 501, 251, 1."""
-    return [i * (1000 // steps) + 1 for i in range(steps)][::-1] if steps > 1 else [1]
+    return [i * (1000 // steps) + 1 for i in reversed(range(steps))]
 
 
 def automatic_timesteps(steps: int) -> list[int]:
@@ -86,14 +86,14 @@ class Studio:
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
         texts, empty = self.encode(prompts), self.encode([""])
         generator = torch.Generator().manual_seed(seed)
-
-        def noise(size):
-            return torch.randn(size, 4, 8, 8, generator=generator).to(self.device)
-
         made = []
         for text in texts.split(batch):
-            x = noise(len(text)) * start_noise_scale(sigmas[0].item(), flow=False)
+            shape = (len(text), 4, 8, 8)
+
+            def noise(*_, shape=shape):
+                return torch.randn(shape, generator=generator).to(self.device)
+
+            x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
-            made.append(sample(denoiser, x, sigmas, extra, None, True, settings.eta,
-                               lambda *_, size=len(text): noise(size)))  # fmt: skip
+            made.append(sample(denoiser, x, sigmas, extra, None, True, settings.eta, noise))
         return model.decode(self.networks["vae"], torch.cat(made))

@@ -27,7 +27,7 @@ def end_of_segment(t: torch.Tensor, segments: int) -> torch.Tensor:
 
 
 def jump(x: torch.Tensor, noise: torch.Tensor, t: torch.Tensor, to: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
-    """DDIM's step from timesteps ``t`` to ``to``, ``[B]``, along the predicted noise (arXiv:2010.02502, equation 12)."""
+    """DDIM's step from timesteps ``t`` to ``to``, ``[B]``, along the predicted noise (arXiv:2010.02502, eq. 12)."""
     start, goal = (alphas[step].reshape(-1, *[1] * (x.ndim - 1)) for step in (t, to))
     x0 = (x - (1 - start).sqrt() * noise) / start.sqrt()
     return goal.sqrt() * x0 + (1 - goal).sqrt() * noise
