@@ -67,7 +67,7 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
 
 def training_caption(scene: Scene, rng: np.random.Generator) -> str:
     """The caption of a training picture: one in seven leaves the place unsaid, and as many the background."""
-    place, background = rng.random(2) > 1 / 7
+    place, background = (rng.random(2) > 1 / 7).tolist()
     return scene.caption(place, background)
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from .pictures import BACKGROUNDS, COLOURS, PLACES, SHAPES, SIZE, Scene
+from .pictures import BACKGROUNDS, COLOURS, PLACES, SHAPES, Scene
 
 FIELDS = [field.name for field in fields(Scene)]
 SPECK = 12  # pixels; smaller regions are no shapes (the smallest shape that is drawn has 80)
+CONTRAST = 60  # the least that some pixel must differ by from the background, of 441
 PLAIN = 25  # the most that pixels may be away from the two colours, root mean square, of 255
 GRID = 24  # shapes are compared at this resolution
 ALIKE = 0.72  # the least overlap (intersection over union) with a shape's ideal outline
@@ -35,7 +36,10 @@ def read(picture: np.ndarray) -> Scene | None:
     border = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3),
                              pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)])  # fmt: skip
     background = np.median(border, 0)
-    matte, rest = matte_of(pixels, background)
+    away = pixels - background
+    if np.linalg.norm(away, axis=-1).max() < CONTRAST:
+        return None
+    matte, rest = matte_of(away)
     if rest > PLAIN:
         return None
     labels, count = ndimage.label(matte > 0.5)
@@ -52,14 +56,22 @@ def read(picture: np.ndarray) -> Scene | None:
     )
 
 
-def matte_of(pixels: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, float]:
-    """The share of the foreground in every pixel, ``[64, 64]``, and how far pixels are from any such mixture (rms)."""
-    away = pixels - background
+def matte_of(away: np.ndarray) -> tuple[np.ndarray, float]:
+    """The share of the other colour in every pixel, ``[64, 64]``, and how far pixels are from any such mixture (rms).
+
+    Args:
+        away: what pixels differ by from the background, ``[64, 64, 3]``.
+    """
     distance = np.linalg.norm(away, axis=-1)
-    line = np.median(away[distance >= 0.75 * max(distance.max(), 1)], 0)
-    matte = (away @ line) / (line @ line)
+    line = np.median(away[distance >= 0.75 * distance.max()], 0)
+    matte = (away @ line) / max(line @ line, 1)
     rest = away - matte.clip(0, 1)[..., None] * line
     return matte, float(np.sqrt((rest**2).sum(-1).mean()))
+
+
+def box_of(region: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns that a region takes up."""
+    return ndimage.find_objects(region.astype(np.uint8))[0]
 
 
 def core(region: np.ndarray) -> np.ndarray:
@@ -70,7 +82,7 @@ def core(region: np.ndarray) -> np.ndarray:
 
 def shape_of(region: np.ndarray, matte: np.ndarray) -> str:
     """The shape whose outline the region has, or ""."""
-    rows, columns = ndimage.find_objects(region)[0]
+    rows, columns = box_of(region)
     values = matte[rows, columns].clip(0, 1)
     upscaled = Image.fromarray(values.astype(np.float32)).resize((GRID, GRID), Image.Resampling.BILINEAR)
     found = np.asarray(upscaled) > 0.5
@@ -82,7 +94,7 @@ def shape_of(region: np.ndarray, matte: np.ndarray) -> str:
 
 def place_of(regions: list[np.ndarray]) -> str:
     """The place that the middle of all regions is nearest to, or ""."""
-    boxes = [ndimage.find_objects(region)[0] for region in regions]
+    boxes = [box_of(region) for region in regions]
     middle = [np.mean([(box[axis].start + box[axis].stop) / 2 for box in boxes]) for axis in (1, 0)]
     return nearest(middle, PLACES, NEAR)
 
@@ -104,6 +116,3 @@ def score(pictures: np.ndarray, scenes: list[Scene]) -> dict[str, float]:
     right = [np.equal(astuple(read(picture) or Scene(0, "", "", "", "")), astuple(scene)) for picture, scene in
              zip(pictures, scenes, strict=True)]  # fmt: skip
     return dict(zip(FIELDS, np.mean(right, 0).tolist(), strict=True)) | {"all": float(np.mean(np.all(right, 1)))}
-
-
-assert SIZE == 64, "the thresholds above are in pixels of 64×64"
