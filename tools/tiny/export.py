@@ -46,7 +46,7 @@ def write_diffusers(folder: Path) -> None:
     for name, kind, config in (
         ("unet", UNet2DConditionModel, model.UNET),
         ("vae", AutoencoderKL, model.VAE),
-        ("scheduler", DDIMScheduler, BETAS | {"clip_sample": False, "set_alpha_to_one": False}),
+        ("scheduler", DDIMScheduler, BETAS | {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
     ):
         (folder / name).mkdir(exist_ok=True)
         path = folder / name / ("scheduler_config.json" if name == "scheduler" else "config.json")

@@ -81,15 +81,29 @@ def centres(scene: Scene, rng: np.random.Generator) -> list[tuple[float, float]]
 
 def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     """One picture of the scene, uint8 ``[64, 64, 3]``; every call draws other sizes and positions from ``rng``."""
+    radius = rng.uniform(*RADII[scene.count])
+    return paint(scene.background, [(scene.shape, scene.colour, *centre, radius) for centre in centres(scene, rng)])
+
+
+def draw_crowd(rng: np.random.Generator) -> np.ndarray:
+    """Nine shapes of any kind, colour and size, one over the other: no scene, but what a VAE learns most by."""
+    shapes = [
+        (rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), *rng.uniform(4, SIZE - 4, 2), rng.uniform(6, 11))
+        for _ in range(9)
+    ]
+    return paint(rng.choice(list(BACKGROUNDS)), shapes)
+
+
+def paint(background: str, shapes: list[tuple[str, str, float, float, float]]) -> np.ndarray:
+    """A picture of shapes, each with its colour, its centre x and y and its radius in pixels."""
     fine = (np.arange(SIZE * FINE) + 0.5) / FINE
     x, y = fine[None, :], fine[:, None]
-    radius = rng.uniform(*RADII[scene.count])
-    covered = np.zeros((SIZE * FINE, SIZE * FINE), bool)
-    for cx, cy in centres(scene, rng):
-        covered |= SHAPES[scene.shape]((x - cx) / radius, (y - cy) / radius)
-    share = covered.reshape(SIZE, FINE, SIZE, FINE).mean((1, 3))[..., None]
-    colours = np.array(COLOURS[scene.colour]), np.array(BACKGROUNDS[scene.background])
-    return (share * colours[0] + (1 - share) * colours[1]).round().astype(np.uint8)
+    picture = np.full((SIZE, SIZE, 3), BACKGROUNDS[background], float)
+    for shape, colour, cx, cy, radius in shapes:
+        covered = SHAPES[shape]((x - cx) / radius, (y - cy) / radius)
+        share = covered.reshape(SIZE, FINE, SIZE, FINE).mean((1, 3))[..., None]
+        picture += share * (COLOURS[colour] - picture)
+    return picture.round().astype(np.uint8)
 
 
 def pictures(scenes: list[Scene], count: int, seed: int) -> tuple[np.ndarray, list[str]]:

@@ -10,7 +10,7 @@ from . import model
 from .pictures import pictures, split
 from .stage import Stage
 
-STEPS, BATCH, RATE = 8000, 64, 1e-3
+STEPS, BATCH, RATE = 6000, 64, 1e-3
 PICTURES = 26_000
 UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
 SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from . import model
-from .pictures import pictures, split
+from .pictures import draw_crowd, pictures, split
 from .stage import Stage
 
-STEPS, BATCH, RATE = 4000, 8, 1e-3
-PICTURES = 13_000
+STEPS, BATCH, RATE = 4000, 8, 1.5e-3
+PICTURES = 6_500  # of scenes, and as many of crowds
 KL = 1e-4  # per latent value
 EDGES = 0.1  # of the absolute difference beside the squared one; alone it would leave small shapes out
 
@@ -21,7 +22,9 @@ def train_vae(out: Path, device: str) -> None:
     torch.manual_seed(1)
     vae = model.make_vae().to(device)
     optimizer = torch.optim.AdamW(vae.parameters(), weight_decay=0.01)
-    data = torch.from_numpy(pictures(split()[0], PICTURES, seed=1)[0])
+    rng = np.random.default_rng(1)
+    scenes = pictures(split()[0], PICTURES, seed=1)[0]
+    data = torch.from_numpy(np.concatenate([scenes, [draw_crowd(rng) for _ in range(PICTURES)]]))
     stage = Stage(out / "vae.pt", STEPS, {"vae": vae, "optimizer": optimizer}, seed=1)
     for _ in stage:
         stage.rate(optimizer, RATE)
