@@ -45,6 +45,11 @@ def test_nothing_is_imported_that_a_webui_does_not_ship(path):
     assert set(imports(path)) - set(sys.stdlib_module_names) <= ALLOWED
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_extension_needs_no_tools(path):
+    assert "tools" not in set(imports(path))
+
+
 def test_importing_the_library_loads_nothing_heavy():
     names = ",".join(f"lib_hypersd.{p.stem}" for p in PURE if p.stem not in ("__init__", "__main__"))
     heavy = "diffusers transformers pandas scipy gradio safetensors PIL huggingface_hub requests"
