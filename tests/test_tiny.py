@@ -16,10 +16,10 @@ from lib_hypersd.lora import lora_of
 from tools.tiny import model, trajectory
 from tools.tiny.lora import Lora, guided, predict
 from tools.tiny.pictures import SCENES, SHAPES, Scene, draw, pictures, split
-from tools.tiny.quality import features, frechet
+from tools.tiny.quality import COLUMNS, features, frechet, sections, tcd, write_table
 from tools.tiny.reader import read, score
 from tools.tiny.reward import VALUES, Reward, labels_of
-from tools.tiny.sampling import Denoiser, automatic_timesteps, leading_timesteps
+from tools.tiny.sampling import SCHEDULES, Denoiser, automatic_timesteps, leading_timesteps
 from tools.tiny.stage import Stage
 from tools.tiny.train import add_noise, alphas_cumprod
 from tools.tiny.train_vae import scale_latents
@@ -314,6 +314,18 @@ class TestQuality:
         other = features(torch.from_numpy(pictures(squares, 400, 3)[0]))
         assert frechet(one, one) == pytest.approx(0, abs=1e-6)
         assert 0 < frechet(one, same) < 0.2 * frechet(one, other)
+
+    def test_the_table_has_every_row_with_its_recipe(self, tmp_path):
+        rows = {}
+        for settings in sections().values():
+            for row in settings.values():
+                assert len(SCHEDULES[row.schedule](row.steps)) == row.steps
+                rows[str(row)] = {column: 0.5 for column in COLUMNS}
+        rows[str(tcd(4))]["all"] = 0.987
+        write_table(tmp_path / "table.md", rows, 500)
+        text = (tmp_path / "table.md").read_text(encoding="utf-8")
+        assert sum(len(settings) for settings in sections().values()) == text.count("| 0.5 |")
+        assert text.count("| 98.7 |") == 2  # as a recipe and among all steps and etas
 
     def test_the_reward_is_lower_for_what_is_not_said(self):
         labels = labels_of(SCENES[:7])

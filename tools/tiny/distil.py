@@ -87,7 +87,7 @@ class Student:
         teacher = self.teacher
         x0, said = teacher.data.batch(size, phase.unconditional)
         text = teacher.texts[said.to(teacher.device)]
-        # A segment's first timestep is where sampling starts: it comes up as often as all others of the segment.
+        # A segment's first timestep is where sampling starts: a quarter of the batch begins there.
         t = torch.randint(1000, (size,), device=teacher.device)
         firsts = end_of_segment(t, phase.segments) + 1000 // phase.segments
         t = torch.where(torch.rand(size, device=teacher.device) < 0.25, firsts, t)

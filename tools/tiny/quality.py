@@ -112,7 +112,7 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
     for section, settings in sections().items():
         lines += ["", f"## {section}", "", "| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
         for name in settings:
-            if row := rows.get(f"{section}: {name}"):
+            if row := rows.get(str(settings[name])):
                 shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS[:-1])
                 lines.append(f"| {name} | {shares} | {row['distance']:.1f} |")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -132,12 +132,12 @@ def main() -> None:
     real = features(torch.from_numpy(pictures(split()[1], asked.count, seed=SEED)[0]))
     for section, settings in sections().items():
         for name, row in settings.items():
-            key = f"{section}: {name}"
-            if key not in rows:
-                rows[key] = {"row": key, **measure(studio, row, asked.count, real)}
-                print(key, {k: round(v, 3) for k, v in rows[key].items() if k != "row"}, flush=True)
+            if str(row) not in rows:
+                found = measure(studio, row, asked.count, real)
+                rows[str(row)] = found
+                print(f"{section}: {name}", {key: round(value, 3) for key, value in found.items()}, flush=True)
                 with done.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(rows[key]) + "\n")
+                    file.write(json.dumps({"row": str(row), **found}) + "\n")
     write_table(asked.table, rows, asked.count)
 
 
