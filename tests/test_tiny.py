@@ -320,7 +320,7 @@ class TestQuality:
         for settings in sections().values():
             for row in settings.values():
                 assert len(SCHEDULES[row.schedule](row.steps)) == row.steps
-                rows[str(row)] = {column: 0.5 for column in COLUMNS}
+                rows[str(row)] = dict.fromkeys(COLUMNS, 0.5)
         rows[str(tcd(4))]["all"] = 0.987
         write_table(tmp_path / "table.md", rows, 500)
         text = (tmp_path / "table.md").read_text(encoding="utf-8")

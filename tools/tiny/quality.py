@@ -41,7 +41,7 @@ def sections() -> dict[str, dict[str, Settings]]:
         | {f"fixed, {n} steps": Settings(n, lora=name) for n, name in FIXED.items()}
         | {"CFG-preserved, 8 steps, CFG 5": Settings(8, GUIDED, CFG)},
         "Unified LoRA, steps and eta": {
-            f"{n} steps, eta {eta:g}": tcd(n, eta) for n in range(1, 9) for eta in (0, 0.3, 1)
+            f"{n} steps, eta {eta:g}": tcd(n, eta) for n in range(1, 9) for eta in (0.0, 0.3, 1.0)
         },
         "Wrong settings": {f"unified, {n} steps, {what}": row for n in (1, 4, 8) for what, row in wrong(n).items()}
         | {f"fixed {n}, {what}": row for n in (4, 8) for what, row in wrong_fixed(n).items()}
