@@ -7,6 +7,8 @@ all sessions, are written to ``times.jsonl``.
 import argparse
 from pathlib import Path
 
+import torch
+
 from .distil import distil
 from .export import publish
 from .one_step import one_step
@@ -31,6 +33,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
+    torch.set_float32_matmul_precision("high")  # matters on a GPU alone
     for name, stage in STAGES.items():
         stage(asked.out, asked.device)
         if name == asked.until:
