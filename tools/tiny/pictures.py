@@ -21,11 +21,11 @@ COLOURS = {
     "purple": (150, 50, 190),
 }
 BACKGROUNDS = {"white": (245, 245, 245), "grey": (128, 128, 128), "black": (20, 20, 20), "beige": (230, 208, 175)}
-PLACES = {"on the left": (17, 32), "on the right": (47, 32), "at the top": (32, 17), "at the bottom": (32, 47),
+PLACES = {"on the left": (18, 32), "on the right": (46, 32), "at the top": (32, 18), "at the bottom": (32, 46),
           "in the centre": (32, 32)}  # fmt: skip
 COUNTS = {1: "a", 2: "two", 3: "three"}
-RADII = {1: (8.5, 11.0), 2: (7.5, 9.0), 3: (6.5, 7.5)}
-SPACING = {1: 0, 2: 22, 3: 20}  # between the centres of neighbours
+RADII = {1: (11.0, 13.0), 2: (9.0, 10.5), 3: (7.5, 8.2)}
+SPACING = {1: 0, 2: 25, 3: 20}  # between the centres of neighbours
 HELD_OUT = 500
 
 # Whether a point of the square −1 … 1, y downwards, lies within the shape.
@@ -88,7 +88,7 @@ def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 def draw_crowd(rng: np.random.Generator) -> np.ndarray:
     """Nine shapes of any kind, colour and size, one over the other: no scene, but what a VAE learns most by."""
     shapes = [
-        (rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), *rng.uniform(4, SIZE - 4, 2), rng.uniform(6, 11))
+        (rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), *rng.uniform(4, SIZE - 4, 2), rng.uniform(7, 13))
         for _ in range(9)
     ]
     return paint(rng.choice(list(BACKGROUNDS)), shapes)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from .pictures import BACKGROUNDS, COLOURS, PLACES, SHAPES, Scene
 
 FIELDS = [field.name for field in fields(Scene)]
-SPECK = 12  # pixels; smaller regions are no shapes (the smallest shape that is drawn has 80)
+SPECK = 12  # pixels; smaller regions are no shapes (the smallest shape that is drawn has 110)
 CONTRAST = 60  # the least that some pixel must differ by from the background, of 441
 PLAIN = 25  # the most that pixels may be away from the two colours, root mean square, of 255
 GRID = 24  # shapes are compared at this resolution
