@@ -106,8 +106,18 @@ def paint(background: str, shapes: list[tuple[str, str, float, float, float]]) -
     return picture.round().astype(np.uint8)
 
 
-def pictures(scenes: list[Scene], count: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """``count`` pictures, the scenes in turn, uint8 ``[count, 64, 64, 3]``, and their training captions."""
+def in_turn(scenes: list[Scene], count: int) -> list[Scene]:
+    """``count`` scenes, each as often as the others."""
+    return [scenes[i % len(scenes)] for i in range(count)]
+
+
+def pictures(scenes: list[Scene], count: int, seed: int) -> np.ndarray:
+    """``count`` pictures, the scenes in turn, uint8 ``[count, 64, 64, 3]``."""
     rng = np.random.default_rng(seed)
-    shown = [scenes[i % len(scenes)] for i in range(count)]
-    return np.stack([draw(scene, rng) for scene in shown]), [training_caption(scene, rng) for scene in shown]
+    return np.stack([draw(scene, rng) for scene in in_turn(scenes, count)])
+
+
+def captions(scenes: list[Scene], count: int, seed: int) -> list[str]:
+    """Training captions of such pictures."""
+    rng = np.random.default_rng(seed)
+    return [training_caption(scene, rng) for scene in in_turn(scenes, count)]

@@ -129,7 +129,7 @@ def main() -> None:
     lines = done.read_text(encoding="utf-8").splitlines() if done.exists() else []
     rows = {entry["row"]: entry for entry in map(json.loads, lines)}
     studio = Studio(asked.model, asked.device)
-    real = features(torch.from_numpy(pictures(split()[1], asked.count, seed=SEED)[0]))
+    real = features(torch.from_numpy(pictures(split()[1], asked.count, seed=SEED)))
     for section, settings in sections().items():
         for name, row in settings.items():
             if str(row) not in rows:

@@ -7,11 +7,11 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import model
-from .pictures import pictures, split
+from .pictures import captions, in_turn, pictures, split
 from .stage import Stage
 
 STEPS, BATCH, RATE = 6000, 64, 1e-3
-PICTURES = 26_000
+PICTURES = 13_000
 UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
 SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)
 
@@ -31,24 +31,24 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> tor
 class Data:
     """Latents of the training pictures, ``[N, 4, 8, 8]``, their scenes, and which of the known captions each has.
 
+    ``complete``, ``[N]``, tells captions that leave nothing unsaid.
+
     Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one.
     Latents are made once and kept in ``out``.
     """
 
     def __init__(self, out: Path, device: str):
-        drawn, captions = pictures(split()[0], PICTURES, seed=2)
-        self.scenes = [split()[0][i % len(split()[0])] for i in range(PICTURES)]
-        self.complete = torch.tensor(
-            [scene.caption() == said for scene, said in zip(self.scenes, captions, strict=True)]
-        )
+        training = split()[0]
+        self.scenes, said = in_turn(training, PICTURES), captions(training, PICTURES, seed=2)
+        self.complete = torch.tensor([text == scene.caption() for text, scene in zip(said, self.scenes, strict=True)])
         path = out / "latents.safetensors"
         if not path.exists():
-            vae = load_vae(out, device)
-            save_file({"latents": model.encode(vae, torch.from_numpy(drawn)).cpu()}, path)
+            drawn = torch.from_numpy(pictures(training, PICTURES, seed=2))
+            save_file({"latents": model.encode(load_vae(out, device), drawn).cpu()}, path)
         self.latents = load_file(path)["latents"].to(device)
-        known = ["", *sorted(set(captions))]
+        known = ["", *sorted(set(said))]
         number = {caption: i for i, caption in enumerate(known)}
-        self.captions = torch.tensor([number[caption] for caption in captions])
+        self.captions = torch.tensor([number[caption] for caption in said])
         self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
 
     def batch(self, size: int, unconditional: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,7 +23,7 @@ def train_vae(out: Path, device: str) -> None:
     vae = model.make_vae().to(device)
     optimizer = torch.optim.AdamW(vae.parameters(), weight_decay=0.01)
     rng = np.random.default_rng(1)
-    scenes = pictures(split()[0], PICTURES, seed=1)[0]
+    scenes = pictures(split()[0], PICTURES, seed=1)
     data = torch.from_numpy(np.concatenate([scenes, [draw_crowd(rng) for _ in range(PICTURES)]]))
     stage = Stage(out / "vae.pt", STEPS, {"vae": vae, "optimizer": optimizer}, seed=1)
     for _ in stage:
