@@ -9,7 +9,7 @@ from . import model
 from .pictures import draw_crowd, pictures, split
 from .stage import Stage
 
-STEPS, BATCH, RATE = 7000, 8, 1.5e-3
+STEPS, BATCH, RATE = 12_000, 8, 1.5e-3
 PICTURES = 6_500  # of scenes, and as many of crowds
 KL = 1e-4  # per latent value
 EDGES = 0.1  # of the absolute difference beside the squared one; alone it would leave small shapes out
