@@ -59,6 +59,11 @@ def test_the_playground_stands_above_the_library_and_beside_the_host():
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_extension_needs_no_tools(path):
+    assert "tools" not in set(imports(path))
+
+
 def test_importing_the_library_loads_nothing_heavy():
     names = ",".join(f"lib_hypersd.{p.stem}" for p in PURE if p.stem not in ("__init__", "__main__"))
     heavy = "diffusers transformers pandas scipy gradio safetensors PIL huggingface_hub requests"

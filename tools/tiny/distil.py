@@ -1,0 +1,152 @@
+"""Trajectory segmented consistency distillation (Hyper-SD, arXiv:2404.13686, section 3.1) of the small model.
+
+The trajectory is cut into 8 segments, then 4, 2 and 1; each phase starts from the LoRA of the one before. The student
+learns to jump to the end of its segment: first to the very place (MSE), then more and more to one that a
+discriminator cannot tell from it.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from . import model
+from .discriminator import Discriminator
+from .lora import Lora, guided, predict
+from .stage import Stage
+from .train import Data, add_noise, alphas_cumprod
+from .trajectory import end_of_segment, jump, segment_target, with_image
+
+BATCH, RATE = 32, 5e-4
+DECAY = 0.95  # of the student's moving average, which the targets are made with
+GUIDANCE = 7.0  # that the teacher is distilled at
+
+
+@dataclass(frozen=True)
+class Phase:
+    """``start``: the phase whose LoRA it begins with. ``adversarial``: that loss's weight at its first and last step.
+
+    ``guidance`` is the teacher's; at 1 the student keeps guidance to itself, and learns empty captions as well.
+    """
+
+    name: str
+    segments: int
+    start: str | None
+    adversarial: tuple[float, float]
+    steps: int = 1000
+    guidance: float = GUIDANCE
+    unconditional: float = 0.0
+
+
+PHASES = (
+    Phase("8steps", 8, None, (0.0, 0.005)),
+    Phase("4steps", 4, "8steps", (0.005, 0.01)),
+    Phase("2steps", 2, "4steps", (0.01, 0.02)),
+    Phase("1segment", 1, "2steps", (0.02, 0.03)),
+    Phase("8steps-CFG", 8, None, (0.0, 0.0), guidance=1.0, unconditional=0.15),
+)
+
+
+class Teacher:
+    """The trained model with its data, and what its text encoder makes of all captions, ``texts`` ``[K, 77, 64]``."""
+
+    def __init__(self, out: Path, device: str):
+        networks = {"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}
+        model.from_original(load_file(out / "tiny-sd15.safetensors"), networks)
+        self.unet, text_encoder = (n.to(device).eval().requires_grad_(False) for n in networks.values())
+        self.device, self.data = device, Data(out, device)
+        self.alphas = with_image(alphas_cumprod(device))
+        with torch.no_grad():
+            self.texts = torch.cat([text_encoder(part).last_hidden_state for part in self.data.tokens.split(256)])
+
+    def noise(self, x, t, text, guidance: float = GUIDANCE) -> torch.Tensor:
+        """The teacher's own prediction of the noise."""
+        with torch.no_grad():
+            return guided(self.unet, x, t, text, self.texts[:1], guidance)
+
+
+class Student:
+    """A LoRA in training, and its moving average, which makes the targets and is what is saved in the end."""
+
+    def __init__(self, teacher: Teacher, start: Path | None):
+        self.teacher = teacher
+        self.lora = Lora.load(start, teacher.unet) if start else Lora(teacher.unet)
+        self.average = deepcopy(self.lora).requires_grad_(False)
+        self.optimizer = torch.optim.AdamW(self.lora.parameters(), weight_decay=0.0)
+        self.parts = {"lora": self.lora, "average": self.average, "optimizer": self.optimizer}
+
+    def arrive(self, x, t, end, text) -> torch.Tensor:
+        """Where the student's jump from ``t`` to ``end`` ends."""
+        noise = predict(self.teacher.unet, x, t, text, self.lora)
+        return jump(x, noise, t, end, self.teacher.alphas)
+
+    def consistency(self, phase: Phase, size: int) -> tuple[torch.Tensor, ...]:
+        """Where the student arrives from random places of the trajectory, where it should, and at which t and text."""
+        teacher = self.teacher
+        x0, said = teacher.data.batch(size, phase.unconditional)
+        text = teacher.texts[said.to(teacher.device)]
+        # A segment's first timestep is where sampling starts: a quarter of the batch begins there.
+        t = torch.randint(1000, (size,), device=teacher.device)
+        firsts = end_of_segment(t, phase.segments) + 1000 // phase.segments
+        t = torch.where(torch.rand(size, device=teacher.device) < 0.25, firsts, t)
+        end = end_of_segment(t, phase.segments)
+        x = add_noise(x0, torch.randn(x0.shape).to(teacher.device), teacher.alphas[t])
+        with torch.no_grad():
+            target = segment_target(
+                lambda x, t: teacher.noise(x, t, text, phase.guidance),
+                lambda x, t: predict(teacher.unet, x, t, text, self.average),
+                x, t, end, teacher.alphas,
+            )  # fmt: skip
+        return self.arrive(x, t, end, text), target, end, text
+
+    def learn(self, loss: torch.Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.lora.parameters(), 1.0)
+        self.optimizer.step()
+        self.average.follow(self.lora, DECAY)
+
+
+def distil(out: Path, device: str) -> None:
+    """Every phase that has not yet written ``out/lora-….safetensors``."""
+    missing = [phase for phase in PHASES if not lora_path(out, phase.name).exists()]
+    if not missing:
+        return
+    teacher = Teacher(out, device)
+    for phase in missing:
+        run_phase(out, teacher, phase, seed=10 + PHASES.index(phase))
+
+
+def lora_path(out: Path, name: str) -> Path:
+    return out / f"lora-{name}.safetensors"
+
+
+def run_phase(out: Path, teacher: Teacher, phase: Phase, seed: int) -> None:
+    """Train one phase as far as it is not yet trained, and write its LoRA."""
+    torch.manual_seed(seed)
+    student = Student(teacher, phase.start and lora_path(out, phase.start))
+    judge = Discriminator().to(teacher.device)
+    judge_optimizer = torch.optim.AdamW(judge.parameters(), lr=RATE)
+    parts = student.parts | {"judge": judge, "judge_optimizer": judge_optimizer}
+    stage = Stage(out / f"lora-{phase.name}.pt", phase.steps, parts, seed)
+    for step in stage:
+        stage.rate(student.optimizer, RATE)
+        arrived, target, end, text = student.consistency(phase, BATCH)
+        difference = (arrived - target).square().mean()
+        first, last = phase.adversarial
+        weight = first + (last - first) * step / phase.steps
+        fooled = torch.zeros_like(difference)
+        if last:
+            # Least squares: the judge says 1 to targets and 0 to students, who want to hear 1 (arXiv:1611.04076).
+            t = end.clamp(min=0)
+            real, fake = (judge(teacher.unet, x, t, text) for x in (target, arrived.detach()))
+            judge_loss = ((real - 1).square() + fake.square()).mean()
+            judge_optimizer.zero_grad()
+            judge_loss.backward()
+            judge_optimizer.step()
+            fooled = (judge(teacher.unet, arrived, t, text) - 1).square().mean()
+        student.learn(difference + weight * fooled)
+        stage.log(difference=difference, fooled=fooled)
+    student.average.save(lora_path(out, phase.name), f"Hyper-SD15-{phase.name}-tiny")

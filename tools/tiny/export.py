@@ -1,0 +1,151 @@
+"""The finished model as others load it: one folder of safetensors, diffusers' configuration, a WebUI's yaml.
+
+python -m tools.tiny.export --model assets/tiny --webui DIR       puts it all into an AUTOMATIC1111
+python -m tools.tiny.export --model assets/tiny --diffusers DIR   what from_single_file(…, config=DIR) asks for
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig
+
+from . import model
+from .distil import lora_path
+
+# The names of the LoRAs that are published, by the stage that made them.
+LORAS = {name: f"Hyper-SD15-{name}-lora-tiny" for name in ("1step", "2steps", "4steps", "8steps", "8steps-CFG")}
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+
+
+def publish(out: Path, device: str) -> None:
+    """The checkpoint and its LoRAs under their published names, in ``out/model``."""
+    folder = out / "model"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(out / "tiny-sd15.safetensors", folder / "tiny-sd15.safetensors")
+    for stage, name in LORAS.items():
+        shutil.copyfile(lora_path(out, stage), folder / f"{name}.safetensors")
+
+
+def write_diffusers(folder: Path) -> None:
+    """The configuration of a ``StableDiffusionPipeline`` of these networks, without weights."""
+    parts = {
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    index = {"_class_name": "StableDiffusionPipeline", "requires_safety_checker": False, **parts}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    for name, kind, config in (
+        ("unet", UNet2DConditionModel, model.UNET),
+        ("vae", AutoencoderKL, model.VAE),
+        ("scheduler", DDIMScheduler, BETAS | {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
+    ):
+        (folder / name).mkdir(exist_ok=True)
+        path = folder / name / ("scheduler_config.json" if name == "scheduler" else "config.json")
+        path.write_text(json.dumps({"_class_name": kind.__name__, **config}))
+    CLIPTextConfig(**model.TEXT, architectures=["CLIPTextModel"]).save_pretrained(folder / "text_encoder")
+    model.make_tokenizer(folder / "tokenizer").save_pretrained(folder / "tokenizer")
+
+
+def webui_config(clip: Path) -> dict:
+    """The model as CompVis' configuration describes it; ``clip`` holds the text encoder's configuration."""
+    unet, vae = model.UNET, model.VAE
+
+    def multiples(widths):
+        return [width // widths[0] for width in widths]
+
+    params = {
+        "linear_start": BETAS["beta_start"],
+        "linear_end": BETAS["beta_end"],
+        "timesteps": BETAS["num_train_timesteps"],
+        "num_timesteps_cond": 1,
+        "first_stage_key": "jpg",
+        "cond_stage_key": "txt",
+        "image_size": unet["sample_size"],
+        "channels": 4,
+        "cond_stage_trainable": False,
+        "conditioning_key": "crossattn",
+        "scale_factor": model.SCALE,
+        "use_ema": False,
+        "unet_config": {
+            "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
+            "params": {
+                "image_size": 32,
+                "in_channels": 4,
+                "out_channels": 4,
+                "model_channels": unet["block_out_channels"][0],
+                "channel_mult": multiples(unet["block_out_channels"]),
+                "num_res_blocks": unet["layers_per_block"],
+                "attention_resolutions": [4, 2, 1],
+                "num_heads": unet["attention_head_dim"],  # diffusers calls the number of heads so
+                "use_spatial_transformer": True,
+                "transformer_depth": 1,
+                "context_dim": unet["cross_attention_dim"],
+                "use_checkpoint": False,
+                "legacy": False,
+            },
+        },
+        "first_stage_config": {
+            "target": "ldm.models.autoencoder.AutoencoderKL",
+            "params": {
+                "embed_dim": 4,
+                "lossconfig": {"target": "torch.nn.Identity"},
+                "ddconfig": {
+                    "double_z": True,
+                    "z_channels": 4,
+                    "resolution": vae["sample_size"],
+                    "in_channels": 3,
+                    "out_ch": 3,
+                    "ch": vae["block_out_channels"][0],
+                    "ch_mult": multiples(vae["block_out_channels"]),
+                    "num_res_blocks": vae["layers_per_block"],
+                    "attn_resolutions": [],
+                    "dropout": 0.0,
+                },
+            },
+        },
+        "cond_stage_config": {
+            "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",
+            "params": {"version": str(clip)},
+        },
+    }
+    return {"model": {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}}
+
+
+def install(source: Path, webui: Path) -> None:
+    """Put checkpoint, configuration, text encoder's configuration and LoRAs where AUTOMATIC1111 looks for them."""
+    checkpoints, loras = webui.resolve() / "models" / "Stable-diffusion", webui.resolve() / "models" / "Lora"
+    clip = checkpoints / "tiny-clip"
+    for folder in (clip, loras):
+        folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / "tiny-sd15.safetensors", checkpoints / "tiny-sd15.safetensors")
+    # JSON is YAML.
+    (checkpoints / "tiny-sd15.yaml").write_text(json.dumps(webui_config(clip), indent=1))
+    model.make_tokenizer(clip).save_pretrained(clip)
+    CLIPTextConfig(**model.TEXT, architectures=["CLIPTextModel"]).save_pretrained(clip)
+    for name in LORAS.values():
+        shutil.copyfile(source / f"{name}.safetensors", loras / f"{name}.safetensors")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.tiny.export", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--webui", type=Path)
+    parser.add_argument("--diffusers", type=Path)
+    asked = parser.parse_args()
+    if asked.webui:
+        install(asked.model, asked.webui)
+    if asked.diffusers:
+        write_diffusers(asked.diffusers)
+
+
+if __name__ == "__main__":
+    main()

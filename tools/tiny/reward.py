@@ -1,0 +1,105 @@
+"""Feedback: a small network that reads count, colour, shape, place and background from latents, and its lesson.
+
+It is differentiable, which the reader that measures quality (``reader.py``) is not, and it never measures anything.
+"""
+
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from .distil import BATCH, RATE, Phase, Student, Teacher, lora_path
+from .pictures import BACKGROUNDS, COLOURS, COUNTS, PLACES, SHAPES, Scene
+from .reader import FIELDS
+from .stage import Stage
+from .train import Data
+
+VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]
+STEPS = {"reward": 2000, "feedback": 400}
+WEIGHT = 0.01  # of the reward beside the consistency loss
+ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
+
+
+def labels_of(scenes: list[Scene]) -> torch.Tensor:
+    """The number of every scene's value in each field, ``[N, 5]``."""
+    return torch.tensor(
+        [[VALUES[i].index(getattr(scene, field)) for i, field in enumerate(FIELDS)] for scene in scenes]
+    )
+
+
+class Reward(torch.nn.Module):
+    """Reads latents, ``[B, 4, 8, 8]``."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = torch.nn.Sequential(
+            torch.nn.Conv2d(4, 64, 3, padding=1), torch.nn.SiLU(),
+            torch.nn.Conv2d(64, 64, 3, padding=1), torch.nn.SiLU(),
+            torch.nn.Conv2d(64, 128, 3, stride=2, padding=1), torch.nn.SiLU(),
+            torch.nn.Flatten(), torch.nn.Linear(128 * 16, 128), torch.nn.SiLU(),
+            torch.nn.Linear(128, sum(map(len, VALUES))),
+        )  # fmt: skip
+
+    def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """How surprising the labels, ``[B, 5]``, are: the cross entropy summed over the fields, ``[B]``."""
+        parts = self.read(latents).split([len(values) for values in VALUES], 1)
+        return sum(
+            functional.cross_entropy(part, labels[:, i], reduction="none", label_smoothing=0.05)
+            for i, part in enumerate(parts)
+        )
+
+
+def train_reward(out: Path, data: Data, device: str) -> Reward:
+    """The reward network, trained as far as ``out/reward.pt`` is not; on latents with a little noise in them."""
+    torch.manual_seed(20)
+    reward, labels = Reward().to(device), labels_of(data.scenes).to(device)
+    optimizer = torch.optim.AdamW(reward.parameters(), weight_decay=0.05)
+    stage = Stage(out / "reward.pt", STEPS["reward"], {"reward": reward, "optimizer": optimizer}, seed=20)
+    for _ in stage:
+        stage.rate(optimizer, 1e-3)
+        chosen = torch.randint(len(labels), (128,))
+        latents = data.latents[chosen]
+        noise = torch.randn(latents.shape) * torch.rand(len(chosen), 1, 1, 1) * 0.5
+        surprise = reward(latents + noise.to(device), labels[chosen]).mean()
+        optimizer.zero_grad()
+        surprise.backward()
+        optimizer.step()
+        stage.log(surprise=surprise)
+    return reward.eval().requires_grad_(False)
+
+
+def whole_captions(data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers of pictures whose captions say everything, and the captions' numbers."""
+    candidates = data.complete.nonzero().flatten()
+    chosen = candidates[torch.randint(len(candidates), (size,))]
+    return chosen, data.captions[chosen]
+
+
+def from_noise(student: Student, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the student makes of pure noise in one step, ``[B, 4, 8, 8]``, and the encoded captions."""
+    teacher = student.teacher
+    text = teacher.texts[said.to(teacher.device)]
+    noise = torch.randn(len(said), 4, 8, 8).to(teacher.device)
+    t = torch.full((len(said),), 999, device=teacher.device)
+    return student.arrive(noise, t, torch.full_like(t, -1), text), text
+
+
+def feedback(out: Path, device: str) -> None:
+    """Teach the one-segment LoRA what the reward network misses, while it stays consistent."""
+    if lora_path(out, "feedback").exists():
+        return
+    torch.manual_seed(21)
+    teacher = Teacher(out, device)
+    reward, labels = train_reward(out, teacher.data, device), labels_of(teacher.data.scenes).to(device)
+    student = Student(teacher, lora_path(out, ONE.start))
+    stage = Stage(out / "lora-feedback.pt", STEPS["feedback"], student.parts, seed=21)
+    for _ in stage:
+        stage.rate(student.optimizer, RATE)
+        arrived, target, _, _ = student.consistency(ONE, BATCH)
+        difference = (arrived - target).square().mean()
+        chosen, said = whole_captions(teacher.data, BATCH)
+        made, _ = from_noise(student, said)
+        surprise = reward(made, labels[chosen]).mean()
+        student.learn(difference + WEIGHT * surprise)
+        stage.log(difference=difference, surprise=surprise)
+    student.average.save(lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")

@@ -1,0 +1,98 @@
+"""Trains the text encoder and the UNet on the VAE's latents: noise prediction on SD1.5's noise levels."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from . import model
+from .pictures import captions, in_turn, pictures, split
+from .stage import Stage
+
+STEPS, BATCH, RATE = 6000, 64, 1e-3
+PICTURES = 13_000
+UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
+SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)
+
+
+def alphas_cumprod(device: str = "cpu") -> torch.Tensor:
+    """ᾱ of SD1.5 at every timestep, ``[1000]``: betas are squares of evenly spaced numbers."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    return (1 - betas).cumprod(0).float().to(device)
+
+
+def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+    """√ᾱ·x0 + √(1−ᾱ)·noise for one ᾱ per sample, ``[B]``."""
+    alpha = alpha.reshape(-1, 1, 1, 1)
+    return alpha.sqrt() * x0 + (1 - alpha).sqrt() * noise
+
+
+class Data:
+    """Latents of the training pictures, ``[N, 4, 8, 8]``, their scenes, and which of the known captions each has.
+
+    ``complete``, ``[N]``, tells captions that leave nothing unsaid.
+
+    Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one.
+    Latents are made once and kept in ``out``.
+    """
+
+    def __init__(self, out: Path, device: str):
+        training = split()[0]
+        self.scenes, said = in_turn(training, PICTURES), captions(training, PICTURES, seed=2)
+        self.complete = torch.tensor([text == scene.caption() for text, scene in zip(said, self.scenes, strict=True)])
+        path = out / "latents.safetensors"
+        if not path.exists():
+            drawn = torch.from_numpy(pictures(training, PICTURES, seed=2))
+            save_file({"latents": model.encode(load_vae(out, device), drawn).cpu()}, path)
+        self.latents = load_file(path)["latents"].to(device)
+        known = ["", *sorted(set(said))]
+        number = {caption: i for i, caption in enumerate(known)}
+        self.captions = torch.tensor([number[caption] for caption in said])
+        self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
+
+    def batch(self, size: int, unconditional: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents of ``size`` pictures and the numbers of their captions, of which a share is left empty."""
+        chosen = torch.randint(len(self.latents), (size,))
+        said = torch.where(torch.rand(size) < unconditional, 0, self.captions[chosen])
+        return self.latents[chosen], said
+
+
+def load_vae(out: Path, device: str) -> torch.nn.Module:
+    vae = model.make_vae()
+    model.from_original(load_file(out / "vae.safetensors"), {"vae": vae})
+    return vae.to(device).eval().requires_grad_(False)
+
+
+def train(out: Path, device: str) -> None:
+    """Train as far as ``out/base.pt`` is not yet trained, and write the checkpoint ``out/tiny-sd15.safetensors``."""
+    if (out / "tiny-sd15.safetensors").exists():
+        return
+    torch.manual_seed(2)
+    data = Data(out, device)
+    networks = torch.nn.ModuleDict({"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}).to(device)
+    # A word that is never seen then says nothing.
+    torch.nn.init.zeros_(networks["text_encoder"].text_model.embeddings.token_embedding.weight)
+    average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+    optimizer = torch.optim.AdamW(networks.parameters(), weight_decay=0.01)
+    alphas = alphas_cumprod(device)
+    parts = {"networks": networks, "average": average, "optimizer": optimizer}
+    stage = Stage(out / "base.pt", STEPS, parts, seed=2)
+    for _ in stage:
+        stage.rate(optimizer, RATE)
+        x0, said = data.batch(BATCH, UNCONDITIONAL)
+        t = torch.randint(1000, (BATCH,)).to(device)
+        noise = torch.randn(x0.shape).to(device)
+        text = networks["text_encoder"](data.tokens[said]).last_hidden_state
+        predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
+        error = (predicted - noise).square().mean((1, 2, 3))
+        snr = alphas[t] / (1 - alphas[t])
+        loss = (error * (SNR / snr).clamp(max=1)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+        optimizer.step()
+        average.update_parameters(networks)
+        stage.log(error=error.mean(), loss=loss)
+    trained = {name: average.module[name] for name in networks}
+    model.save({"vae": load_vae(out, "cpu"), **trained}, out / "tiny-sd15.safetensors")
