@@ -124,6 +124,11 @@ class Host:
         return self.families["sd15-merged"]["sd_model_checkpoint"]
 
     @property
+    def first_guided(self) -> int:
+        """The first step with a negative half: Forge Classic has none in step 0 (0 ≤ 0 in its test for skipping it)."""
+        return 1 if self.kind is CLASSIC else 0
+
+    @property
     def hires(self) -> dict:
         """What this host's API wants of every request with a second pass."""
         return {"hr_additional_modules": ["Use same choices"]} if self.kind is FORGE else {}
