@@ -12,13 +12,23 @@ from pathlib import Path
 from ..header import PREFIX, Header
 from ..plan import Refusal
 
-__all__ = ["family_by_parts", "prediction_of", "resolution_of", "write_config"]
+__all__ = ["family_by_parts", "prediction_of", "resolution_of", "write_config", "write_tokenizer"]
 
 IMAGE = "first_stage_model."
 # Each text encoder of a family: its folder, the place of its tensors, and of its embeddings below that.
 CLIP_L = ("text_encoder", "cond_stage_model.transformer.text_model.")
 CLIP_L_XL = ("text_encoder", "conditioner.embedders.0.transformer.text_model.")
 OPEN_CLIP_XL = ("text_encoder_2", "conditioner.embedders.1.model.")
+# What transformers and open_clip call the parts of a text encoder.
+CLIP = {
+    "architecture": "CLIPTextModel", "activation": "quick_gelu", "words": "embeddings.token_embedding.weight",
+    "positions": "embeddings.position_embedding.weight", "layers": "encoder.layers.", "inner": "mlp.fc1.weight",
+}  # fmt: skip
+OPEN_CLIP = {
+    "architecture": "CLIPTextModelWithProjection", "activation": "gelu", "words": "token_embedding.weight",
+    "positions": "positional_embedding", "layers": "transformer.resblocks.", "inner": "mlp.c_fc.weight",
+    "projection": "text_projection",
+}  # fmt: skip
 PIPELINES = {"sd15": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
 RESOLUTION = {"sd15": 512, "sdxl": 1024}
 SCALE = {"sd15": 0.18215, "sdxl": 0.13025}
@@ -82,7 +92,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     write(folder / "vae" / "config.json", vae(size, shapes, family))
 
     for name, place in [CLIP_L] if family == "sd15" else [CLIP_L_XL, OPEN_CLIP_XL]:
-        config = open_clip(size, shapes, place) if name == "text_encoder_2" else clip(size, shapes, place)
+        config = clip(size, shapes, place, OPEN_CLIP if name == "text_encoder_2" else CLIP)
         write(folder / name / "config.json", config)
         parts[name] = ["transformers", config["architectures"][0]]
         tokenizer = name.replace("text_encoder", "tokenizer")
@@ -138,30 +148,16 @@ def vae(size, shapes: dict, family: str) -> dict:
     }  # fmt: skip
 
 
-def clip(size, shapes: dict, place: str) -> dict:
-    """CLIP's text encoder, as transformers names its tensors."""
-    width = size(f"{place}embeddings.token_embedding.weight", 1)
+def clip(size, shapes: dict, place: str, names: dict) -> dict:
+    """CLIP's text encoder with its tensors at ``place`` below these names."""
+    width = size(f"{place}{names['words']}", 1)
     return {
-        "model_type": "clip_text_model", "architectures": ["CLIPTextModel"], "hidden_act": "quick_gelu",
-        "vocab_size": size(f"{place}embeddings.token_embedding.weight"), "hidden_size": width,
-        "max_position_embeddings": size(f"{place}embeddings.position_embedding.weight"),
-        "intermediate_size": size(f"{place}encoder.layers.0.mlp.fc1.weight"), "projection_dim": width,
-        "num_hidden_layers": count(shapes, f"{place}encoder.layers."),
-        "num_attention_heads": max(width // HEAD_WIDTH, TEXT_HEADS),
-        "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
-    }  # fmt: skip
-
-
-def open_clip(size, shapes: dict, place: str) -> dict:
-    """CLIP's text encoder, as open_clip names its tensors."""
-    width = size(f"{place}token_embedding.weight", 1)
-    return {
-        "model_type": "clip_text_model", "architectures": ["CLIPTextModelWithProjection"], "hidden_act": "gelu",
-        "vocab_size": size(f"{place}token_embedding.weight"), "hidden_size": width,
-        "max_position_embeddings": size(f"{place}positional_embedding"),
-        "intermediate_size": size(f"{place}transformer.resblocks.0.mlp.c_fc.weight"),
-        "projection_dim": size(f"{place}text_projection", 1),
-        "num_hidden_layers": count(shapes, f"{place}transformer.resblocks."),
+        "model_type": "clip_text_model", "architectures": [names["architecture"]], "hidden_act": names["activation"],
+        "vocab_size": size(f"{place}{names['words']}"), "hidden_size": width,
+        "max_position_embeddings": size(f"{place}{names['positions']}"),
+        "intermediate_size": size(f"{place}{names['layers']}0.{names['inner']}"),
+        "projection_dim": size(f"{place}{names['projection']}", 1) if "projection" in names else width,
+        "num_hidden_layers": count(shapes, f"{place}{names['layers']}"),
         "num_attention_heads": max(width // HEAD_WIDTH, TEXT_HEADS),
         "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
     }  # fmt: skip
@@ -172,8 +168,8 @@ def count(shapes: dict, place: str) -> int:
     return len({key.removeprefix(place).split(".")[0] for key in shapes if key.startswith(place)})
 
 
-def write_tokenizer(folder: Path, words: int, pad: str | None) -> None:
-    """CLIP's tokenizer, with all its words or the commonest of them.
+def write_tokenizer(folder: Path, words: int, pad: str | None = None) -> None:
+    """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless told otherwise.
 
     Raises:
         Refusal: the package that has them is not installed.

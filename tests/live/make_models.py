@@ -4,8 +4,6 @@
 kin build the published sizes, so that ``rand_…`` have their true shapes, with as few blocks as those hosts accept.
 """
 
-import gzip
-import importlib.util
 import json
 import math
 import os
@@ -18,6 +16,7 @@ import torch
 import yaml
 
 from lib_hypersd.catalog import HYPER_SD, published
+from lib_hypersd.playground.layout import write_tokenizer
 from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
@@ -257,27 +256,11 @@ def write_hub(hub: Path) -> None:
         ("hypersd/wide-clip", WORDS, 1792, 1, 28, 128),
     ):
         folder = snapshot(name)
-        write_clip_tokenizer(folder, vocabulary)
+        write_tokenizer(folder, vocabulary)
         sizes = {"vocab_size": vocabulary, "hidden_size": width, "projection_dim": width, "intermediate_size": feed}
         config = {**CLIP_CONFIG, **sizes, "num_hidden_layers": layers, "num_attention_heads": heads}
         write_json(folder / "config.json", config)
     write_t5_tokenizer(snapshot("google/t5-v1_1-xxl"))
-
-
-def write_clip_tokenizer(folder: Path, size: int) -> None:
-    """CLIP's vocabulary, or the commonest of it, from the list of merges that ships with the package ``clip``."""
-    package = importlib.util.find_spec("clip").submodule_search_locations[0]
-    packed = Path(package, "bpe_simple_vocab_16e6.txt.gz").read_bytes()
-    letters = [chr(i) for i in (*range(33, 127), *range(161, 173), *range(174, 256))]
-    letters += [chr(256 + i) for i in range(256 - len(letters))]  # for the bytes that are no letters
-    special = ["<|startoftext|>", "<|endoftext|>"]
-    merges = gzip.decompress(packed).decode("utf-8").split("\n")[1:][: size - 2 * len(letters) - len(special)]
-    vocabulary = [*letters, *(v + "</w>" for v in letters), *("".join(m.split()) for m in merges), *special]
-    write_json(folder / "vocab.json", {word: i for i, word in enumerate(vocabulary)})
-    write_text(folder / "merges.txt", "#version: 0.2\n" + "\n".join(merges) + "\n")
-    names = {"bos_token": special[0], "eos_token": special[1], "pad_token": special[1], "unk_token": special[1]}
-    write_json(folder / "special_tokens_map.json", names)
-    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, **names})
 
 
 def write_t5_tokenizer(folder: Path) -> None:

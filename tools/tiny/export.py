@@ -9,50 +9,26 @@ import json
 import shutil
 from pathlib import Path
 
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig
 
-from . import model
+from lib_hypersd.header import read_header
+from lib_hypersd.playground.layout import write_config
+
+from . import model, train
 from .distil import lora_path
 
+CHECKPOINT = "tiny-sd15.safetensors"
 # The names of the LoRAs that are published, by the stage that made them.
 LORAS = {name: f"Hyper-SD15-{name}-lora-tiny" for name in ("1step", "2steps", "4steps", "8steps", "8steps-CFG")}
-BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
 
 def publish(out: Path, device: str) -> None:
     """The checkpoint and its LoRAs under their published names, in ``out/model``."""
     folder = out / "model"
     folder.mkdir(exist_ok=True)
-    shutil.copyfile(out / "tiny-sd15.safetensors", folder / "tiny-sd15.safetensors")
+    shutil.copyfile(out / CHECKPOINT, folder / CHECKPOINT)
     for stage, name in LORAS.items():
         shutil.copyfile(lora_path(out, stage), folder / f"{name}.safetensors")
-
-
-def write_diffusers(folder: Path) -> None:
-    """The configuration of a ``StableDiffusionPipeline`` of these networks, without weights."""
-    parts = {
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-        "scheduler": ["diffusers", "DDIMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "safety_checker": [None, None],
-        "feature_extractor": [None, None],
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    index = {"_class_name": "StableDiffusionPipeline", "requires_safety_checker": False, **parts}
-    (folder / "model_index.json").write_text(json.dumps(index))
-    for name, kind, config in (
-        ("unet", UNet2DConditionModel, model.UNET),
-        ("vae", AutoencoderKL, model.VAE),
-        ("scheduler", DDIMScheduler, BETAS | {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}),
-    ):
-        (folder / name).mkdir(exist_ok=True)
-        path = folder / name / ("scheduler_config.json" if name == "scheduler" else "config.json")
-        path.write_text(json.dumps({"_class_name": kind.__name__, **config}))
-    CLIPTextConfig(**model.TEXT, architectures=["CLIPTextModel"]).save_pretrained(folder / "text_encoder")
-    model.make_tokenizer(folder / "tokenizer").save_pretrained(folder / "tokenizer")
 
 
 def webui_config(clip: Path) -> dict:
@@ -63,9 +39,9 @@ def webui_config(clip: Path) -> dict:
         return [width // widths[0] for width in widths]
 
     params = {
-        "linear_start": BETAS["beta_start"],
-        "linear_end": BETAS["beta_end"],
-        "timesteps": BETAS["num_train_timesteps"],
+        "linear_start": train.BETAS[0],
+        "linear_end": train.BETAS[1],
+        "timesteps": train.TIMESTEPS,
         "num_timesteps_cond": 1,
         "first_stage_key": "jpg",
         "cond_stage_key": "txt",
@@ -126,7 +102,7 @@ def install(source: Path, webui: Path) -> None:
     clip = checkpoints / "tiny-clip"
     for folder in (clip, loras):
         folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source / "tiny-sd15.safetensors", checkpoints / "tiny-sd15.safetensors")
+    shutil.copyfile(source / CHECKPOINT, checkpoints / CHECKPOINT)
     # JSON is YAML.
     (checkpoints / "tiny-sd15.yaml").write_text(json.dumps(webui_config(clip), indent=1))
     model.make_tokenizer(clip).save_pretrained(clip)
@@ -144,7 +120,7 @@ def main() -> None:
     if asked.webui:
         install(asked.model, asked.webui)
     if asked.diffusers:
-        write_diffusers(asked.diffusers)
+        write_config(asked.diffusers, read_header(asked.model / CHECKPOINT), "sd15")
 
 
 if __name__ == "__main__":

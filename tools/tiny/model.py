@@ -4,16 +4,15 @@ Everything is built as SD1.5 is and only narrower: a CLIP text encoder with CLIP
 latent channels scaled by 0.18215, a UNet of four levels with a transformer block after each of two residual blocks.
 """
 
-import gzip
-import json
 import re
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from lib_hypersd.playground.layout import write_tokenizer
 
 WIDTH = 64  # of the text encoding
 TEXT = {
@@ -62,32 +61,10 @@ def make_text_encoder() -> CLIPTextModel:
     return CLIPTextModel(CLIPTextConfig(**TEXT))
 
 
-def write_vocabulary(folder: Path) -> Path:
-    """CLIP's vocabulary as transformers' tokenizer reads it, from the package ``clip`` (openai-clip, clip-anytorch).
-
-    The tokens are the 256 bytes, the same at the end of a word, one for each merge, and the two marks.
-
-    Raises:
-        ModuleNotFoundError: no package ``clip`` is installed.
-    """
-    package = find_spec("clip")
-    if package is None:
-        raise ModuleNotFoundError("CLIP's vocabulary comes with the package clip-anytorch; install it.")
-    packed = Path(package.submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz"
-    merges = gzip.decompress(packed.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
-    printed = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    letters = [chr(byte) for byte in printed] + [chr(256 + i) for i in range(256 - len(printed))]
-    tokens = letters + [letter + "</w>" for letter in letters] + ["".join(merge.split()) for merge in merges]
-    tokens += ["<|startoftext|>", "<|endoftext|>"]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}), encoding="utf-8")
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
-    return folder
-
-
 def make_tokenizer(folder: Path) -> CLIPTokenizer:
     """CLIP's tokenizer; its vocabulary is kept in ``folder``."""
-    return CLIPTokenizer.from_pretrained(write_vocabulary(folder), model_max_length=77)
+    write_tokenizer(folder, TEXT["vocab_size"])
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def tokens_of(tokenizer: CLIPTokenizer, captions: list[str]) -> torch.Tensor:

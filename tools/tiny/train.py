@@ -13,12 +13,14 @@ from .stage import Stage
 STEPS, BATCH, RATE = 6000, 64, 1e-3
 PICTURES = 13_000
 UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
+BETAS, TIMESTEPS = (0.00085, 0.012), 1000  # SD1.5's noise
 SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)
 
 
 def alphas_cumprod(device: str = "cpu") -> torch.Tensor:
     """ᾱ of SD1.5 at every timestep, ``[1000]``: betas are squares of evenly spaced numbers."""
-    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    first, last = BETAS
+    betas = torch.linspace(first**0.5, last**0.5, TIMESTEPS, dtype=torch.float64) ** 2
     return (1 - betas).cumprod(0).float().to(device)
 
 
