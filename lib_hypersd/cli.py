@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from .arguments import DONE, REFUSED, USAGE, add_settings
 from .catalog import FAMILIES, Catalog, load, published
 from .library import Known, Library, below, file_of
 from .library import as_json as known_as_json
@@ -15,8 +16,6 @@ from .settings import FIELDS, read
 from .wording import shown
 
 __all__ = ["main"]
-
-DONE, REFUSED, USAGE = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,11 +41,7 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published"
     )
-    plan.add_argument(
-        "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
-    )
-    for field in FIELDS:
-        plan.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")
+    add_settings(plan)
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
 
     identify = commands.add_parser("identify", help="say what LoRA files are, whatever their names, and what told it")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..arguments import DONE, REFUSED, USAGE, add_settings
 from ..catalog import Catalog, published
 from ..header import PREFIX, read_header
 from ..lora import lora_of
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parsers"]
 
-DONE, REFUSED, USAGE = 0, 1, 2
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
 MOST_BATCH_BYTES = 100_000_000
 
@@ -39,11 +39,7 @@ def add_parsers(commands) -> None:
     generate.add_argument("--init", metavar="IMAGE", help="start from this image")
     generate.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
     generate.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
-    generate.add_argument(
-        "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
-    )
-    for field in FIELDS:
-        generate.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")
+    add_settings(generate)
     generate.add_argument("--sampler", help="recommended unless given")
     generate.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
     generate.add_argument("--json", action="store_true", help="print a line of JSON per picture")
