@@ -134,11 +134,10 @@
                 hadTag = hasTag;
             });
         }
-        lookAgain(tab);
     }
 
     // No host tells the page of all this. Some load a checkpoint only when it is needed, which may be never.
-    let checkpoint, looks = 0;
+    let checkpoint = null, looks = 0;
     function follow() {
         const selected = checkpointList() ? checkpointList().value : opts.sd_model_checkpoint;
         const behind = selected === checkpoint ? TABS.filter(isBehind) : TABS;
@@ -150,6 +149,7 @@
 
     onUiLoaded(() => {
         TABS.forEach(prepare);
+        follow();
         setInterval(follow, LOOK_PAUSE);
     });
 })();

@@ -67,7 +67,6 @@ ASKED = (
 WEBUI = """
 const gradioApp = () => document;
 const opts = {sd_model_checkpoint: ""};
-const onOptionsChanged = () => {}, onAfterUiUpdate = () => {};
 const loaded = [], onUiLoaded = (callback) => loaded.push(callback);
 """
 LOADED = "() => loaded.forEach((callback) => callback())"
