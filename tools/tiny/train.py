@@ -76,7 +76,7 @@ def train(out: Path, device: str) -> None:
     # A word that is never seen then says nothing.
     torch.nn.init.zeros_(networks["text_encoder"].text_model.embeddings.token_embedding.weight)
     average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(0.999))
-    optimizer = torch.optim.AdamW(networks.parameters(), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(networks.parameters(), weight_decay=0.01, fused=True)
     alphas = alphas_cumprod(device)
     parts = {"networks": networks, "average": average, "optimizer": optimizer}
     stage = Stage(out / "base.pt", STEPS, parts, seed=2)
