@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import gradio as gr
 import k_diffusion.sampling
 import torch
 from k_diffusion.external import CompVisDenoiser
 
+from tests.accordion import InputAccordion
 from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
 
@@ -228,24 +228,6 @@ class AxisOption:
 
 def set_field(name):
     return lambda p, x, xs: setattr(p, name, x)
-
-
-class InputAccordion(gr.Checkbox):
-    """A checkbox that is also the accordion which shows it."""
-
-    def __init__(self, value, label, elem_id):
-        super().__init__(value, label=label, elem_id=f"{elem_id}-checkbox", visible=False)
-        self.accordion = gr.Accordion(label, open=value, elem_id=elem_id)
-
-    def __enter__(self):
-        self.accordion.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        return self.accordion.__exit__(*error)
-
-    def get_block_name(self):
-        return "checkbox"
 
 
 class PasteField(tuple):
