@@ -277,9 +277,9 @@ def read_tags(request: Request, catalog: Catalog, files: Mapping[str, File]) -> 
         family = file.made_for or named_family(tag.name)
         if file.recipe is None and file.problem is None and named_family(tag.name) is None:
             continue  # some other LoRA
-        if family == request.model.family or (family is None and file.problem):
+        if family in (None, request.model.family):  # where nothing tells the family, the file has a problem to say
             fitting.append(tag)
-        elif family is not None:
+        else:
             wrong[tag.name] = family
     return fitting, wrong
 

@@ -92,7 +92,7 @@ def sample(
     extra_args = {} if extra_args is None else extra_args
     noise_sampler = (lambda sigma, sigma_next: torch.randn_like(x)) if noise_sampler is None else noise_sampler
     levels = sigmas.cpu().double().tolist()
-    factors = [step_factors(*pair, down(*pair) if pair[1] else 0.0, flow) for pair in pairwise(levels)]
+    factors = [step_factors(*pair, down(*pair), flow) for pair in pairwise(levels)]
     s_in = x.new_ones([x.shape[0]])
     with torch.no_grad():
         for i in trange(len(factors), disable=disable):

@@ -91,6 +91,14 @@ def test_the_lora_nearest_to_8_steps_is_taken_of_those_at_hand():
     assert plan(files=[file("hyper-sdxl-unified"), file("hyper-sdxl-8steps")]).file == "Hyper-SDXL-8steps-lora"
 
 
+def test_a_lora_that_needs_no_other_cfg_than_1_comes_first_unless_one_is_set():
+    guided, other, plain = file("hyper-sdxl-8steps-cfg"), file("hyper-sdxl-2steps"), file("hyper-sdxl-8steps")
+    assert plan(files=[guided, other]).file == "Hyper-SDXL-2steps-lora"
+    for cfg in (3.0, 8.0):
+        assert plan(files=[plain, guided], cfg=cfg).file == "Hyper-SDXL-8steps-CFG-lora"
+    assert plan(files=[guided, plain], cfg=1.5).file == "Hyper-SDXL-8steps-lora"
+
+
 def test_a_renamed_file_is_used_under_its_name():
     renamed = plan(files=[file("hyper-sdxl-8steps", "my fast lora")])
     assert renamed.file == "my fast lora" and renamed.edit("a cat") == "a cat <lora:my fast lora:0.75>"
@@ -116,7 +124,16 @@ def test_a_refusal_carries_no_settings():
     assert refused.edit("a <lora:x:1>") == "a <lora:x:1>"
     told = as_json(refused, "a <lora:x:1>")
     assert {name for name, value in told.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
-    assert told.keys() == as_json(plan(), "a cat").keys(), "what there is not is null"
+    made = as_json(plan(), "a cat")
+    assert told.keys() == made.keys(), "what there is not is null"
+    assert made["family"] == "sdxl" and "rename" not in made, "what becomes of the tags stands in the prompt"
+
+
+def test_a_refusal_says_all_else_that_is_off():
+    refused = plan(files=[], prompt="<lora:Hyper-SD15-4steps-lora:1>")
+    assert isinstance(refused, NoPlan) and refused.warnings == (
+        "Hyper-SD15-4steps-lora was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,8 @@ def test_a_name_of_a_step_count_resolves_to_the_installed_file():
     made = plan(
         prompt="<lora:hyper sdxl 4 steps:0.7>", files=[file("hyper-sdxl-4steps", "renamed"), file("hyper-sdxl-8steps")]
     )
-    assert made.file == "renamed" and made.edit("<lora:hyper sdxl 4 steps:0.7>") == "<lora:renamed:0.7>"
+    prompt = "<lora:hyper sdxl 4 steps:0.7> a cat"
+    assert made.file == "renamed" and made.edit(prompt) == "<lora:renamed:0.7> a cat" and not made.warnings
     assert (
         "(787 MB) is not among"
         in plan(prompt="<lora:Hyper-SDXL-4steps-lora:1>", files=[file("hyper-sdxl-8steps")]).problem
@@ -198,6 +216,8 @@ def test_a_hand_written_tag_is_followed_and_never_doubled():
     assert summary(made) == ("Hyper-SDXL-4steps-lora", 4, 0.9, 1, *DDIM) and made.edit(prompt) == prompt
     by_alias = plan(prompt="<lora:trained_as:0.9>", files=[file("hyper-sdxl-4steps", "renamed", "trained_as")])
     assert by_alias.steps == 4 and by_alias.edit("<lora:trained_as:0.9>") == "<lora:renamed:0.9>"
+    after_another = plan(prompt="<lora:style:0.5> <lora:Hyper-SDXL-4steps-lora:0.9>")
+    assert (after_another.steps, after_another.weight) == (4, 0.9)
 
 
 def test_a_tag_comes_before_the_panel_and_says_so():
@@ -230,6 +250,10 @@ def test_a_second_few_step_lora_is_dropped():
     made = plan(prompt=prompt)
     assert made.steps == 4 and [t.name for t in find(made.edit(prompt))] == ["Hyper-SDXL-4steps-lora"]
     assert made.warnings == ("Hyper-SDXL-8steps-lora would be a second few-step LoRA: its tag is not applied.",)
+    made = plan(prompt="<lora:Hyper-SDXL-4steps-lora:1> <lora:hyper sdxl 8 steps:1>")
+    assert made.warnings == ("hyper sdxl 8 steps would be a second few-step LoRA: its tag is not applied.",), (
+        "also under a name that no file has"
+    )
 
 
 def test_every_prompt_of_a_batch_gets_the_tag_of_the_first():
@@ -411,7 +435,10 @@ def test_offers():
     assert plan().offers == ("cfg",)
     assert plan(variant="unified").offers == ("cfg", "detail")
     assert plan(variant="unified", eta=0.3).offers == ("cfg",)
+    assert plan(variant="unified", steps=2).offers == ("cfg", "detail")
     assert plan(variant="unified", steps=1).offers == ("cfg",), "at one step there is no noise to lower"
+    others = Catalog((BY_ID["hyper-sdxl-8steps"], BY_ID["pcm-sdxl-normalcfg-8steps"]))
+    assert make_plan(Request(Settings(True), Model("sdxl")), others).offers == (), "only Hyper-SD's is offered"
     assert plan(variant="cfg").offers == () and plan("flux").offers == () and plan(cfg=1.5).offers == ()
 
 
@@ -422,6 +449,9 @@ def test_a_users_recipe_is_planned_like_ours():
     assert summary(made) == ("Mine", 6, 0.9, 2.0, "Euler", "Trailing", None)
     refused = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), []), catalog)
     assert refused.problem == "mine is not among the LoRAs; put it there and refresh."
+    assert make_plan(Request(Settings(True), Model("sdxl")), catalog).file == "Hyper-SDXL-8steps-lora", (
+        "it names no file, so it is not among all that are published"
+    )
 
 
 def test_a_catalog_without_anything_for_the_family_is_said():
@@ -497,6 +527,13 @@ def test_a_lora_for_sdxl_on_a_pruned_one_is_refused_with_both_names(asked):
     )
 
 
+def test_a_lora_on_a_pruned_sdxl_is_told_by_its_file_or_else_by_its_name():
+    renamed = plan("sdxl-pruned", files=[file("hyper-sdxl-4steps", "renamed")], file="renamed")
+    assert renamed.problem.endswith(" renamed was made for SDXL.")
+    absent = plan("sdxl-pruned", files=[], file="Hyper-SD15-4steps-lora")
+    assert absent.problem.endswith(" Hyper-SD15-4steps-lora was made for SD1.5.")
+
+
 def test_a_file_that_cannot_be_used_says_why_wherever_it_is_asked_for():
     broken = File("Hyper-SDXL-8steps-lora", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
     four = file("hyper-sdxl-4steps")
@@ -506,6 +543,8 @@ def test_a_file_that_cannot_be_used_says_why_wherever_it_is_asked_for():
         "It is broken. Hyper-SDXL-8steps-lora.safetensors (787 MB)"
     )
     assert plan(files=[broken, four]).file == "Hyper-SDXL-4steps-lora"
+    other = dataclasses.replace(broken, looks_like=BY_ID["hyper-sdxl-2steps"])
+    assert plan(files=[other, four], steps=8).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB)")
 
 
 # While the panel is off.
@@ -517,6 +556,11 @@ def test_a_tag_is_pointed_out_while_the_panel_is_off(name):
         Settings(), Model("sdxl"), [file("hyper-sdxl-8steps", "renamed", "alias")], (f"a <lora:{name}:1>",)
     )
     assert point_out(request, CATALOG).startswith(f"The prompt has the few-step LoRA {name}.")
+
+
+def test_a_tag_is_pointed_out_where_every_published_file_is_taken_to_be_at_hand():
+    request = Request(Settings(), Model("sdxl"), None, ("a <lora:Hyper-SDXL-4steps-lora:1>",))
+    assert point_out(request, CATALOG).startswith("The prompt has the few-step LoRA Hyper-SDXL-4steps-lora.")
 
 
 def test_other_tags_are_not_pointed_out():

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from k_diffusion.sampling import sample_euler_ancestral
+from k_diffusion.sampling import get_ancestral_step, sample_euler_ancestral
 from scipy.stats import ks_2samp
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -229,6 +229,65 @@ def test_after_a_step_x_carries_exactly_the_noise_of_the_schedule(eta, pair, sam
     assert ("added" in seen) == (added > 0)
 
 
+@given(
+    eta=st.floats(0, 1),
+    pair=st.lists(st.integers(0, 999), min_size=2, max_size=2, unique=True).map(lambda p: sorted(p, reverse=True)),
+)
+@example(eta=1.0, pair=[999, 499])
+@example(eta=0.5, pair=[700, 300])
+def test_ddim_of_a_flow_model_is_k_diffusions_ancestral_step_on_rescaled_latents(eta, pair):
+    """Divided by α = 1 − σ a flow model's x is x0 + r·eps with r = σ/α, the form that k-diffusion steps in."""
+    table = FlowDenoiser(Network()).sigmas
+
+    class Oracle:
+        sigmas = table
+
+        def __call__(self, x, sigma):
+            return torch.full_like(x, 2.0)
+
+    def step(noise):
+        x = torch.full((1,), 5.0, dtype=torch.float64)
+        return sample_ddim(Oracle(), x, table[pair], disable=True, eta=eta, noise_sampler=lambda *_: noise).item()
+
+    sigma, sigma_next = table[pair].tolist()
+    scale, scale_next = 1 - sigma, 1 - sigma_next
+    ratio = sigma / scale if scale else 1e12
+    down, up = get_ancestral_step(ratio, sigma_next / scale_next, eta)
+    eps = (5.0 - scale * 2.0) / sigma
+    assert step(0.0) == pytest.approx(scale_next * (2.0 + down * eps), rel=1e-6)
+    assert step(1.0) - step(0.0) == pytest.approx(scale_next * up, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_noise_is_asked_for_by_the_levels_that_it_leads_from_and_to(sampler):
+    """The hosts' noise samplers may be Brownian trees, which answer by these two levels."""
+    asked = []
+
+    def noise(sigma, sigma_next):
+        asked.append((sigma.item(), sigma_next.item()))
+        return torch.zeros(SHAPE)
+
+    sigmas, x = sigmas_at(tcd_timesteps(4), TABLE), torch.ones(SHAPE, dtype=torch.float64)
+    sampler(denoiser(Network()), x, sigmas, disable=True, eta=1.0, noise_sampler=noise)
+    assert asked == list(pairwise(sigmas[:-1].tolist())), "and none for the last step, which ends without noise"
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_the_bar_is_shown_unless_it_is_switched_off(sampler, capsys):
+    x, sigmas = torch.ones(SHAPE, dtype=torch.float64), sigmas_at(tcd_timesteps(3), TABLE)
+    for disable, shown in ((False, True), (True, False)):
+        sampler(denoiser(Network()), x, sigmas, disable=disable)
+        assert ("3/3" in capsys.readouterr().err) == shown
+
+
+@pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
+def test_no_gradient_is_kept(sampler):
+    model = denoiser(Network())
+    model.inner_model.weight.requires_grad_()
+    x = sampler(model, torch.ones(SHAPE, dtype=torch.float64), sigmas_at(tcd_timesteps(2), TABLE), disable=True)
+    assert model.inner_model.weight.is_leaf and not x.requires_grad
+
+
 @pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
 def test_eta_0_draws_no_noise(sampler):
     def noise(*_):
@@ -287,6 +346,9 @@ def test_start_noise_is_unit_variance_in_diffusers_scaling():
 def test_the_last_step_keeps_nothing_of_x():
     assert step_factors(0.5, 0.0, 0.0, flow=False) == (0.0, 1.0, 0.0)
     assert step_factors(0.5, 0.0, 0.0, flow=True) == (0.0, 1.0, 0.0)
+    model = Scalar(lambda x, sigma: torch.full_like(x, 0.25))
+    x = torch.full((1,), math.inf, dtype=torch.float64)  # as where half precision has overflowed
+    assert sample_ddim(model, x, sigmas_at([499], TABLE), disable=True).item() == 0.25
 
 
 class Reads(TorchDispatchMode):

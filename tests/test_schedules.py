@@ -75,6 +75,28 @@ def test_start_at_800():
     assert start_timesteps(3) == [800, 533, 267]
 
 
+@pytest.mark.parametrize(
+    ("timesteps", "said"),
+    [
+        (lambda: trailing_timesteps(1001), "The trailing schedule serves 1 to 1000 steps; 1001 cannot be served."),
+        (
+            lambda: start_timesteps(3, start=2),
+            "The schedule that starts at timestep 2 serves 1 to 2 steps; 3 cannot be served.",
+        ),
+        (lambda: flow_sigmas(1001), "A flow schedule serves 1 to 1000 steps; 1001 cannot be served."),
+    ],
+)
+def test_a_sentence_names_the_schedule(timesteps, said):
+    with pytest.raises(ValueError) as problem:
+        timesteps()
+    assert str(problem.value) == said
+
+
+def test_the_most_steps_that_are_served():
+    assert trailing_timesteps(1000) == list(range(999, -1, -1)) and len(flow_sigmas(1000)) == 1001
+    assert start_timesteps(1, start=1) == [1] and start_timesteps(2, start=2) == [2, 1]
+
+
 @pytest.mark.parametrize("steps", [0, -1, 1001, 2.0, True, None, "4", float("nan")])
 @pytest.mark.parametrize("timesteps", [trailing_timesteps, tcd_timesteps, start_timesteps])
 def test_steps_that_cannot_be_served_are_a_sentence(timesteps, steps):
@@ -138,13 +160,25 @@ def test_the_table_is_found_along_inner_models():
 
 
 def test_a_model_without_a_table_is_a_sentence():
-    with pytest.raises(ValueError, match="Wrapped has no table of sigmas"):
+    with pytest.raises(ValueError) as problem:
         model_sigmas(Wrapped(torch.nn.Identity()))
+    assert str(problem.value) == (
+        "Wrapped has no table of sigmas, nor has any model inside it; "
+        "few-step samplers need it to find the noise level of a timestep."
+    )
+
+
+def test_one_level_is_no_table_and_two_are_one():
+    inner, outer = torch.nn.Identity(), Wrapped(torch.nn.Identity())
+    inner.sigmas, outer.sigmas = torch.tensor([0.1, 0.2]), torch.tensor([0.1])
+    outer.inner_model = inner
+    assert model_sigmas(outer) is inner.sigmas
 
 
 def test_flow_tables_are_told_from_others():
     assert is_flow(FlowDenoiser(Network()).sigmas)
     assert not is_flow(denoiser(Network()).sigmas)
+    assert not is_flow(torch.tensor([0.5, 1.5])), "only the last level tells"
 
 
 # Strength.
@@ -161,6 +195,7 @@ def test_exactly_as_many_timesteps_as_steps_lie_within_a_strength(name, steps, s
     reached = int(1000 * strength)
     assert len(timesteps) == min(steps, reached)
     assert timesteps == sorted(set(timesteps), reverse=True) and all(0 <= t <= reached for t in timesteps)
+    assert {type(t) for t in timesteps} <= {int}, "they are places in a table"
     if timesteps:
         # The first timestep is the one of the strength: a grid of 50 is 20 apart, and 800 is where that schedule ends.
         first = {"Trailing": reached - 1, "Start at 800": min(800, reached)}.get(name)
@@ -188,6 +223,14 @@ def test_tcd_within_a_strength_is_diffusers_or_the_full_grid():
     scheduler.set_timesteps(4, strength=0.6)
     assert TIMESTEPS["TCD"](4, 0.6, 1000) == scheduler.timesteps.tolist() == [599, 459, 299, 159]
     assert TIMESTEPS["TCD"](8, 0.1, 1000) == [99, 87, 74, 62, 49, 37, 24, 12], "5 of 50 are too few for 8 steps"
+    assert TIMESTEPS["TCD"](17, 0.35, 1000) == tcd_timesteps(17, 0.35), "17 of 50 are just enough"
+    assert len(TIMESTEPS["TCD"](51, 1.0, 1000)) == 51
+
+
+def test_models_of_other_lengths_than_1000():
+    assert TIMESTEPS["Trailing"](4, 1.0, 500) == [499, 374, 249, 124]
+    assert TIMESTEPS["TCD"](4, 1.0, 500) == [499, 379, 249, 129]
+    assert TIMESTEPS["Start at 800"](2, 1.0, 2000) == [1600, 800]
 
 
 def test_flow_sigmas_are_those_of_the_card():
@@ -196,6 +239,13 @@ def test_flow_sigmas_are_those_of_the_card():
     for tokens, mu in ((4096, 1.15), (48 * 48, 0.8467), (32 * 32, 0.63)):
         assert math.log(flux_shift(tokens)) == pytest.approx(mu, abs=5e-5)
     assert flow_sigmas(4, strength=0.5).tolist() == pytest.approx([0.5, 0.375, 0.25, 0.125, 0])
+
+
+@pytest.mark.parametrize("steps", [3, 7, 8, 16])
+def test_flow_sigmas_are_exact_to_the_last_bit_of_their_precision(steps):
+    shift, times = 3.1581929, [1 - i / steps for i in range(steps)]
+    exact = [shift * t / (1 + (shift - 1) * t) for t in times]
+    assert flow_sigmas(steps, shift=shift).equal(torch.tensor([*exact, 0.0], dtype=torch.float64).float())
 
 
 @given(shift=st.floats(1, 10), length=st.sampled_from([1000, 10000]))

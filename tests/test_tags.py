@@ -28,7 +28,7 @@ def test_the_weight_is_that_of_the_network(arguments, weight):
     assert Tag("lora", "x", arguments).weight == weight
 
 
-@pytest.mark.parametrize("arguments", [":", ":heavy", ":0,75", ":nan", ":unet="])
+@pytest.mark.parametrize("arguments", [":", ":heavy", ":0,75", ":nan", ":unet=", ":unet=0.5=1"])
 def test_a_weight_that_is_no_number_is_nan(arguments):
     assert math.isnan(Tag("lora", "x", arguments).weight)
 
