@@ -3,6 +3,7 @@ const js = require("@eslint/js");
 const globals = require("globals");
 
 module.exports = [
+    {ignores: ["mutants/", "outputs/"]},
     js.configs.recommended,
     {
         languageOptions: {

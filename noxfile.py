@@ -1,6 +1,7 @@
 """Every check of the project, on every Python that it supports. ``python3 dev.py`` picks the Python it runs on."""
 
 import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -82,6 +83,19 @@ def coverage(session):
     session.run("coverage", "combine", "--keep", *(f".coverage.{name}-{session.python}" for name in MEASURED))
     session.run("coverage", "report", "--fail-under=90")
     session.run("coverage", "report", "--include=lib_hypersd/plan.py", "--fail-under=100")
+
+
+@nox.session(python=PYTHONS, default=False)
+def mutation(session):
+    """Whether the tests notice when a line of the plan, the samplers, the schedules or the tags is wrong."""
+    install(session, "test", "pytest", "mutation")
+    session.run("mutmut", "run", "--max-children", "1", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("mutmut", "results")
+    session.run("mutmut", "export-cicd-stats", silent=True)
+    counts = json.loads(Path("mutants", "mutmut-cicd-stats.json").read_text())
+    session.log(f"{counts['killed']} of {counts['total']} mutants were noticed.")
+    if counts["killed"] < 0.85 * counts["total"]:
+        session.error("These are fewer than 85 %.")
 
 
 @nox.session(python=PYTHONS, default=False)
