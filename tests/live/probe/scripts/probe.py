@@ -3,6 +3,7 @@
 import sys
 import time
 
+import gradio as gr
 import torch
 from modules import script_callbacks, scripts, sd_samplers, shared
 
@@ -14,6 +15,7 @@ except ImportError:  # a host whose sampler names say the schedule
 # The host's modules outlive a reload of the UI, this file does not.
 calls = vars(shared).setdefault("hypersd_probe_calls", [])
 kept = vars(shared).setdefault("hypersd_probe_kept", [])
+interrupt_in = vars(shared).setdefault("hypersd_probe_interrupt_in", [])
 own_attributes = vars(shared).setdefault("hypersd_probe_attributes", set(vars(shared.opts)))
 
 
@@ -29,6 +31,10 @@ def record(module, args, kwargs):
     t = args[1] if len(args) > 1 else kwargs["timesteps"]
     loaded = getattr(sys.modules.get("networks"), "loaded_networks", [])
     loras = [network.network_on_disk.name for network in loaded]
+    if interrupt_in:
+        interrupt_in[0] -= 1
+        if not interrupt_in[0]:
+            shared.state.interrupt()
     calls.append({"rows": x.shape[0], "timestep": float(t.flatten()[0]), "loras": loras})
 
 
@@ -50,7 +56,11 @@ class Probe(scripts.Script):
     def show(self, is_img2img):
         return scripts.AlwaysVisible
 
-    def process(self, p, *args):
+    def ui(self, is_img2img):
+        return [gr.Number(label="Interrupt at this evaluation", value=0, visible=False)]
+
+    def process(self, p, interrupt_at=0):
+        interrupt_in[:] = [int(interrupt_at)] if interrupt_at else []
         # A host's image encoder draws noise from where the last request has left the generator; so images compare.
         torch.manual_seed(0)
 
