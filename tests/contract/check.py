@@ -27,12 +27,14 @@ class Contract:
     facts: dict[str, dict | None]
     double: dict[str, dict | None]
 
-    def write(self) -> None:
+    def write(self, folder: Path = FOLDER) -> Path:
         """In the order of the names, one to a line."""
-        told = {name: dict(sorted(value.items())) if name in ("facts", "double") else value for name, value in vars(self).items()}
-        text = json.dumps(told, indent=1)
+        in_order = {name: dict(sorted(getattr(self, name).items())) for name in ("facts", "double")}
+        text = json.dumps(vars(self) | in_order, indent=1)
         text = re.sub(r"\{\n   +[^{}]+\}", lambda fact: json.dumps(json.loads(fact[0])), text)
-        (FOLDER / f"{self.host} {self.commit}.json".lower().replace(" ", "-")).write_text(text + "\n", "utf-8")
+        file = folder / f"{self.host} {self.commit}.json".lower().replace(" ", "-")
+        file.write_text(text + "\n", "utf-8")
+        return file
 
 
 def contracts() -> list[Contract]:
@@ -49,11 +51,11 @@ def problems(found: Found, facts: dict[str, dict | None]) -> list[str]:
         elif facts[name] is None:
             told += [f"{place} takes {name}, which is not there." for place in needs(name, use, facts)]
     for call in found.calls:
-        theirs = signature_of(facts.get(call.name))
-        if theirs and not call.tried and not fits(theirs, call.positional, call.keywords, call.more):
+        theirs = signature_in(facts.get(call.name))
+        if theirs and not call.tried and not fits(parsed(theirs), call.positional, call.keywords, call.more):
             told.append(f"{call.where} calls {call.name} with what does not fit {theirs}.")
     for one in found.stand_ins:
-        theirs = signature_of(facts.get(one.name))
+        theirs = signature_in(facts.get(one.name))
         if theirs and not serves(one.signature, theirs):
             told.append(f"{one.where} stands in for {one.name} with {one.signature}, which does not serve {theirs}.")
     return sorted(told)
@@ -79,10 +81,12 @@ def around(name: str) -> str:
     return HOLDERS.get(name) or re.sub(r'(\.\w+|\["\w+"\]|\[\])$', "", name)
 
 
-def signature_of(fact: dict | None) -> inspect.Signature | None:
-    """The signature that a fact tells."""
-    told = fact and fact.get("signature")
-    return inspect.signature(eval(f"lambda {told[1:-1]}: 0")) if told else None
+def signature_in(fact: dict | None) -> str | None:
+    return fact and fact.get("signature")
+
+
+def parsed(signature: str) -> inspect.Signature:
+    return inspect.signature(eval(f"lambda {signature[1:-1]}: 0"))
 
 
 def fits(signature: inspect.Signature, positional: int, keywords: Iterable[str], more=False) -> bool:
@@ -94,26 +98,25 @@ def fits(signature: inspect.Signature, positional: int, keywords: Iterable[str],
     return True
 
 
-def serves(told: str, theirs: inspect.Signature) -> bool:
-    """Whether a function with the signature ``told`` can be called in every way that ``theirs`` can.
+def serves(ours: str, theirs: str) -> bool:
+    """Whether a function of our signature can be called in every way in which one of theirs can.
 
     What ours asks for by keyword is taken to come where theirs takes any keyword.
     """
-    if "self" not in theirs.parameters:
-        told = told.replace("(self, ", "(").replace("(self)", "()")
-    ours = signature_of({"signature": told})
+    if not theirs.startswith("(self"):
+        ours = ours.replace("(self, ", "(").replace("(self)", "()")
 
     def names(signature, kind):
-        return [one.name for one in signature.parameters.values() if one.kind == kind]
+        return [one.name for one in parsed(signature).parameters.values() if one.kind == kind]
 
-    places = names(theirs, Parameter.POSITIONAL_OR_KEYWORD)
-    needed = [name for name in places if theirs.parameters[name].default is Parameter.empty]
+    places, more = names(theirs, Parameter.POSITIONAL_OR_KEYWORD), names(theirs, Parameter.VAR_POSITIONAL)
     keywords = names(theirs, Parameter.KEYWORD_ONLY)
     if names(theirs, Parameter.VAR_KEYWORD):
         keywords += ["any", *names(ours, Parameter.KEYWORD_ONLY)]
+    needed = [name for name in places if parsed(theirs).parameters[name].default is Parameter.empty]
     calls = [(count, [*places[count:], *keywords]) for count in range(len(places) + 1)]
-    calls += [(len(needed), keywords), (0, [*needed, *keywords])]
-    return all(fits(ours, *call) for call in calls)
+    calls += [(len(places + more), keywords), (len(needed), keywords), (0, [*needed, *keywords])]
+    return all(fits(parsed(ours), *call) for call in calls)
 
 
 def moved(before: dict, after: dict) -> list[str]:

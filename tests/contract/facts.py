@@ -24,19 +24,20 @@ def record(names, called, holders, modules, given):
         modules: the modules' names by the first words that stand for those.
         given: objects by all other first words.
     """
+    return {name: fact(name in called, *find(name, holders, modules, given)[:1]) for name in names}
 
-    def find(path):
-        word = re.match(r"\w+", path)[0]
-        if word in holders:
-            found = find(holders[word])
-        else:
-            found = [given[word] if word in given else sys.modules.get(modules[word])]
-            found = [one for one in found if one is not None]
-        for step in STEP.finditer(path, len(word)):
-            found = [inner for one in found for inner in follow(one, *step.groups())]
-        return found
 
-    return {name: fact(name in called, *find(name)[:1]) for name in names}
+def find(path, holders, modules, given):
+    """All that is there under a path."""
+    word = re.match(r"\w+", path)[0]
+    if word in holders:
+        found = find(holders[word], holders, modules, given)
+    else:
+        found = [given[word] if word in given else sys.modules.get(modules.get(word))]
+        found = [one for one in found if one is not None]
+    for step in STEP.finditer(path, len(word)):
+        found = [inner for one in found for inner in follow(one, *step.groups())]
+    return found
 
 
 def follow(value, attribute, key):

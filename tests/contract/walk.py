@@ -49,6 +49,8 @@ class StandIn:
 
 @dataclass
 class Found:
+    """``uses`` by their names."""
+
     uses: dict[str, Use] = field(default_factory=dict)
     calls: set[Call] = field(default_factory=set)
     stand_ins: set[StandIn] = field(default_factory=set)
@@ -125,8 +127,12 @@ class Walk(ast.NodeVisitor):
 
     def bind(self, target, path: str | None = None) -> None:
         """Let the names of a target stand for ``path``, or else for what is declared of them."""
-        for name in [one.id for one in ast.walk(target) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]:
-            self.known[name] = SAME.get(path, path) if isinstance(target, ast.Name) and path else self.declared(name)
+        match target:
+            case ast.Name(id=name):
+                self.known[name] = SAME.get(path, path) if path else self.declared(name)
+            case ast.Tuple(elts=parts):
+                for part in parts:
+                    self.bind(part)
 
     # What is taken.
 
@@ -183,7 +189,8 @@ class Walk(ast.NodeVisitor):
         function = ast.unparse(node.func)
         if function in ("getattr", "hasattr", "setattr"):
             if isinstance(node.args[1], ast.Constant):
-                self.use(self.written(node), node, asked=function == "hasattr" or len(node.args) > 2)
+                asked = function == "hasattr" or (function == "getattr" and len(node.args) > 2)
+                self.use(self.written(node), node, asked)
             elif path := self.path(node.args[0]):
                 for name in COMPUTED[f"{self.file}: {path}"]:
                     for one in self.literals.get(name, [name]):
@@ -215,9 +222,8 @@ class Walk(ast.NodeVisitor):
         for target in node.targets:
             if ast.unparse(node.value) != "None":  # what a module is called where it is not there
                 self.bind(target, self.path(node.value))
-            if isinstance(target, ast.Attribute) and isinstance(node.value, ast.Name):
-                if function := self.functions.get(node.value.id):
-                    self.stand_in(self.written(target), function)
+            if isinstance(target, ast.Attribute) and ast.unparse(node.value) in self.functions:
+                self.stand_in(self.written(target), self.functions[ast.unparse(node.value)])
 
     def visit_For(self, node):
         self.bind(node.target, self.below(node.iter, "", "{}[{}]"))
