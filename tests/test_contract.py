@@ -9,7 +9,7 @@ import torch
 from tests import webui
 from tests.contract import facts
 from tests.contract.check import FOLDER, around, contracts, moved, problems
-from tests.contract.table import DOUBLE, HOLDERS, MODULES, OURS
+from tests.contract.table import DOUBLE, HOLDERS, MODULES, OURS, WITH, WITHOUT
 from tests.contract.walk import Found, Walk, walk
 
 KINDS = {"AUTOMATIC1111": "a1111", "Forge": "forge", "reForge": "reforge", "Forge Classic": "classic"}
@@ -35,6 +35,15 @@ def test_a_contract_is_written_as_it_stands(contract, tmp_path):
 
 def test_the_adapter_uses_nothing_else(contract):
     assert problems(walk(), contract.facts) == []
+
+
+@pytest.mark.parametrize("guards", [WITH, WITHOUT], ids=["with", "without"])
+def test_no_guard_is_idle(guards, monkeypatch):
+    found = walk()
+    for name in list(guards):
+        with monkeypatch.context() as patch:
+            patch.delitem(guards, name)
+            assert any(name in line for contract in CONTRACTS.values() for line in problems(found, contract.facts))
 
 
 @pytest.mark.parametrize(

@@ -719,15 +719,19 @@ def test_a_sampler_that_the_user_has_set_for_the_second_pass_stays_and_is_said(h
 # Hosts that patch their network.
 
 
-def test_a_patched_network_says_whether_the_lora_is_in_it(forge):
-    script = forge.load_script()
-    p = Processing(forge)
-    forge.process_images(p, script, [ON])
-    assert not p.comments and len(recorded(forge)) == 8
-    forge.broken.add("Hyper-SD15-8steps-lora")
-    p = Processing(forge)
-    forge.process_images(p, script, [ON])
-    assert "could not load Hyper-SD15-8steps-lora" in list(p.comments)[0] and len(recorded(forge)) == 20
+@pytest.mark.parametrize("kind", ["forge", "reforge", "classic"])
+def test_a_patched_network_says_whether_the_lora_is_in_it(tmp_path, kind):
+    host = Host(tmp_path, kind)
+    host.install_loras(*LORAS)
+    with host.as_modules():
+        script = host.load_script()
+        p = Processing(host)
+        host.process_images(p, script, [ON])
+        assert not p.comments and len(recorded(host)) == 8
+        host.broken.add("Hyper-SD15-8steps-lora")
+        p = Processing(host)
+        host.process_images(p, script, [ON])
+        assert "could not load Hyper-SD15-8steps-lora" in list(p.comments)[0] and len(recorded(host)) == 20
 
 
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):

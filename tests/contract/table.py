@@ -37,14 +37,9 @@ SAME = {
     **{path: word for word, path in HOLDERS.items()},
     "p.sampler": "sampler",
     "p.sd_model": "sd_model",
-    "p.refiner_checkpoint_info": "checkpoint",
     "modules.sd_models.model_data.sd_model": "sd_model",
-    "modules.sd_models.get_closet_checkpoint_match()": "checkpoint",
-    "modules.sd_samplers.create_sampler()": "sampler",
     "modules.sd_samplers_kdiffusion.KDiffusionSampler()": "sampler",
     "modules.sd_schedulers.Scheduler()": "scheduler",
-    "modules.sd_schedulers.schedulers_map[]": "scheduler",
-    "modules.scripts.Script()": "modules.scripts.Script",
     "modules.shared.OptionInfo()": "option_info",
     "network.network_on_disk": "disk",
     "denoiser.sigmas": "model_wrap.sigmas",
@@ -59,13 +54,10 @@ VARIABLES = {
     "info": "checkpoint",
     "cond": "cond",
     "disk": "disk",
-    "option": "axis",
     "host/axes.py: module": "xyz",
-    "host/axes.py: s": "script",
     "host/axes.py: apply": "axis.apply",
     "host/loras.py: networks()": "networks",
     "host/loras.py: network": "network",
-    "host/loras.py: net": "network",
     "host/loras.py: model": "unet.model",
     "host/model.py: model": "sd_model",
     "host/model.py: network": "unet.model",
@@ -87,19 +79,17 @@ KEYWORDS = {"shadowed": "modules.shared.opts"}
 # What a class of ours has beside what it takes from its base.
 OWN = {"modules.scripts.Script.prompt"}
 # What is only taken where another name is there, or where it is not.
-OF_A_SECOND_PASS = ("hr_second_pass_steps", "hr_sampler_name", "hr_extra_network_data")
-OF_GUIDANCE = ("forward", "cond_scale_miltiplier", "need_last_noise_uncond", "image_cfg_scale")
 WITH = {
-    **{f"{kind}.{name}": f"{kind}.enable_hr" for kind in REQUESTS for name in OF_A_SECOND_PASS},
+    "img2img.hr_second_pass_steps": "img2img.enable_hr",
+    "img2img.hr_sampler_name": "img2img.enable_hr",
+    "img2img.hr_extra_network_data": "img2img.enable_hr",
     "sd_model.current_lora_hash": "unet.patches",
-    "unet.model.diffusion_model": "networks.model_lora_keys_unet",
     "unet.model.diffusion_model.config": "unet.model.diffusion_model.joint_blocks",
 }
 WITHOUT = {
-    **{f"denoiser.{name}": "sd_model.forge_objects" for name in OF_GUIDANCE},
+    "denoiser.cond_scale_miltiplier": "sd_model.forge_objects",
+    "denoiser.need_last_noise_uncond": "sd_model.forge_objects",
     "modules.shared.opts.batch_cond_uncond": "sd_model.forge_objects",
-    "cond.batch": "sd_model.forge_objects",
-    "cond.batch[][].weight": "sd_model.forge_objects",
     "unet.patches": "unet.lora_patches",
 }
 
