@@ -86,6 +86,7 @@ def signature_in(fact: dict | None) -> str | None:
 
 
 def parsed(signature: str) -> inspect.Signature:
+    """A signature that was recorded; as it is written, it is Python."""
     return inspect.signature(eval(f"lambda {signature[1:-1]}: 0"))
 
 
