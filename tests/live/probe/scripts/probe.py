@@ -4,6 +4,7 @@ import sys
 import time
 
 import gradio as gr
+import hypersd_facts
 import torch
 from modules import script_callbacks, scripts, sd_samplers, shared
 
@@ -16,6 +17,7 @@ except ImportError:  # a host whose sampler names say the schedule
 calls = vars(shared).setdefault("hypersd_probe_calls", [])
 kept = vars(shared).setdefault("hypersd_probe_kept", [])
 interrupt_in = vars(shared).setdefault("hypersd_probe_interrupt_in", [])
+facts = vars(shared).setdefault("hypersd_probe_facts", {"asked": None, "found": None})
 own_attributes = vars(shared).setdefault("hypersd_probe_attributes", set(vars(shared.opts)))
 
 
@@ -66,6 +68,10 @@ class Probe(scripts.Script):
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         watch(p.sd_model)
+        if facts["asked"]:
+            given = {"txt2img": p, "img2img": p, "cond": kwargs["c"]}
+            facts["found"] = hypersd_facts.record(**facts["asked"], given=given)
+            facts["asked"] = None
 
     def post_sample(self, p, ps, *args):
         mask = getattr(p, "mask", None)
@@ -116,6 +122,15 @@ def routes(demo, app):
     def take_kept():
         """The largest change of the last image's latents outside its mask, or null where it had none."""
         return kept.pop() if kept else None
+
+    @app.post("/hypersd-probe/facts")
+    def ask_for_facts(asked: dict):
+        """Have the facts of these names recorded in the next request, when it is about to be sampled."""
+        facts["asked"] = asked
+
+    @app.get("/hypersd-probe/facts")
+    def take_facts():
+        return facts["found"]
 
     @app.get("/hypersd-probe/host")
     def host():
