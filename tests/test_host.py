@@ -181,6 +181,22 @@ def test_the_hosts_samplers_are_ours(host, script, sampler, schedule, ours, time
     assert p.extra_generation_params[key] == eta
 
 
+@pytest.mark.parametrize("kind", ["a1111", "forge", "reforge", "classic"])
+@pytest.mark.parametrize("sampler", ["TCD", "DDIM-Trailing"])
+def test_each_image_of_a_batch_gets_the_noise_of_its_own_seed(tmp_path, kind, sampler):
+    host = Host(tmp_path, kind)
+    with host.as_modules():
+        script = host.load_script()
+
+        def made(seed, count):
+            p = Processing(host, sampler_name=sampler, steps=4, cfg_scale=1.0, eta=1.0, seed=seed, batch_size=count)
+            return host.process_images(p, script)
+
+        batch = made(7, 2)
+        for i in range(2):
+            assert relative_rms(batch[i], made(7 + i, 1)[0]) < 1e-5
+
+
 @pytest.mark.parametrize("multiplier", [False, True])
 @pytest.mark.parametrize(("schedule", "timestep"), [("Trailing", 999), ("Start at 800", 800)])
 def test_start_noise_is_scaled_as_diffusers_scales_it(host, script, schedule, timestep, multiplier):

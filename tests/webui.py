@@ -92,10 +92,10 @@ class Rng:
     """Noise for each image of a batch from its own seed."""
 
     def __init__(self, seeds):
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def next(self):
-        return torch.stack([torch.randn(SHAPE, generator=g) for g in self.generators])
+        return torch.stack([torch.randn(SHAPE, generator=g) for g in self._generators])
 
 
 class HijackedTorch:
@@ -212,7 +212,8 @@ class KDiffusionSampler(Sampler):
         opts = self._host.shared.opts
         self._started_from = x
         self.model_wrap_cfg.p, self.model_wrap_cfg.total_steps = p, len(sigmas) - 1
-        k_diffusion.sampling.torch = HijackedTorch(p.rng)
+        if self._host.kind != "reforge":  # which has its own copy of k-diffusion
+            k_diffusion.sampling.torch = HijackedTorch(p.rng)
         arguments = {}
         if "eta" in inspect.signature(self.func).parameters:
             self.eta = p.eta if p.eta is not None else getattr(opts, self.eta_option_field, 0.0)

@@ -43,6 +43,7 @@ SAME = {
     "modules.shared.OptionInfo()": "option_info",
     "network.network_on_disk": "disk",
     "denoiser.sigmas": "model_wrap.sigmas",
+    "denoiser.p": "p",
 }
 # What parameters, loop variables and functions of ours hold: everywhere, or in one file.
 VARIABLES = {
@@ -95,11 +96,11 @@ WITHOUT = {
 
 # What the double has beside that, to behave as a host; nothing else, and a real host has it too.
 DOUBLE = (
-    *(f"{kind}.{name}" for kind in REQUESTS for name in ("prompt", "seed", "batch_size", "rng", "comments")),
+    *(f"{kind}.{name}" for kind in REQUESTS for name in ("prompt", "seed", "batch_size", "comments")),
     "txt2img.hr_prompt",
     *(f"sampler.{name}" for name in ("func", "eta")),
     *(f"sampler.config.{name}" for name in ("name", "constructor", "aliases")),
-    *(f"denoiser.{name}" for name in ("p", "step", "total_steps")),
+    *(f"denoiser.{name}" for name in ("step", "total_steps")),
     *(f"scheduler.{name}" for name in ("function", "default_rho", "need_inner_model", "aliases")),
     *(f"axis.{name}" for name in ("type", "choices")),
     *(f"option_info.{name}" for name in ("default", "infotext")),
