@@ -1,7 +1,6 @@
 """The rules of the house: who may import what, and what the extension may weigh."""
 
 import ast
-import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -79,15 +78,6 @@ def test_the_script_is_a_list_of_hooks():
 def test_dev_py_is_a_launcher():
     assert len((ROOT / "dev.py").read_text().splitlines()) <= 80
     assert set(imports(ROOT / "dev.py")) <= set(sys.stdlib_module_names)
-
-
-def test_metadata_is_read_by_the_host():
-    config = configparser.ConfigParser()
-    config.read(ROOT / "metadata.ini")
-    assert config["Extension"]["Name"] == "sd-webui-hypersd"
-    for section in config.sections():
-        script = section if section.startswith("scripts/") else None
-        assert section == "Extension" or (script and (ROOT / script).is_file())
 
 
 @pytest.mark.parametrize(
