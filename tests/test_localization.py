@@ -97,13 +97,13 @@ def test_a_translation_keeps_names_numbers_and_the_end_of_a_sentence():
 def test_what_the_script_writes_is_translated():
     with page_of(host_like(World()), "light", localization=GERMAN) as page:
         page.get_by_role("checkbox", name="Hyper-SD").check()
-        page.wait_for_selector("text=Hyper-SD nimmt DDIM-Trailing")
+        page.wait_for_selector("text=Hyper-SD verwendet DDIM-Trailing")
         assert page.locator(".hypersd-badge").all_inner_texts() == [
-            f"Hyper-SD nimmt {value}" for value in ("8", "1", "DDIM-Trailing", "Trailing")
+            f"Hyper-SD verwendet {value}" for value in ("8", "1", "DDIM-Trailing", "Trailing")
         ]
         page.get_by_label(re.compile("^Steps")).fill("9")
         page.keyboard.press("Enter")
         page.wait_for_selector(".hypersd-summary >> text=nicht angewendet")
         page.get_by_label(re.compile("^Steps")).fill(RECOMMENDED)
         page.keyboard.press("Enter")
-        page.wait_for_selector("text=Hyper-SD nimmt DDIM-Trailing")
+        page.wait_for_selector("text=Hyper-SD verwendet DDIM-Trailing")
