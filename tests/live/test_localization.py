@@ -21,6 +21,7 @@ def german(make_host):
     before = config.read_text()
     config.write_text(json.dumps({**json.loads(before), "localization": "de_DE"}))
     host.boot()
+    host.txt2img(None, steps=1)  # some hosts load their checkpoint and much else with the first image
     yield host
     host.stop()
     config.write_text(before)
@@ -29,7 +30,7 @@ def german(make_host):
 @pytest.fixture(params=["light", "dark"])
 def page(german, browser, request):
     page = browser.new_page(viewport={"width": 1400, "height": 1500})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(error.stack) if "hypersd" in (error.stack or "") else None)
     page.goto(f"{german.url}/?__theme={request.param}")
