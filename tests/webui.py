@@ -9,11 +9,14 @@ Each kind has the names that its host has, as far as the adapter or the double i
 parameters: ``tests/contract`` says which. What no host has begins with an underscore.
 """
 
+import base64
 import contextlib
 import copy
 import functools
 import importlib.util
 import inspect
+import io
+import json
 import sys
 from collections import namedtuple
 from dataclasses import dataclass, make_dataclass
@@ -23,7 +26,9 @@ from types import ModuleType, SimpleNamespace
 import gradio as gr
 import k_diffusion.sampling
 import torch
+from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
+from PIL import Image
 
 from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
@@ -593,6 +598,35 @@ class Host:
             self.model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
             patches = {(name, 1.0, 1.0, False) if self.kind == "forge" else name: ["layer"] for name in good}
             setattr(self.model.forge_objects.unet, PATCHES[self.kind], patches)
+
+    def app(self, script):
+        """The host's API after its start: its two routes that make images, and what was registered beside them."""
+        app = FastAPI()
+
+        @app.post("/sdapi/v1/txt2img")
+        def txt2img(payload: dict):
+            return self.answer(script, payload, img2img=False)
+
+        @app.post("/sdapi/v1/img2img")
+        def img2img(payload: dict):
+            return self.answer(script, payload, img2img=True)
+
+        for callback in self.script_callbacks.callback_map["callbacks_app_started"]:
+            callback.callback(None, app)
+        return app
+
+    def answer(self, script, payload, img2img):
+        """A request that came through the API, and what is sent back."""
+        if img2img and not payload.get("init_images"):
+            raise HTTPException(404, "Init image not found")
+        p = Processing(self, img2img=img2img)
+        vars(p).update((name, value) for name, value in payload.items() if name in vars(p))
+        scripts = {title.lower(): given["args"] for title, given in payload.get("alwayson_scripts", {}).items()}
+        latents = self.process_images(p, script, scripts.get(script.title().lower(), [False]))
+        file = io.BytesIO()
+        Image.fromarray((latents[0, :3].permute(1, 2, 0).clamp(-1, 1) * 127 + 128).byte().numpy()).save(file, "PNG")
+        info = {"prompt": p.all_prompts[0], "extra_generation_params": p.extra_generation_params}
+        return {"images": [base64.b64encode(file.getvalue()).decode()], "parameters": payload, "info": json.dumps(info)}
 
     @staticmethod
     def hook(function, *args, **kwargs):
