@@ -14,7 +14,12 @@ import venv
 from pathlib import Path
 
 NOX = "nox==2026.10.20"
-SESSIONS = {"demo": ["demo"], "test": ["lint", "tests", "playground"], "live": ["live"], "bench": ["bench", "latency"]}
+SESSIONS = {
+    "demo": ["demo"],
+    "test": ["lint", "tests", "panel", "playground", "coverage"],
+    "live": ["live"],
+    "bench": ["bench", "latency"],
+}
 LEAST_PYTHON = (3, 10)
 
 

@@ -1,46 +1,87 @@
 """Every check of the project, on every Python that it supports. ``python3 dev.py`` picks the Python it runs on."""
 
+import hashlib
 import os
+import shutil
+from pathlib import Path
 
 import nox
 
 PYTHONS = ["3.10", "3.11", "3.12"]
-nox.options.sessions = ["lint", "tests", "playground"]
+# The library's parts need different environments; what of it has been run is added up over these sessions.
+MEASURED = ["tests", "panel", "playground"]
+nox.options.sessions = ["lint", *MEASURED, "coverage"]
 nox.options.reuse_existing_virtualenvs = True
 
 
-def install(session, *names):
-    """What these files require."""
-    session.install("--quiet", *(part for name in names for part in ("-r", f"requirements/{name}.txt")))
+def install(session, *names, npm=None):
+    """What these files require, and the folder's lock file for npm, and nothing else.
+
+    The environment is made anew when one of them has changed; as long as none has, nothing is asked of the network.
+    """
+    files = [Path("requirements", f"{name}.txt") for name in names]
+    locks = [Path("requirements", npm, "package-lock.json")] if npm else []
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in (*files, *locks))).hexdigest()
+    environment = Path(session.virtualenv.location)
+    ready = environment / f"ready-{digest}"
+    if not ready.exists():
+        session.virtualenv.reuse_existing = False
+        session.virtualenv.create()
+        session.install("--quiet", *(part for file in files for part in ("-r", str(file))))
+        for lock in locks:
+            shutil.copytree(lock.parent, environment / npm)
+            session.run_install("npm", "ci", "--silent", "--prefix", str(environment / npm))
+        ready.touch()
+    return environment
+
+
+def measure(session, *arguments):
+    """Run pytest, and keep what of the library it has run for the session ``coverage``."""
+    data = {"COVERAGE_FILE": os.path.abspath(f".coverage.{session.name}")}
+    session.run("pytest", "--cov", "--cov-report=", *arguments, *session.posargs, env=data)
 
 
 @nox.session(python=PYTHONS)
 def lint(session):
-    """Style and form of all Python files."""
-    session.install("--quiet", "-r", "requirements/lint.txt")
+    """Style, form and types of the Python files, and the page's scripts."""
+    eslint = install(session, "lint", npm="eslint") / "eslint" / "node_modules"
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("mypy", f"--cache-dir={eslint.parents[1] / 'mypy'}")
+    script = str(eslint / "eslint" / "bin" / "eslint.js")
+    session.run("node", script, "--max-warnings", "0", ".", env={"NODE_PATH": str(eslint)})
 
 
 @nox.session(python=PYTHONS)
 def tests(session):
-    """All tests but those that need a host; arguments go to pytest."""
-    install(session, "test")
-    session.run(
-        "pytest",
-        "--ignore=tests/live",
-        "--ignore=tests/playground",
-        "--cov=lib_hypersd",
-        "--cov-report=term-missing:skip-covered",
-        *session.posargs,
-    )
+    """All tests but those that need a host, on the gradio of A1111; arguments go to pytest."""
+    install(session, "test", "pytest")
+    measure(session, "--ignore=tests/live", "--ignore=tests/playground")
+
+
+@nox.session(python=PYTHONS)
+def panel(session):
+    """The tests of the panel once more, on the gradio of Forge; arguments go to pytest."""
+    install(session, "panel", "pytest")
+    measure(session, "tests/test_panel.py")
 
 
 @nox.session(python=PYTHONS)
 def playground(session):
     """The tests of the playground, on the gradio of today; arguments go to pytest."""
-    install(session, "playground", "playground-test")
-    session.run("pytest", "tests/playground", *session.posargs)
+    install(session, "playground", "pytest")
+    measure(session, "tests/playground")
+
+
+@nox.session(python=PYTHONS)
+def coverage(session):
+    """Of the library, 90 % must have been run by the sessions before this one, and of the planner every branch."""
+    if session.posargs:
+        session.skip("Arguments were given, so not all tests were run.")
+    install(session, "pytest")
+    session.run("coverage", "combine", "--keep", *(f".coverage.{name}-{session.python}" for name in MEASURED))
+    session.run("coverage", "report", "--fail-under=90")
+    session.run("coverage", "report", "--include=lib_hypersd/plan.py", "--fail-under=100")
 
 
 @nox.session(python=PYTHONS, default=False)
@@ -53,19 +94,19 @@ def demo(session):
 @nox.session(python=PYTHONS)
 def live(session):
     """The same proofs on real hosts: ``-- --webui DIR [--python PYTHON] [--webui …]``, and arguments of pytest."""
-    install(session, "test")
+    install(session, "test", "pytest")
     session.run("python", "-m", "tests.live", *session.posargs, env={"PYTHONPATH": os.getcwd()})
 
 
 @nox.session(python=PYTHONS)
 def bench(session):
     """Measurements, as ratios within one run; ``-- --webui DIR`` adds those of a host."""
-    install(session, "test")
+    install(session, "test", "pytest")
     session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": os.getcwd()})
 
 
 @nox.session(python=PYTHONS, default=False)
 def latency(session):
     """How fast the playground's live mode is."""
-    install(session, "playground", "playground-test")
+    install(session, "playground", "pytest")
     session.run("python", "-m", "bench.live")

@@ -10,7 +10,7 @@ from .arguments import DONE, REFUSED, USAGE, add_settings
 from .catalog import FAMILIES, Catalog, load, published
 from .library import Known, Library, below, file_of
 from .library import as_json as known_as_json
-from .plan import File, Model, Plan, Request, as_json, make_plan
+from .plan import File, Model, NoPlan, Plan, Request, as_json, make_plan
 from .playground.command import add_parsers
 from .settings import FIELDS, read
 from .wording import shown
@@ -117,5 +117,5 @@ def in_folder(folder: Path, catalog: Catalog) -> list[File]:
     return [file_of(known) for known in known_of(below(folder), catalog, may_hash=False)]
 
 
-def as_text(plan: Plan) -> str:
+def as_text(plan: Plan | NoPlan) -> str:
     return "\n".join([plan.sentence, *plan.warnings])

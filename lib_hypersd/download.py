@@ -24,7 +24,9 @@ from .source import Failed, Interrupted, Source
 try:
     import fcntl
 except ImportError:
-    fcntl = None  # Windows, where a file that another program has open cannot be renamed
+    IS_POSIX = False  # Windows, where a file that another program has open cannot be renamed
+else:
+    IS_POSIX = True
 
 __all__ = ["Download", "Downloads"]
 
@@ -55,11 +57,13 @@ class Download:
         attempts: int = 5,
         pause_s: float = 1.0,
     ):
-        self.recipe, self.path, self.total = recipe, path, recipe.bytes
+        self.recipe, self.path, self.total = recipe, path, recipe.bytes or 0
         self.part = path.with_name(path.name + ".part")
         self.note = path.with_name(path.name + ".part.json")
         self.source, self.finished, self.attempts, self.pause_s = source, finished, attempts, pause_s
-        self.state, self.problem, self.done, self.version = RUNNING, None, 0, None
+        self.state, self.done = RUNNING, 0
+        self.problem: str | None = None
+        self.version: str | None = None
         self.asked_to_stop = threading.Event()
         self.thread = threading.Thread(target=self.run, name=f"download of {path.name}", daemon=True)
 
@@ -112,9 +116,9 @@ class Download:
                     file.truncate(0)
                 if os.fstat(file.fileno()).st_size == 0:
                     end = self.tidy
-            if end and fcntl:
+            if end and IS_POSIX:
                 end()  # while the lock keeps other programs from writing into the part
-        if end and not fcntl:
+        if end and not IS_POSIX:
             end()  # nothing that is open can be renamed or removed there
         if fault:
             raise fault
@@ -226,7 +230,7 @@ class Download:
     def give_name(self) -> None:
         """The part becomes the file, in one step that replaces nothing."""
         try:
-            if fcntl:
+            if IS_POSIX:
                 link_or_rename(self.part, self.path)
             else:
                 os.rename(self.part, self.path)
@@ -254,10 +258,10 @@ class Download:
 @contextmanager
 def locked(path: Path) -> Iterator[BinaryIO]:
     """The file, made if need be, to read and to append to, by no other program that asks for the same lock."""
-    if fcntl and path.exists() and path.stat().st_nlink > 1:
+    if IS_POSIX and path.exists() and path.stat().st_nlink > 1:
         path.unlink()  # a program ended between the two steps of link_or_rename: this is the finished file
     with open(path, "a+b") as file:
-        if fcntl:
+        if IS_POSIX:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 still_its_name = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
@@ -307,7 +311,8 @@ class Downloads:
         **options,
     ):
         self.source, self.folder, self.finished, self.catalog, self.options = source, folder, finished, catalog, options
-        self.lock, self.by_id = threading.Lock(), {}
+        self.lock = threading.Lock()
+        self.by_id: dict[str, Download] = {}
 
     def find(self, id: str) -> Recipe | None:
         """The published recipe of that id, if its file can be fetched, checked and used."""
@@ -327,7 +332,7 @@ class Downloads:
             Failed: there is no such file.
         """
         recipe = self.find(id)
-        if recipe is None:
+        if recipe is None or recipe.file is None:
             raise Failed("The catalog has no file of that id that can be fetched.")
         with self.lock:
             download = self.by_id.get(id)

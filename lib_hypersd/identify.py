@@ -121,7 +121,7 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
     if recipe is None:
         shared = same_size(catalog, clues)
         if shared:
-            which = ", ".join(r.file.removesuffix(".safetensors") for r in shared)
+            which = ", ".join((r.file or r.id).removesuffix(".safetensors") for r in shared)
             one = f"has the size of {which}" if len(shared) == 1 else f"has the size of {len(shared)} files ({which})"
             return Identification(None, sentence=f"{name} {one} and nothing else tells; its hash will.")
         if clues.problem:
@@ -185,7 +185,7 @@ def same_size(catalog: Catalog, clues: Clues) -> list[Recipe]:
     """The recipes whose file has this very size, unless the file's hash is known, and so is none of theirs."""
     if clues.size is None or clues.sha256:
         return []
-    family = clues.lora and clues.lora.family
+    family = clues.lora.family if clues.lora else None
     found = [r for r in catalog.recipes if clues.size in (r.bytes, r.superseded_bytes)]
     return [r for r in found if family in (None, r.family)]
 
@@ -199,7 +199,7 @@ def called(family: str | None) -> str:
     """A family as sentences call it."""
     if family in LOOKALIKES:
         return re.split(", (?:for )?wh(?:ich|ose) ", LOOKALIKES[family])[0]
-    return FAMILIES.get(family, "an unknown family of checkpoints")
+    return FAMILIES.get(family or "", "an unknown family of checkpoints")
 
 
 def named_family(name: str) -> str | None:

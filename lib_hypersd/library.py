@@ -82,9 +82,10 @@ class Library:
     ):
         self.cache, self.hash_of, self.may_hash = cache, hash_of, may_hash
         self.lock = threading.RLock()
-        self.seen: dict[str, Seen] | None = None
+        self.seen: dict[str, Seen] = {}
+        self.has_read_cache = False
         # What each file came to, with the size, time and host's hash that it came from, for one catalog.
-        self.catalog: Catalog | None = None
+        self.catalog = Catalog(())
         self.verdicts: dict[str, tuple[int, int, str, Known]] = {}
         self.todo: deque[tuple[Callable, str]] = deque()
         self.queued: set[tuple[Callable, str]] = set()
@@ -100,8 +101,8 @@ class Library:
         """
         hashes = paths if isinstance(paths, Mapping) else dict.fromkeys(paths, "")
         with self.lock:
-            if self.seen is None:
-                self.seen = read_cache(self.cache)
+            if not self.has_read_cache:
+                self.seen, self.has_read_cache = read_cache(self.cache), True
             if self.catalog is not catalog:
                 self.catalog, self.verdicts = catalog, {}
             return [self.known(path, hash, open_all) for path, hash in hashes.items()]
@@ -140,7 +141,7 @@ class Library:
         clues = known.clues
         if clues.sha256 or clues.problem or known.identification.confidence == CERTAIN or not self.may_hash:
             return False
-        return known.path.endswith(SUFFIX) and nearly_published(self.catalog, clues.size)
+        return known.path.endswith(SUFFIX) and clues.size is not None and nearly_published(self.catalog, clues.size)
 
     def later(self, task: Callable, path: str) -> None:
         """Do something in the background, once; nobody waits for it."""
@@ -203,7 +204,7 @@ class Library:
 
     def save(self) -> None:
         """Write what is known of files that still exist; a folder that cannot be written is as good as no cache."""
-        if self.cache is None or self.seen is None:
+        if self.cache is None or not self.has_read_cache:
             return
         with self.lock:
             self.seen = {path: seen for path, seen in self.seen.items() if os.path.exists(path)}
@@ -303,6 +304,8 @@ def hashes_of(path: str) -> tuple[str, str]:
 
 def read_cache(cache: Path | None) -> dict[str, Seen]:
     """What was written down, or nothing where that cannot be read: then every file is looked at anew."""
+    if cache is None:
+        return {}
     try:
         content = json.loads(cache.read_text(encoding="ascii"))
         if content["version"] != VERSION:
@@ -350,7 +353,7 @@ def below(path: Path) -> list[str]:
 
 def file_of(known: Known, aliases: tuple[str, ...] = ()) -> File:
     """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by."""
-    found, family = known.identification, known.clues.lora and known.clues.lora.family
+    found, family = known.identification, known.clues.lora.family if known.clues.lora else None
     recipe, problem = found.recipe, found.sentence if found.refused else None
     if recipe and set(known.name) & set(":>"):
         problem = f"{shown(known.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."

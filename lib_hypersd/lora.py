@@ -60,7 +60,7 @@ def lora_of(shapes: Mapping[str, list[int]]) -> Lora | None:
     return Lora(
         family_of(names.replace(".", "_"), downs),
         naming,
-        max(ranks, key=ranks.get) if ranks else None,
+        ranks.most_common(1)[0][0] if ranks else None,
         TEXT_ENCODER.search(names) is not None,
     )
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from .catalog import FAMILIES, Catalog, Recipe
 from .download import CHECKING, Downloads
@@ -133,17 +134,18 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             download.cancel()
         return show_files(*values)
 
-    asks = {"inputs": [*controls, *([prompt] if prompt is not None else [])], "show_progress": "hidden", "queue": False}
+    asked = [*controls, *([prompt] if prompt is not None else [])]
+    quick: dict[str, Any] = {"show_progress": "hidden", "queue": False}
     shown = [status, detail, guided, coming, fetch, cancel]
     for control in controls:
-        control.change(show, outputs=shown, **asks)
+        control.change(show, asked, shown, **quick)
     for button, handler in ((look, show_files), (refresh, show_afresh), (cancel, stop)):
-        button.click(handler, outputs=[*shown, by_name["file"]], **asks)
-    fetch.click(start, outputs=[*shown, by_name["file"]], **{**asks, "inputs": [fetch, *asks["inputs"]]})
-    detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], show_progress="hidden", queue=False)
-    guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], show_progress="hidden", queue=False)
+        button.click(handler, asked, [*shown, by_name["file"]], **quick)
+    fetch.click(start, [fetch, *asked], [*shown, by_name["file"]], **quick)
+    detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], **quick)
+    guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], **quick)
 
-    paste = [(enabled, lambda params: ENABLED in params)]
+    paste: list[tuple] = [(enabled, lambda params: ENABLED in params)]
     paste += [
         (by_name[field.name], lambda params, field=field: pasted(field, params, surroundings.catalog()))
         for field in FIELDS
@@ -174,9 +176,9 @@ def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[s
         found = point_out(request, catalog)
         return status("tag" if found else "off", found or "Off. Your own settings are used.", model), (), None
     plan = make_plan(request, catalog)
-    problems += [plan.problem] if plan.problem else []
+    problems += [plan.problem] if plan.problem is not None else []
     notes = [*plan.warnings, *comments, *catalog.problems, *skipped(files, model.family)]
-    if problems:
+    if problems or plan.problem is not None:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
         return status("problem", sentence, model, notes), (), plan.missing
     if plan.cfg <= 1:
@@ -195,10 +197,11 @@ def status(
     state: str, sentence: str, model: Model | None = None, notes: Sequence[str] = (), plan: Plan | None = None
 ) -> str:
     """The status as HTML, every text escaped; ``data-hypersd`` tells the page's script what is in force."""
-    data, heading = {"state": state}, ""
+    data: dict[str, Any] = {"state": state}
+    heading = ""
     if model is not None:
         data["model"] = model.name
-        heading = f"{model.name}: {FAMILIES.get(model.family, 'no family that Hyper-SD was made for')}"
+        heading = f"{model.name}: {FAMILIES.get(model.family or '', 'no family that Hyper-SD was made for')}"
     if plan is not None:
         data["summary"] = f"{plan.steps} step{'s' if plan.steps > 1 else ''}, CFG {plan.cfg:g}"
         data["override"] = {
@@ -227,7 +230,7 @@ def show_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str, s
     last = recipe and downloads.get(recipe.id)
     wanted = None
     if recipe and not (last and last.is_active):
-        size = f"{recipe.bytes / 1e6:,.0f} MB"
+        size = f"{(recipe.bytes or 0) / 1e6:,.0f} MB"
         wanted = f"Download {recipe.file} ({size})"
         lines += [f"<p>{escape(last.problem)}</p>"] if last and last.problem else []
         where = (

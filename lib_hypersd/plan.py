@@ -1,12 +1,12 @@
 """From what is asked and what is at hand to one plan: which file, weight, steps, CFG, sampler, schedule and eta.
 
 Every face of the extension (panel, prompt tag, API, X/Y/Z, command line) makes its plan here and decides nothing
-itself. A plan is carried out whole or not at all: ``problem`` says why not. What the user has fixed always wins.
+itself. A plan is carried out whole or there is none, and a sentence why. What the user has fixed always wins.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 
 from . import tags
 from .catalog import FAMILIES, HYPER_SD, LOOKALIKES, Catalog, Recipe
@@ -14,7 +14,18 @@ from .identify import called, identify, is_merged, named_family
 from .settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from .wording import done, in_range, in_steps, missing, spans
 
-__all__ = ["MORE_DETAIL", "File", "Model", "Plan", "Request", "SecondPass", "as_json", "make_plan", "point_out"]
+__all__ = [
+    "MORE_DETAIL",
+    "File",
+    "Model",
+    "NoPlan",
+    "Plan",
+    "Request",
+    "SecondPass",
+    "as_json",
+    "make_plan",
+    "point_out",
+]
 
 FAVOURITE_STEPS = 8
 MORE_DETAIL = 0.3
@@ -24,6 +35,7 @@ VARIANT_KINDS = {
     "cfg": ("cfg",),
     "merged": ("merged", "unet"),
 }
+IN_WORDS = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class File:
     @property
     def made_for(self) -> str | None:
         """The family of checkpoints that the file fits; what its layers say comes before its recipe."""
-        return self.family or (self.recipe and self.recipe.family)
+        return self.family or (self.recipe.family if self.recipe else None)
 
 
 @dataclass(frozen=True)
@@ -87,38 +99,63 @@ class Request:
     refiner: Model | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What will be done, and one sentence that says so; or, with a ``problem``, why nothing will be.
+    """What will be done, and one sentence that says so.
 
+    ``recipe`` is None for a plan without Hyper-SD. ``file`` and ``weight`` are None where no LoRA is added.
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one.
 
     ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
-    "cfg" (the CFG-preserved variant) and "detail" (a lower eta). ``missing`` is the recipe whose file would solve the
-    problem, where it is that no such file is at hand and that it can be fetched.
+    "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
     """
 
     family: str | None
-    problem: str | None = None
+    problem: None = None
     recipe: Recipe | None = None
     file: str | None = None
     weight: float | None = None
-    steps: int | None = None
+    steps: int
     hires_steps: int | None = None
-    cfg: float | None = None
+    cfg: float
     distilled_cfg: float | None = None
-    sampler: str | None = None
-    schedule: str | None = None
+    sampler: str
+    schedule: str
     eta: float | None = None
     rename: dict[str, str | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
-    sentence: str = ""
-    missing: Recipe | None = None
+    sentence: str
+    missing: None = None
 
     def edit(self, prompt: str) -> str:
         """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops."""
-        return tags.edit(prompt, self.file, self.weight, self.rename) if self.file else prompt
+        if self.file is None or self.weight is None:
+            return prompt
+        return tags.edit(prompt, self.file, self.weight, self.rename)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoPlan:
+    """Why nothing will be done, as a sentence.
+
+    ``missing`` is the recipe whose file would solve the problem, where it is that no such file is at hand and that it
+    can be fetched.
+    """
+
+    family: str | None
+    problem: str
+    warnings: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    missing: Recipe | None = None
+
+    @property
+    def sentence(self) -> str:
+        return self.problem
+
+    def edit(self, prompt: str) -> str:
+        """The prompt as it is."""
+        return prompt
 
 
 class Refusal(Exception):
@@ -129,17 +166,16 @@ class Refusal(Exception):
         self.missing = missing
 
 
-def make_plan(request: Request, catalog: Catalog) -> Plan:
-    """The plan for a request; pure, and the only place where anything is decided."""
+def make_plan(request: Request, catalog: Catalog) -> Plan | NoPlan:
+    """The plan for a request, or why there is none; pure, and the only place where anything is decided."""
     warnings: list[str] = []
     try:
         return decide(request, catalog, warnings)
     except Refusal as refusal:
-        return Plan(
-            request.model.family,
+        return NoPlan(
+            family=request.model.family,
             problem=str(refusal),
             warnings=tuple(warnings),
-            sentence=str(refusal),
             missing=refusal.missing if refusal.missing and refusal.missing.can_be_fetched else None,
         )
 
@@ -171,7 +207,7 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
     else:
         if inside:
             warnings.append("The checkpoint's name says that Hyper-SD is already in it; with a LoRA it acts twice.")
-        recipe, file = choose(request, catalog, files, tag, warnings)
+        recipe, file = choose(request, family, catalog, files, tag, warnings)
 
     steps = asked.steps or recipe.steps
     hires_steps = choose_hires_steps(request, recipe, warnings)
@@ -186,10 +222,11 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         warnings.append(f"{file.name} is an edition that its authors have replaced under the same name; get it again.")
     warn(request, recipe, steps, cfg, sampler, schedule, warnings)
 
+    lora = file.name if file else None
     return Plan(
-        family,
+        family=family,
         recipe=recipe,
-        file=file and file.name,
+        file=lora,
         weight=weight,
         steps=steps,
         hires_steps=hires_steps,
@@ -201,16 +238,17 @@ def decide(request: Request, catalog: Catalog, warnings: list[str]) -> Plan:
         rename=rename,
         warnings=tuple(warnings),
         offers=offers(recipe, family, steps, cfg, eta, catalog),
-        sentence=done(recipe, file and file.name, weight, steps, cfg, sampler, schedule, eta),
+        sentence=done(recipe, lora, weight, steps, cfg, sampler, schedule, eta),
     )
 
 
-def as_json(plan: Plan, prompt: str) -> dict:
-    """A plan for programs: its recipes by their ids, and what becomes of the prompt."""
-    ids = {"recipe": plan.recipe and plan.recipe.id, "missing": plan.missing and plan.missing.id}
-    values = asdict(plan) | ids | {"prompt": plan.edit(prompt)}
-    del values["rename"]
-    return values
+def as_json(plan: Plan | NoPlan, prompt: str) -> dict:
+    """A plan for programs: its recipes by their ids, and what becomes of the prompt; where there is none, nulls."""
+    values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name != "rename"}
+    for name in ("recipe", "missing"):
+        recipe = values[name]
+        values[name] = recipe.id if recipe else None
+    return values | {"prompt": plan.edit(prompt)}
 
 
 def point_out(request: Request, catalog: Catalog) -> str | None:
@@ -265,7 +303,7 @@ def rename_tags(
     warnings: list[str],
 ) -> dict[str, str | None]:
     """What becomes of each few-step LoRA's tag: the plan's file under its own name, or (None) a second LoRA dropped."""
-    rename = {}
+    rename: dict[str, str | None] = {}
     for name in dict.fromkeys(t.name for t in few_step):
         alias = name not in files and named_family(name) is not None
         if file is not None and (alias or files.get(name) is file or (tag is not None and name == tag.name)):
@@ -287,10 +325,15 @@ def built_in(request: Request, catalog: Catalog) -> Recipe | None:
 
 
 def choose(
-    request: Request, catalog: Catalog, files: Mapping[str, File], tag: tags.Tag | None, warnings: list[str]
+    request: Request,
+    family: str,
+    catalog: Catalog,
+    files: Mapping[str, File],
+    tag: tags.Tag | None,
+    warnings: list[str],
 ) -> tuple[Recipe, File]:
     """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
-    asked, family = request.settings, FAMILIES[request.model.family]
+    asked = request.settings
     alias = tag is not None and tag.name not in files and named_family(tag.name) is not None
     name = asked.file if tag is None or alias else tag.name
     if asked.file not in (None, name):
@@ -306,34 +349,34 @@ def choose(
             form = "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"
             raise Refusal(f"{name} is {form}, not a LoRA.")
         made_for = recipe.family if file is None else file.made_for
-        if made_for != request.model.family:
-            raise Refusal(f"{name} was made for {called(made_for)}, and the loaded checkpoint is {family}.")
+        if made_for != family:
+            raise Refusal(f"{name} was made for {called(made_for)}, and the loaded checkpoint is {FAMILIES[family]}.")
         file = file or next((f for f in files.values() if f.recipe is not None and f.recipe.id == recipe.id), None)
         if file is None:
             raise Refusal(missing(recipe, installed(files)), recipe)
         return recipe, file
 
     # Other makers' LoRAs serve where the user holds them; what is missing is only ever asked for of Hyper-SD.
-    wanted = [r for r in catalog.recipes if r.family == request.model.family and r.is_lora]
+    wanted = [r for r in catalog.recipes if r.family == family and r.is_lora]
     if alias or request.files is None:
         wanted = [r for r in wanted if r.maker == HYPER_SD]
     if asked.variant:
         wanted = [r for r in wanted if r.kind in VARIANT_KINDS[asked.variant]]
     served = [r for r in wanted if not asked.steps or r.serves(asked.steps)]
     order = preference(asked)
-    found = [f for f in files.values() if f.recipe in served and f.made_for == request.model.family]
+    found = [(f.recipe, f) for f in files.values() if f.recipe in served and f.made_for == family]
     if found:
-        file = min(found, key=lambda f: order(f.recipe))
-        return file.recipe, file
+        return min(found, key=lambda pair: order(pair[0]))
 
-    ours = [r for r in served if r.maker == HYPER_SD]
+    ours = [r for r in wanted if r.maker == HYPER_SD]
     if not ours:
-        published = [r for r in wanted if r.maker == HYPER_SD]
-        if not published:
-            raise Refusal(f"For {family} no Hyper-SD of the kind “{VARIANTS[asked.variant]}” was published.")
-        kind = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}.get(asked.variant, "")
-        raise Refusal(f"No {kind}Hyper-SD for {family} serves {in_steps(asked.steps)}; {spans(published)} do.")
-    best = min(ours, key=order)
+        kind = f" of the kind “{VARIANTS[asked.variant]}”" if asked.variant else ""
+        raise Refusal(f"For {FAMILIES[family]} no Hyper-SD{kind} was published.")
+    serving = [r for r in ours if r in served]
+    if asked.steps and not serving:
+        kind = IN_WORDS.get(asked.variant or "", "")
+        raise Refusal(f"No {kind}Hyper-SD for {FAMILIES[family]} serves {in_steps(asked.steps)}; {spans(ours)} do.")
+    best = min(serving, key=order)
     broken = next((f.problem for f in files.values() if f.problem and f.looks_like == best), None)
     raise Refusal(" ".join(filter(None, (broken, missing(best, installed(files))))), best)
 
@@ -408,8 +451,8 @@ def warn(request: Request, recipe: Recipe, steps, cfg, sampler, schedule, warnin
         if name not in (None, ours, "Automatic"):
             warnings.append(f"{name} is set for the second pass, and this is made for {ours}.")
     refiner = request.refiner
-    if refiner is not None and refiner.family != request.model.family:
-        is_what = LOOKALIKES.get(refiner.family) or FAMILIES[refiner.family]
+    if refiner is not None and refiner.family not in (None, request.model.family):
+        is_what = (LOOKALIKES | FAMILIES)[refiner.family]
         warnings.append(
             f"The refiner {refiner.name} is {is_what}: the LoRA has no effect on its part. Take the refiner out."
         )

@@ -24,7 +24,6 @@ from .schedules import is_flow, model_sigmas
 __all__ = ["sample_ddim", "sample_tcd", "start_noise_scale"]
 
 
-@torch.no_grad()
 def sample_tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3, noise_sampler=None):
     """Strategic stochastic sampling of "Trajectory Consistency Distillation" (arXiv:2402.19159, algorithm 4).
 
@@ -63,7 +62,6 @@ def sample_tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, e
     return sample(model, x, sigmas, down, flow, extra_args, callback, disable, noise_sampler)
 
 
-@torch.no_grad()
 def sample_ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0, noise_sampler=None):
     """DDIM of "Denoising Diffusion Implicit Models" (arXiv:2010.02502, equations 12 and 16); eta 1 is ancestral DDPM.
 
@@ -86,20 +84,25 @@ def sample_ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, 
 def sample(
     model, x, sigmas, down: Callable[[float, float], float], flow: bool, extra_args, callback, disable, noise_sampler
 ):
-    """The loop that both samplers share; ``down(sigma, sigma_next)`` says how much of the predicted noise is kept."""
+    """The loop that both samplers share, without gradients.
+
+    Args:
+        down: ``down(sigma, sigma_next)`` says how much of the predicted noise is kept.
+    """
     extra_args = {} if extra_args is None else extra_args
     noise_sampler = (lambda sigma, sigma_next: torch.randn_like(x)) if noise_sampler is None else noise_sampler
     levels = sigmas.cpu().double().tolist()
     factors = [step_factors(*pair, down(*pair) if pair[1] else 0.0, flow) for pair in pairwise(levels)]
     s_in = x.new_ones([x.shape[0]])
-    for i in trange(len(factors), disable=disable):
-        denoised = model(x, sigmas[i] * s_in, **extra_args)
-        if callback is not None:
-            callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
-        of_x, of_denoised, up = factors[i]
-        x = x * of_x + denoised * of_denoised if of_x else denoised * of_denoised
-        if up:
-            x = x + noise_sampler(sigmas[i], sigmas[i + 1]) * up
+    with torch.no_grad():
+        for i in trange(len(factors), disable=disable):
+            denoised = model(x, sigmas[i] * s_in, **extra_args)
+            if callback is not None:
+                callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
+            of_x, of_denoised, up = factors[i]
+            x = x * of_x + denoised * of_denoised if of_x else denoised * of_denoised
+            if up:
+                x = x + noise_sampler(sigmas[i], sigmas[i + 1]) * up
     return x
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .catalog import Catalog
+from .catalog import Catalog, Recipe
 from .tags import spell
 
 __all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
@@ -147,9 +147,12 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
     return Settings(enabled, **values), problems, comments
 
 
-def infotext(settings: Settings, recipe_id: str) -> dict[str, str]:
-    """The infotext keys that restore the panel: which recipe was carried out, and what the user had fixed."""
-    written = {ENABLED: recipe_id}
+def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
+    """The infotext keys that restore the panel: which recipe was carried out, and what the user had fixed; nothing
+    where there was no recipe."""
+    if recipe is None:
+        return {}
+    written = {ENABLED: recipe.id}
     for f in FIELDS:
         value = getattr(settings, f.name)
         if value is not None:
@@ -173,7 +176,7 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
     if f.infotext in params:
         value = str(params[f.infotext])
         return VARIANTS.get(value, RECOMMENDED) if f.name == "variant" else value
-    used = params.get(f.in_force)
+    used = params.get(f.in_force) if f.in_force else None
     if used in (None, "Automatic"):  # what hosts read where an image says no schedule
         return RECOMMENDED
     recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)

@@ -188,9 +188,10 @@ class Folder:
         self.path = path
 
     def place(self, recipe: Recipe) -> str:
-        if not FILE.fullmatch(recipe.file or ""):
+        name = recipe.file or ""
+        if not FILE.fullmatch(name):
             raise Failed(f"The recipe {recipe.id} does not name its file.")
-        return str(self.path / recipe.file)
+        return str(self.path / name)
 
     @contextmanager
     def open(self, recipe: Recipe, start: int, version: str | None) -> Iterator[Body]:

@@ -25,19 +25,24 @@ class Tag:
 
         NaN where the host could not read it either.
         """
-        positional, named = [], {}
-        for part in self.arguments.split(":")[1:]:
-            key, equals, value = part.partition("=")
-            if equals:
-                named[key] = value
-            else:
-                positional.append(part)
-        te = named.get("te", positional[0] if positional else "1")
-        text = named.get("unet", positional[1] if len(positional) > 1 else te)
-        try:
-            return float(text)
-        except ValueError:
-            return math.nan
+        return weight_in(self.arguments)
+
+
+def weight_in(arguments: str) -> float:
+    """The weight that a tag with these arguments gives, as :attr:`Tag.weight`."""
+    positional, named = [], {}
+    for part in arguments.split(":")[1:]:
+        key, equals, value = part.partition("=")
+        if equals:
+            named[key] = value
+        else:
+            positional.append(part)
+    te = named.get("te", positional[0] if positional else "1")
+    text = named.get("unet", positional[1] if len(positional) > 1 else te)
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def find(prompt: str) -> list[Tag]:

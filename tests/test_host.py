@@ -815,6 +815,13 @@ def test_a_flow_model_starts_an_image_at_its_strength(flux):
     assert relative_rms(latents, sample_ddim(model, host_start, sigmas, disable=True)) < 1e-5 and start is host_start
 
 
+def test_a_schedule_that_is_none_of_ours_is_a_sentence(host):
+    from lib_hypersd.host import schedules
+
+    with pytest.raises(ValueError, match="“Karras” is none of Hyper-SD's schedules"):
+        schedules.sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
+
+
 def test_a_schedule_for_flux_is_only_where_flux_is(host, script, flux):
     assert "By image size" not in host.sd_schedulers.schedulers_map
     flux.load_script()

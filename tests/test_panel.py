@@ -16,9 +16,9 @@ from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_
 from lib_hypersd.plan import File, Model
 from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
 from lib_hypersd.source import Server
+from tests.accordion import InputAccordion
 from tests.browser import page_of, requires_browser
 from tests.server import CONTENT, Answer, Hub, recipe, wait_until
-from tests.webui import InputAccordion
 
 CATALOG = published()
 LORAS = [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib_hypersd.catalog import FAMILIES, LOOKALIKES, Catalog, Recipe, published
-from lib_hypersd.plan import File, Model, Plan, Request, SecondPass, make_plan, point_out
+from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan, point_out
 from lib_hypersd.settings import VARIANTS, Settings
 from lib_hypersd.tags import find
 
@@ -112,8 +112,11 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
 
 def test_a_refusal_carries_no_settings():
     refused = plan(files=[])
-    empty = Plan("sdxl", problem=refused.problem, sentence=refused.problem, missing=file("hyper-sdxl-8steps").recipe)
-    assert refused == empty and refused.edit("a <lora:x:1>") == "a <lora:x:1>"
+    assert refused == NoPlan(family="sdxl", problem=refused.problem, missing=BY_ID["hyper-sdxl-8steps"])
+    assert refused.edit("a <lora:x:1>") == "a <lora:x:1>"
+    told = as_json(refused, "a <lora:x:1>")
+    assert {name for name, value in told.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
+    assert told.keys() == as_json(plan(), "a cat").keys(), "what there is not is null"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_a_refusal_carries_no_settings():
 )
 def test_what_cannot_be_carried_out_is_a_sentence(asked, problem):
     refused = plan(**asked)
-    assert refused.problem.startswith(problem) and refused.sentence == refused.problem and refused.steps is None
+    assert refused.problem.startswith(problem) and refused.sentence == refused.problem and isinstance(refused, NoPlan)
 
 
 # Prompt tags.
@@ -391,6 +394,8 @@ def test_a_refiner_that_the_lora_does_not_fit_is_said():
         return make_plan(request, CATALOG).warnings
 
     assert warnings("sdxl") == warnings(None) == ()
+    unknown = Request(Settings(True), Model("sdxl", "x"), refiner=Model(None, "other"))
+    assert make_plan(unknown, CATALOG).warnings == (), "of what nobody knows nothing is said"
     for family, what in (("sdxl-refiner", LOOKALIKES["sdxl-refiner"]), ("sd15", "SD1.5")):
         assert warnings(family) == (
             f"The refiner other is {what}: the LoRA has no effect on its part. Take the refiner out.",
@@ -417,6 +422,11 @@ def test_a_users_recipe_is_planned_like_ours():
     assert summary(made) == ("Mine", 6, 0.9, 2.0, "Euler", "Trailing", None)
     refused = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), []), catalog)
     assert refused.problem == "mine is not among the LoRAs; put it into the LoRA folder and refresh."
+
+
+def test_a_catalog_without_anything_for_the_family_is_said():
+    refused = make_plan(Request(Settings(True), Model("sdxl"), []), Catalog(()))
+    assert refused.problem == "For SDXL no Hyper-SD was published."
 
 
 # Other makers' LoRAs.
@@ -563,8 +573,7 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     assert made.sentence.endswith(".")
     if made.problem:
         assert (made.missing is not None) == ("It is published at huggingface.co/ByteDance/Hyper-SD." in made.problem)
-        left = dataclasses.replace(made, problem=None, warnings=(), sentence="", missing=None)
-        assert left == Plan(request.model.family) and all(made.edit(p) == p for p in request.prompts)
+        assert made.sentence == made.problem and all(made.edit(p) == p for p in request.prompts)
         return
     assert made.recipe.family == request.model.family
     assert made.sampler and made.schedule and made.steps >= 1 and math.isfinite(made.cfg)

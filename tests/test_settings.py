@@ -131,7 +131,7 @@ def test_whatever_arrives_gives_settings_in_range_or_a_sentence(args):
     )
 )
 def test_infotext_restores_the_panel(settings):
-    params = infotext(settings, "hyper-sdxl-8steps")
+    params = infotext(settings, next(r for r in published().recipes if r.id == "hyper-sdxl-8steps"))
     assert all(value and isinstance(value, str) for value in params.values())
     args = [True, *(pasted(f, params, published()) for f in FIELDS)]
     assert read(args) == (settings, [], [])

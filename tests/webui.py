@@ -23,13 +23,13 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
-import gradio as gr
 import k_diffusion.sampling
 import torch
 from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
 from PIL import Image
 
+from tests.accordion import InputAccordion
 from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
 
@@ -274,24 +274,6 @@ class AxisOption:
 
 def set_field(name):
     return lambda p, x, xs: setattr(p, name, x)
-
-
-class InputAccordion(gr.Checkbox):
-    """A checkbox that is also the accordion which shows it."""
-
-    def __init__(self, value, **kwargs):
-        super().__init__(value, label=kwargs["label"], elem_id=f"{kwargs['elem_id']}-checkbox", visible=False)
-        self.accordion = gr.Accordion(kwargs["label"], open=value, elem_id=kwargs["elem_id"])
-
-    def __enter__(self):
-        self.accordion.__enter__()
-        return self
-
-    def __exit__(self, *error):
-        return self.accordion.__exit__(*error)
-
-    def get_block_name(self):
-        return "checkbox"
 
 
 def input_accordion(value=None, **kwargs):

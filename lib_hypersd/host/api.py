@@ -76,7 +76,7 @@ def plan(payload: dict) -> dict[str, Any]:
     selected = model.selected(checkpoint if isinstance(checkpoint, str) else None)
     if selected is None:
         problems.append("The checkpoint is not loaded yet, and its file does not tell what it is.")
-    if problems:
+    if problems or selected is None:
         return {"enabled": given.enabled, "problem": " ".join(problems), "sentence": " ".join(problems)}
 
     read = recipes()
@@ -86,7 +86,7 @@ def plan(payload: dict) -> dict[str, Any]:
         found = point_out(request, read)
         return {"enabled": False, "problem": None, "sentence": found or "Off. The request's own settings are used."}
     made = make_plan(request, read)
-    problem = None if made.problem else samplers.unknown(made.sampler, made.schedule)
+    problem = samplers.unknown(made.sampler, made.schedule) if made.problem is None else None
     if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
     return printable({"enabled": True, **as_json(made, prompt), "comments": comments})

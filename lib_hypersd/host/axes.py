@@ -59,5 +59,5 @@ def fixing(apply: Callable, name: str) -> Callable:
         apply(p, x, xs)
         p._hypersd = replace(state(p), fixed_by_host=state(p).fixed_by_host | {name})
 
-    apply_and_fix.hypersd = True
+    vars(apply_and_fix)["hypersd"] = True
     return apply_and_fix

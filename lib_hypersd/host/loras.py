@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, wraps
 from pathlib import Path
+from typing import Any
 
 from modules import extra_networks, hashes, paths, shared
 
@@ -27,7 +28,7 @@ def register() -> None:
 
     Forge has a table of these names, and does not ask it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
     """
-    tables = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
+    tables: Any = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
     if not (hasattr(networks(), "model_lora_keys_unet") and hasattr(tables, "mmdit_to_diffusers")):
         return
     layers = inspect.unwrap(networks().model_lora_keys_unet)  # a reloaded UI registers once more

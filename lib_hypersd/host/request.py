@@ -89,13 +89,13 @@ def begin(p, args: Sequence) -> None:
         Request(settings, loaded, loras.files(catalog), prompts, second_pass(p), refiner and model.of_file(refiner)),
         catalog,
     )
-    if plan.problem:
+    if plan.problem is not None:
         return refuse(p, plan.problem)
-    if problem := samplers.unknown(plan.sampler, plan.schedule):
-        return refuse(p, problem)
+    if unknown := samplers.unknown(plan.sampler, plan.schedule):
+        return refuse(p, unknown)
     if plan.file and p.disable_extra_networks:
         return refuse(p, "The request switches LoRAs off (disable_extra_networks).")
-    carry_out(p, plan, panel.infotext(settings, plan.recipe.id))
+    carry_out(p, plan, panel.infotext(settings, plan.recipe))
 
 
 def second_pass(p) -> SecondPass | None:

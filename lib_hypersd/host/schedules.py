@@ -39,7 +39,10 @@ def put(entries: list, entry) -> None:
 
 def sigmas(label, n, sigma_min, sigma_max, inner_model, device):
     """One of our schedules as the host calls it."""
-    return levels(label, n, 1.0, inner_model.sigmas, tokens(inner_model)).to(device)
+    made = levels(label, n, 1.0, inner_model.sigmas, tokens(inner_model))
+    if made is None:
+        raise ValueError(f"“{label}” is none of Hyper-SD's schedules.")
+    return made.to(device)
 
 
 def has(schedule: str, sampler_is_ours: bool) -> bool:

@@ -13,9 +13,9 @@ from ..catalog import Catalog, published
 from ..header import PREFIX, read_header
 from ..lora import lora_of
 from ..plan import Refusal, as_json
-from ..settings import FIELDS
+from ..settings import FIELDS, Settings
 from ..wording import shown
-from .job import NAMES, Job, read_job
+from .job import NAMES, Job, Own, read_job
 
 if TYPE_CHECKING:
     from ..download import Downloads
@@ -88,7 +88,8 @@ def jobs_of(options: argparse.Namespace) -> tuple[list[tuple[int, Job]], list[st
     jobs, problems, comments = [], [], []
     for line, entry in lines:
         job, wrong, passed_over = read_job(common | entry) if isinstance(entry, dict) else (None, [entry], [])
-        jobs.append((line, job))
+        if job is not None:
+            jobs.append((line, job))
         problems += [place(options, line) + problem for problem in wrong]
         comments += [place(options, line) + comment for comment in passed_over]
     if not lines:
@@ -214,7 +215,7 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
 
     first = []
     for what, base in (("4 steps, base", True), ("4 steps, Hyper-SD", False)):
-        job, _, _ = read_job({"prompt": EXAMPLE, "steps": 4, "seed": 1, "base": base})
+        job = Job(EXAMPLE, settings=Settings(enabled=not base, steps=4), own=Own(steps=4))
         try:
             path = make(playground, job, options.out, what)["image"]
         except Refusal as refusal:  # a LoRA may be missing, and the page says how to get it
@@ -233,6 +234,6 @@ def downloads_for(options: argparse.Namespace) -> "Downloads":
     from ..download import Downloads
     from ..source import HUB, Server
 
-    folder = next((path for path in options.lora or () if path.is_dir()), None)
-    fetched = published() if folder and options.checkpoint else Catalog(())
-    return Downloads(lambda: Server(HUB), lambda recipe: folder, catalog=lambda: fetched)
+    folders = [path for path in options.lora or () if path.is_dir()]
+    fetched = published() if folders and options.checkpoint else Catalog(())
+    return Downloads(lambda: Server(HUB), lambda recipe: folders[0], catalog=lambda: fetched)

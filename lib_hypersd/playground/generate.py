@@ -5,13 +5,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from PIL import Image, ImageOps
 
 from .. import settings as panel
 from ..catalog import Catalog
-from ..plan import Plan, Refusal, Request, make_plan
+from ..plan import NoPlan, Plan, Refusal, Request, make_plan
 from ..samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import TIMESTEPS, is_flow, levels
 from ..tags import TAG, find
@@ -54,15 +55,15 @@ class Playground:
     def __init__(self, loaded: Loaded, loras: Loras, catalog: Catalog):
         self.loaded, self.loras, self.catalog, self.lock = loaded, loras, catalog, threading.Lock()
 
-    def plan(self, job: Job) -> Plan:
-        """What will be done for a job; its ``problem`` says why nothing will be."""
+    def plan(self, job: Job) -> Plan | NoPlan:
+        """What will be done for a job, or why nothing will be."""
         if not job.settings.enabled:
             own, family = job.own, self.loaded.model.family
             sentence = (
                 f"{own.steps} steps without Hyper-SD: {own.sampler} on the schedule {own.schedule}, CFG {own.cfg:g}."
             )
             values = asdict(own) | {"distilled_cfg": own.distilled_cfg if family == "flux" else None}
-            return Plan(family, **values, sentence=sentence)
+            return Plan(family=family, **values, sentence=sentence)
         files = self.loras.files(self.catalog)
         return make_plan(Request(job.settings, self.loaded.model, files, (job.prompt,)), self.catalog)
 
@@ -84,7 +85,7 @@ class Playground:
         with self.lock:
             start = time.perf_counter()
             plan = self.plan(job)
-            if plan.problem:
+            if plan.problem is not None:
                 raise Refusal(plan.problem, plan.missing)
             try:
                 with torch.inference_mode():
@@ -159,15 +160,14 @@ class Playground:
     def infotext(self, job: Job, plan: Plan) -> str:
         """How the picture was made, as AUTOMATIC1111 writes it (modules/processing.py, ``create_infotext``)."""
         width, height = self.size(job)
-        values = {
+        values: dict[str | None, Any] = {
             "Steps": plan.steps, "Sampler": plan.sampler, "Schedule type": plan.schedule,
             "CFG scale": f"{plan.cfg:g}", "Distilled CFG Scale": plan.distilled_cfg, "Seed": job.seed,
             "Size": f"{width}x{height}", "Model": self.loaded.model.name,
             "Denoising strength": job.strength if job.init is not None else None,
             SAMPLERS[plan.sampler][2]: plan.eta,
         }  # fmt: skip
-        if plan.recipe:
-            values |= panel.infotext(job.settings, plan.recipe.id)
+        values.update(panel.infotext(job.settings, plan.recipe))
         line = ", ".join(f"{key}: {quoted(value)}" for key, value in values.items() if None not in (key, value))
         negative = [f"Negative prompt: {job.negative}"] if job.negative else []
         return "\n".join([plan.edit(job.prompt), *negative, line])

@@ -53,7 +53,7 @@ def text(value) -> str:
 
 def seed(value) -> int:
     try:
-        return number(0, MOST_SEED, whole=True)(value)
+        return int(number(0, MOST_SEED, whole=True)(value))
     except ValueError:
         raise ValueError(f"a whole number from 0 to {MOST_SEED}") from None
 
@@ -61,7 +61,7 @@ def seed(value) -> int:
 def pixels(value) -> int:
     """16 pixels are what FLUX makes one patch of; SD1.5 and SDXL make one latent of 8."""
     try:
-        count = number(64, 4096, whole=True)(value)
+        count = int(number(64, 4096, whole=True)(value))
     except ValueError:
         count = 1
     if count % 16:
@@ -99,7 +99,8 @@ def read_job(given: Mapping[str, Any]) -> tuple[Job | None, list[str], list[str]
         The job, or None and a sentence for each value that is off; a sentence for each key that was passed over.
     """
     rest = {key: value for key, value in given.items() if value is not None}
-    values, problems = {}, []
+    values: dict[str, Any] = {}
+    problems = []
     for name, reader in READERS.items():
         if name in rest:
             value = rest.pop(name)

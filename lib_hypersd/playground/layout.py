@@ -8,6 +8,7 @@ import gzip
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 from ..header import PREFIX, Header
 from ..plan import Refusal
@@ -78,7 +79,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     taken = size(f"{PREFIX}input_blocks.0.0.weight", 1)
     if taken != 4:
         raise Refusal(f"The checkpoint takes {taken} channels, as those for inpainting do; one that takes 4 is needed.")
-    parts = {
+    parts: dict[str, Any] = {
         "scheduler": ["diffusers", "DDIMScheduler"],
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
@@ -175,8 +176,9 @@ def write_tokenizer(folder: Path, words: int, pad: str | None = None) -> None:
         Refusal: the package that has them is not installed.
     """
     package = importlib.util.find_spec("clip")
-    packed = package and Path(package.submodule_search_locations[0], "bpe_simple_vocab_16e6.txt.gz")
-    if not packed or not packed.is_file():
+    folders = package.submodule_search_locations if package else None
+    packed = Path(folders[0], "bpe_simple_vocab_16e6.txt.gz") if folders else None
+    if packed is None or not packed.is_file():
         raise Refusal("CLIP's words are missing: install the package openai-clip.")
     letters = [chr(i) for i in (*range(33, 127), *range(161, 173), *range(174, 256))]
     letters += [chr(256 + i) for i in range(256 - len(letters))]  # for the bytes that are no letters

@@ -209,7 +209,7 @@ def sigmas_of(pipe, model: Model) -> torch.Tensor:
     """The noise level of every timestep, ``[T]``, ascending, as the hosts have it."""
     if "transformer" in pipe.components:
         # FLUX is shifted by the image's size; the hosts take the shift of 1024×1024 for every size.
-        shift = flux_shift(4096) if model.family.startswith("flux") else pipe.scheduler.config.shift
+        shift = flux_shift(4096) if model.family in ("flux", "flux-schnell") else pipe.scheduler.config.shift
         t = torch.arange(1, TRAIN_STEPS + 1, dtype=torch.float64) / TRAIN_STEPS
         return (shift * t / (1 + (shift - 1) * t)).float()
     kept = pipe.scheduler.alphas_cumprod.double()

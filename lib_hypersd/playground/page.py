@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -187,12 +188,13 @@ class Page:
 
     def ladder(self, *values, progress=gr.Progress()):  # noqa: B008
         *asked, kept = values
-        yield from self.make([lambda n=n: job_of(asked, steps=n, enabled=True) for n in LADDER], kept, progress)
+        yield from self.make([partial(job_of, asked, steps=n, enabled=True) for n in LADDER], kept, progress)
 
     def make(self, jobs: Sequence[Callable[[], Job]], kept: list, progress) -> Iterator[tuple]:
         """Make pictures one after the other; after each: the gallery, an infotext, what there is to say, the gallery
         again, to be kept."""
-        new, said = [], []
+        new: list[tuple[str, str]] = []
+        said: list[str] = []
 
         def shown():
             pictures = [*new, *kept][:MOST_PICTURES]
@@ -236,7 +238,7 @@ class Page:
     def live(self, prompt: str, seed, drawn: str | None, strength: float) -> str:
         """A picture in one step, as HTML with the time that it took."""
         job, problems, _ = read_job({"prompt": prompt, "seed": seed, "strength": strength, "steps": 1})
-        if problems:
+        if job is None:
             return panel.status("problem", " ".join(problems))
         try:
             picture = self.playground.run(replace(job, init=scribble(drawn)))
@@ -261,7 +263,7 @@ def job_of(asked: Sequence, **fixed) -> Job:
     init, own = values.pop("init"), {name: values.pop(f"own_{name}") for name in OWN}
     base = not values.pop("enabled")
     job, problems, _ = read_job({**values, "base": base, **(own if base else {})})
-    if problems:
+    if job is None:
         raise Refusal(" ".join(problems))
     return replace(job, init=init)
 

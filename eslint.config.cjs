@@ -1,0 +1,31 @@
+// How the page's scripts are checked; "python3 dev.py test" installs ESLint outside the clone (see noxfile.py).
+const js = require("@eslint/js");
+const globals = require("globals");
+
+module.exports = [
+    js.configs.recommended,
+    {
+        languageOptions: {
+            sourceType: "script",
+            globals: {...globals.browser, gradioApp: "readonly", onUiLoaded: "readonly", opts: "readonly"},
+        },
+        linterOptions: {reportUnusedDisableDirectives: "error"},
+        rules: {
+            "eqeqeq": "error",
+            "no-implicit-globals": "error",
+            "no-shadow": "error",
+            "no-var": "error",
+            "prefer-const": "error",
+            "prefer-template": "error",
+        },
+    },
+    {
+        // The body of a function, whose arguments these are: see lib_hypersd/playground/page.py.
+        files: ["lib_hypersd/playground/scribble.js"],
+        languageOptions: {
+            sourceType: "commonjs",
+            globals: {element: "readonly", props: "readonly", trigger: "readonly"},
+        },
+    },
+    {files: ["eslint.config.cjs"], languageOptions: {sourceType: "commonjs", globals: globals.node}},
+];
