@@ -56,6 +56,7 @@ def test_no_guard_is_idle(guards, monkeypatch):
         ("a1111", "def f(p): p.sampler.nothing = 1", "uses sampler.nothing, which was not recorded."),
         ("a1111", "from modules import shared\nhasattr(shared.opts, 'nothing')", "uses modules.shared.opts.nothing, which was not recorded."),
         ("a1111", "from modules import sd_models as m\nx = m.model_data.sd_model\nx.nothing", "uses sd_model.nothing, which was not recorded."),
+        ("a1111", "from modules import sd_models as m\nx: object = m.model_data.sd_model\nx.nothing", "uses sd_model.nothing, which was not recorded."),
         ("a1111", "def f(p): return p.hr_cfg", "takes txt2img.hr_cfg, which is not there."),
         ("a1111", "def f(p): return getattr(p, 'hr_cfg', None)", None),
         ("forge", "def f(p): return p.hr_cfg", "takes img2img.hr_cfg, which is not there."),

@@ -225,6 +225,10 @@ class Walk(ast.NodeVisitor):
             if isinstance(target, ast.Attribute) and ast.unparse(node.value) in self.functions:
                 self.stand_in(self.written(target), self.functions[ast.unparse(node.value)])
 
+    def visit_AnnAssign(self, node):
+        if node.value:
+            self.visit_Assign(ast.copy_location(ast.Assign([node.target], node.value), node))
+
     def visit_For(self, node):
         self.bind(node.target, self.below(node.iter, "", "{}[{}]"))
         self.generic_visit(node)

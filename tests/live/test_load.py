@@ -50,7 +50,7 @@ def plan():
             yield route, payload(panel, {**more, "seed": 1}, interrupt_at=2), False
             continue
         route, panel, more = chosen.choice(MALFORMED if i % 10 == 3 else WHOLE)
-        yield route, payload(panel, {**more, "seed": 1 + chosen.randrange(2)}), True
+        yield route, payload(panel, {"seed": 1 + chosen.randrange(2), **more}), True
 
 
 def payload(panel, more, interrupt_at=None):
