@@ -4,7 +4,8 @@ where the WebUI is too old, in a sentence instead of the error that would follow
 
 from pathlib import Path
 
-if Path("modules").is_dir() and not Path("modules", "sd_schedulers.py").is_file():
+# Forge Classic has no schedules, and all that Hyper-SD needs instead.
+if Path("modules").is_dir() and not (Path("modules", "sd_schedulers.py").is_file() or Path("modules_forge").is_dir()):
     print(
         "Hyper-SD needs a WebUI that lets the user choose a schedule type (AUTOMATIC1111 1.9 or newer). "
         "Update the WebUI, or remove the extension."

@@ -107,9 +107,9 @@ def demo(session):
 
 @nox.session(python=PYTHONS)
 def live(session):
-    """The same proofs on a real host: ``-- --webui DIR [--python PYTHON]``, and arguments of pytest."""
+    """The same proofs on real hosts: ``-- --webui DIR [--python PYTHON] [--webui …]``, and arguments of pytest."""
     install(session, "test", "pytest")
-    session.run("pytest", "tests/live", "-p", "no:cacheprovider", *session.posargs)
+    session.run("python", "-m", "tests.live", *session.posargs, env={"PYTHONPATH": os.getcwd()})
 
 
 @nox.session(python=PYTHONS)

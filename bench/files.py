@@ -1,5 +1,6 @@
 """A folder of 5,000 LoRAs: the first answer, the next ones, and what is read for them."""
 
+import functools
 import os
 import tempfile
 import time
@@ -12,6 +13,7 @@ from lib_hypersd.library import Library, below
 from tests import loras
 
 FILES = 5000
+GROWTH = (100, 500, 1000, 2500, 5000)
 
 
 def measure():
@@ -20,6 +22,24 @@ def measure():
         root = Path(folder)
         fill(root, catalog)
         yield from answers(root, catalog)
+
+
+def growth():
+    """Milliseconds of the first answer and of the next ones, over the number of files."""
+    catalog = published()
+    lines = {"first answer": [], "again": []}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        fill(root, catalog)
+        for count in GROWTH:
+            paths = below(root)[:count]
+            shelf = Library()
+            shelf.look(paths, catalog)
+            first = functools.partial(lambda paths: Library().look(paths, catalog), paths)
+            again = functools.partial(shelf.look, paths, catalog)
+            for name, spent in zip(lines, seconds_in_turn(first, again, rounds=5), strict=True):
+                lines[name].append((count, spent * 1000))
+    yield "library", "LoRA files", "ms", lines
 
 
 def fill(root, catalog):

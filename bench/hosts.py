@@ -2,23 +2,84 @@
 
 import json
 import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from bench.timing import seconds_in_turn
 from tests.live.host import EXTENSION, Host
 
 STARTS = 4
 REQUESTS = 10
+COUNTS = (1, 2, 4, 8)
+PANEL = {"enabled": True, "steps": 4}
+DEFAULT = {"steps": 30, "cfg_scale": 7}  # what many use, with the sampler that the host starts with
 
 
-def measure(webui, data, python):
-    host = Host(webui, data, python)
+def measure(webui, data, python, models=None):
+    host = Host(webui, data, python, models)
     host.prepare()
     yield from starts(host)
     host.boot()
     try:
         yield hooks(host)
         yield from evaluations(host)
+        yield from requests(host)
+        yield from pace(host)
     finally:
         host.stop()
+
+
+def growth(webui, data, python, models=None):
+    """Seconds per request over the images in its batch, and over the clients that ask at once."""
+    host = Host(webui, data, python, models)
+    host.prepare()
+    host.boot()
+    try:
+        batches = {"4 steps with the panel": [], f"{DEFAULT['steps']} steps, the host's default": []}
+        for count in COUNTS:
+            ours = partial(host.txt2img, PANEL, batch_size=count)
+            default = partial(host.txt2img, batch_size=count, **DEFAULT)
+            for line, spent in zip(batches.values(), seconds_in_turn(ours, default, rounds=3), strict=True):
+                line.append((count, spent))
+        yield "a host's requests", "images in the batch", "s", batches
+        clients = {"with the panel": PANEL, "without": None}
+        lines = {name: [(n, of_clients(host, n, panel)) for n in COUNTS] for name, panel in clients.items()}
+        yield "a host's requests", "clients at once", "s per request", lines
+    finally:
+        host.stop()
+
+
+def of_clients(host, count, panel):
+    """Seconds per request of 16, asked for by ``count`` clients at once."""
+    payload = {"prompt": "a cat", "seed": 1, "width": 64, "height": 64, "steps": 4, "cfg_scale": 1}
+    if panel:
+        payload["alwayson_scripts"] = {"Hyper-SD": {"args": [panel]}}
+    with ThreadPoolExecutor(count) as clients:
+        start = time.perf_counter()
+        list(clients.map(lambda _: host.post("/sdapi/v1/txt2img", payload), range(16)))
+        return (time.perf_counter() - start) / 16
+
+
+def requests(host):
+    """The same image asked for by the panel and by hand: LoRA, sampler, schedule, steps and CFG in the request."""
+    hand = {"prompt": "a cat <lora:Hyper-SD15-4steps-lora:1>", "steps": 4, "cfg_scale": 1}
+    hand |= {"sampler_name": "DDIM-Trailing", "scheduler": "Trailing"}
+    by_panel, by_hand = seconds_in_turn(lambda: host.txt2img(PANEL), lambda: host.txt2img(**hand), rounds=REQUESTS)
+    yield "a request of 4 steps by the panel, of the same by hand", f"{by_panel / by_hand:.2f}", ""
+
+
+def pace(host):
+    """Images per minute, end to end, of a network that costs more than the host's own work."""
+    large = {"width": 256, "height": 256}
+    turns = {None: partial(host.txt2img, **DEFAULT, **large)}
+    turns |= {steps: partial(host.txt2img, {**PANEL, "steps": steps}, **large) for steps in (8, 4, 2, 1)}
+    spent = dict(zip(turns, seconds_in_turn(*turns.values(), rounds=3), strict=True))
+    default = spent.pop(None)
+    what = "images per minute at 256×256"
+    yield f"{what}: {DEFAULT['steps']} steps, CFG 7, the host's default", f"{60 / default:.1f}", ""
+    for steps, seconds in spent.items():
+        yield f"{what}: {steps} steps with the panel; times as many", f"{60 / seconds:.1f}; {default / seconds:.1f}", ""
 
 
 def starts(host):

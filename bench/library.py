@@ -1,6 +1,7 @@
-"""The samplers beside k-diffusion's, and the time a plan takes."""
+"""The samplers beside k-diffusion's and diffusers', and the time a plan takes."""
 
 import torch
+from diffusers import TCDScheduler
 from k_diffusion.sampling import sample_euler, sample_euler_ancestral
 
 from bench.timing import seconds_in_turn
@@ -10,23 +11,37 @@ from lib_hypersd.plan import File, Model, Request, make_plan
 from lib_hypersd.samplers import sample_ddim, sample_tcd
 from lib_hypersd.schedules import sigmas_at, tcd_timesteps
 from lib_hypersd.settings import Settings
-from tests.networks import Network, denoiser
+from tests.networks import SD_BETAS, Network, denoiser
+from tests.reads import reads_inside_the_loop
 
 STEPS = 8
+GROWTH = (1, 2, 4, 8, 16, 32)
 
 
 def measure():
-    yield from samplers((1, 4, 64, 64))
-    yield from samplers((4, 4, 128, 128))
+    for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
+        yield from samplers((1, 4, 64, 64), device)
+        yield from samplers((4, 4, 128, 128), device)
+    for name, sampler, bar in (
+        ("TCD", sample_tcd, "0"),
+        ("DDIM-Trailing", sample_ddim, "0"),
+        ("Euler ancestral", sample_euler_ancestral, ""),
+    ):
+        yield f"{name}: waits for the device in {STEPS} steps", str(reads_inside_the_loop(sampler, eta=0.3)), bar
     for count in (20, 5000):
         yield plan(count)
 
 
-def samplers(shape):
-    """Overhead per step with a network that costs nothing, against Euler ancestral (which also draws noise)."""
-    table = denoiser(Network(torch.float32)).sigmas
-    sigmas = sigmas_at(tcd_timesteps(STEPS), table)
-    answer = torch.zeros(shape)
+def contestants(shape, device, steps=STEPS):
+    """Samplers with a network that costs nothing: what is left is their own work.
+
+    Noise is drawn by the same function for all; its cost belongs to each alike.
+    """
+    table = denoiser(Network(torch.float32)).sigmas.to(device)
+    sigmas = sigmas_at(tcd_timesteps(steps), table)
+    x, answer = torch.randn(shape).to(device), torch.zeros(shape, device=device)
+    scheduler = TCDScheduler(**SD_BETAS)
+    scheduler.set_timesteps(steps, device)
 
     class Free:
         sigmas = table
@@ -34,21 +49,62 @@ def samplers(shape):
         def __call__(self, x, sigma):
             return answer
 
-    x = torch.randn(shape)
-    # Noise is drawn by the same function for all; its cost belongs to each alike.
-    contestants = {
-        "TCD, eta 0.3": lambda: sample_tcd(Free(), x, sigmas, disable=True, eta=0.3),
-        "TCD, eta 1": lambda: sample_tcd(Free(), x, sigmas, disable=True, eta=1.0),
-        "DDIM-Trailing, eta 1": lambda: sample_ddim(Free(), x, sigmas, disable=True, eta=1.0),
-        "DDIM-Trailing, eta 0, against Euler": lambda: sample_ddim(Free(), x, sigmas, disable=True),
-        "Euler ancestral": lambda: sample_euler_ancestral(Free(), x, sigmas, disable=True),
-        "Euler": lambda: sample_euler(Free(), x, sigmas, disable=True),
+    def diffusers_tcd():
+        scheduler._step_index, y = None, x
+        for t in scheduler.timesteps:
+            y = scheduler.step(answer, t, y, eta=0.3, return_dict=False)[0]
+        wait(device)
+
+    def ours(sampler, **arguments):
+        def run():
+            sampler(Free(), x, sigmas, disable=True, **arguments)
+            wait(device)
+
+        return run
+
+    return {
+        "TCD, eta 0.3": ours(sample_tcd, eta=0.3),
+        "TCD, eta 1": ours(sample_tcd, eta=1.0),
+        "DDIM-Trailing, eta 1": ours(sample_ddim, eta=1.0),
+        "DDIM-Trailing, eta 0": ours(sample_ddim),
+        "Euler ancestral": ours(sample_euler_ancestral),
+        "Euler": ours(sample_euler),
+        "diffusers' TCDScheduler, eta 0.3": diffusers_tcd,
     }
-    spent = dict(zip(contestants, seconds_in_turn(*contestants.values(), rounds=200), strict=True))
-    for name in list(contestants)[:4]:
-        against = spent["Euler" if "Euler" in name else "Euler ancestral"]
-        bar = "at most 1.1" if "Euler" not in name else ""
-        yield f"{name}: overhead per step at {tuple(shape)}, of Euler ancestral's", f"{spent[name] / against:.2f}", bar
+
+
+def wait(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def samplers(shape, device):
+    """Overhead per step: against Euler ancestral, which also draws noise, against Euler, and against diffusers."""
+    named = contestants(shape, device)
+    spent = dict(zip(named, seconds_in_turn(*named.values(), rounds=200), strict=True))
+    for name, peer, bar in (
+        ("TCD, eta 0.3", "Euler ancestral", "at most 1.1"),
+        ("TCD, eta 1", "Euler ancestral", "at most 1.1"),
+        ("DDIM-Trailing, eta 1", "Euler ancestral", "at most 1.1"),
+        ("DDIM-Trailing, eta 0", "Euler", ""),
+        ("TCD, eta 0.3", "diffusers' TCDScheduler, eta 0.3", ""),
+    ):
+        yield f"{name}: overhead of {peer}, {tuple(shape)}, {device}", f"{spent[name] / spent[peer]:.2f}", bar
+
+
+def growth():
+    """Milliseconds per image with a network that costs nothing, over steps and over the batch."""
+    names = ("TCD, eta 0.3", "Euler ancestral", "diffusers' TCDScheduler, eta 0.3")
+    over = {
+        "steps": [(steps, contestants((1, 4, 64, 64), "cpu", steps)) for steps in GROWTH],
+        "images in the batch": [(batch, contestants((batch, 4, 64, 64), "cpu")) for batch in GROWTH],
+    }
+    for axis, measured in over.items():
+        lines = {name: [] for name in names}
+        for value, named in measured:
+            for name, spent in zip(names, seconds_in_turn(*(named[name] for name in names), rounds=30), strict=True):
+                lines[name].append((value, spent * 1000))
+        yield "samplers alone", axis, "ms", lines
 
 
 def plan(count):

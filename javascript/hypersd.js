@@ -12,6 +12,9 @@
 
     const byId = (id) => gradioApp().getElementById(id);
 
+    // In the language that the user has chosen for the WebUI, where localizations/ has it.
+    const translated = (text) => window.localization?.[text] ?? text;
+
     function inForce(tab) {
         const status = gradioApp().querySelector(`#hypersd_${tab}_status [data-hypersd]`);
         return status ? JSON.parse(status.dataset.hypersd) : {state: "off"};
@@ -31,7 +34,7 @@
             badge.id = `${control.id}_hypersd`;
             badges.set(control, badge);
         }
-        const text = `Hyper-SD uses ${value}`;
+        const text = `${translated("Hyper-SD uses")} ${value}`;
         if (badge.textContent !== text) badge.textContent = text;
         if (badge.parentElement !== control) control.append(badge);
         control.classList.add("hypersd-overridden");
@@ -56,7 +59,11 @@
             summary.className = "hypersd-summary";
             title.append(summary);
         }
-        const words = {on: data.summary, problem: "not applied, see inside", tag: "the prompt has a few-step LoRA"};
+        const words = {
+            on: data.summary,
+            problem: translated("not applied, see inside"),
+            tag: translated("the prompt has a few-step LoRA"),
+        };
         const text = words[data.state] || "";
         if (summary.textContent !== text) summary.textContent = text;
         summary.classList.toggle("hypersd-summary-problem", data.state === "problem");
@@ -98,7 +105,7 @@
         const checkbox = title.querySelector("input[type=checkbox]");
         if (checkbox) checkbox.setAttribute("aria-label", "Hyper-SD");
         const tellState = () => title.setAttribute("aria-expanded", title.classList.contains("open"));
-        title.setAttribute("aria-label", "Hyper-SD settings");
+        title.setAttribute("aria-label", translated("Hyper-SD settings"));
         if (title.tagName !== "BUTTON") {
             title.setAttribute("role", "button");
             title.tabIndex = 0;

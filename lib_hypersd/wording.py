@@ -32,7 +32,8 @@ def missing(recipe: Recipe, installed: Sequence[tuple[str, Recipe]]) -> str:
     source = f" It is published at huggingface.co/{recipe.repository}." if recipe.repository else ""
     here = ", ".join(f"{name} ({in_range(r)})" for name, r in installed if r.family == recipe.family)
     instead = f" Installed for {FAMILIES[recipe.family]}: {here}." if here else ""
-    return f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it there and refresh.{source}{instead}"
+    what = f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it into the LoRA folder and refresh."
+    return f"{what}{source}{instead}"
 
 
 def in_steps(steps: int) -> str:

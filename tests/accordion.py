@@ -6,9 +6,9 @@ import gradio as gr
 class InputAccordion(gr.Checkbox):
     """A checkbox that is also the accordion which shows it."""
 
-    def __init__(self, value, label, elem_id):
-        super().__init__(value, label=label, elem_id=f"{elem_id}-checkbox", visible=False)
-        self.accordion = gr.Accordion(label, open=value, elem_id=elem_id)
+    def __init__(self, value, **kwargs):
+        super().__init__(value, label=kwargs["label"], elem_id=f"{kwargs['elem_id']}-checkbox", visible=False)
+        self.accordion = gr.Accordion(kwargs["label"], open=value, elem_id=kwargs["elem_id"])
 
     def __enter__(self):
         self.accordion.__enter__()

@@ -1,6 +1,7 @@
 """A real Chromium on a gradio page."""
 
 import contextlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -43,8 +44,12 @@ def chromium():
 
 
 @contextlib.contextmanager
-def page_of(blocks, theme):
-    """The gradio app in a browser page, with the extension's script and style; errors on the page fail the test."""
+def page_of(blocks, theme, localization=None):
+    """The gradio app in a browser page, with the extension's script and style; errors on the page fail the test.
+
+    ``localization`` is the translation that the page's script finds, where the user has chosen one.
+    """
+    localization = localization or {}
     blocks.css = (ROOT / "style.css").read_text()
     _, url, _ = blocks.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, show_error=True)
     errors = []
@@ -53,13 +58,15 @@ def page_of(blocks, theme):
             page = browser.new_page(viewport={"width": 1200, "height": 1000})
             page.set_default_timeout(15_000)
             page.on("pageerror", lambda error: errors.append(str(error)))
+            page.add_init_script(f"window.localization = {json.dumps(localization)};")
             page.add_init_script(PAGE + (ROOT / "javascript" / "hypersd.js").read_text())
             page.goto(f"{url}?__theme={theme}")
             title = page.locator("#hypersd_txt2img_enable :is(button.label-wrap, .label-wrap[role=button])")
             title.focus()
             page.keyboard.press("Enter")
             if title.evaluate("title => title.tagName") != "BUTTON":  # gradio 3
-                assert title.get_attribute("aria-label") == "Hyper-SD settings"
+                name = "Hyper-SD settings"
+                assert title.get_attribute("aria-label") == localization.get(name, name)
                 assert title.get_attribute("aria-expanded") == "true"
             page.wait_for_selector("#hypersd_txt2img_status")
             yield page

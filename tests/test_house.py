@@ -1,7 +1,6 @@
 """The rules of the house: who may import what, and what the extension may weigh."""
 
 import ast
-import configparser
 import subprocess
 import sys
 from pathlib import Path
@@ -81,15 +80,16 @@ def test_dev_py_is_a_launcher():
     assert set(imports(ROOT / "dev.py")) <= set(sys.stdlib_module_names)
 
 
-def test_metadata_is_read_by_the_host():
-    config = configparser.ConfigParser()
-    config.read(ROOT / "metadata.ini")
-    assert config["Extension"]["Name"] == "sd-webui-hypersd"
-    for section in config.sections():
-        script = section if section.startswith("scripts/") else None
-        assert section == "Extension" or (script and (ROOT / script).is_file())
-
-
-def test_installing_installs_nothing():
-    done = subprocess.run([sys.executable, ROOT / "install.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    ("has", "too_old"),
+    [((), False), (("modules",), True), (("modules", "modules/sd_schedulers.py"), False), (("modules", "modules_forge"), False)],
+    ids=["no WebUI", "an old WebUI", "AUTOMATIC1111", "Forge Classic"],
+)  # fmt: skip
+def test_installing_installs_nothing_and_names_a_webui_that_is_too_old(tmp_path, has, too_old):
+    for name in has:
+        (tmp_path / name).touch() if name.endswith(".py") else (tmp_path / name).mkdir()
+    done = subprocess.run(
+        [sys.executable, ROOT / "install.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert "subprocess" not in set(imports(ROOT / "install.py")) and done.stderr == ""
+    assert ("Update the WebUI" in done.stdout) == too_old

@@ -107,7 +107,7 @@ def test_a_renamed_file_is_used_under_its_name():
 def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_instead():
     refused = plan(steps=8, files=[file("hyper-sdxl-4steps"), file("hyper-sd15-8steps")])
     assert refused.problem == (
-        "Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs; put it there and refresh. "
+        "Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs; put it into the LoRA folder and refresh. "
         "It is published at huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
     )
     assert refused.missing.id == "hyper-sdxl-8steps"
@@ -448,7 +448,7 @@ def test_a_users_recipe_is_planned_like_ours():
     made = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), [File("Mine", mine)]), catalog)
     assert summary(made) == ("Mine", 6, 0.9, 2.0, "Euler", "Trailing", None)
     refused = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), []), catalog)
-    assert refused.problem == "mine is not among the LoRAs; put it there and refresh."
+    assert refused.problem == "mine is not among the LoRAs; put it into the LoRA folder and refresh."
     assert make_plan(Request(Settings(True), Model("sdxl")), catalog).file == "Hyper-SDXL-8steps-lora", (
         "it names no file, so it is not among all that are published"
     )

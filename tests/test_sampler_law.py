@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from k_diffusion.sampling import get_ancestral_step, sample_euler_ancestral
 from scipy.stats import ks_2samp
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lib_hypersd.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale, step_factors
 from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
 from tests.networks import SHAPE, FlowDenoiser, Network, denoiser, relative_rms
+from tests.reads import reads_inside_the_loop
 
 TABLE = denoiser(Network()).sigmas
 COUNT = 200_000
@@ -349,40 +349,6 @@ def test_the_last_step_keeps_nothing_of_x():
     model = Scalar(lambda x, sigma: torch.full_like(x, 0.25))
     x = torch.full((1,), math.inf, dtype=torch.float64)  # as where half precision has overflowed
     assert sample_ddim(model, x, sigmas_at([499], TABLE), disable=True).item() == 0.25
-
-
-class Reads(TorchDispatchMode):
-    """Counts the operations by which a tensor's value reaches Python, each a wait for the device."""
-
-    READS = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero")
-
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.count += any(function.overloadpacket.__name__ == name for name in self.READS)
-        return function(*args, **(kwargs or {}))
-
-
-def reads_inside_the_loop(sampler, **arguments):
-    """Reads between the first prediction and the end."""
-    reads = Reads()
-    calls = []
-
-    class Model:
-        sigmas = TABLE
-
-        def __call__(self, x, sigma):
-            if not calls:
-                reads.__enter__()
-            calls.append(1)
-            return x * 0.5
-
-    sampler(Model(), torch.ones(SHAPE), sigmas_at(tcd_timesteps(8), TABLE), disable=True, **arguments)
-    reads.__exit__(None, None, None)
-    assert len(calls) == 8
-    return reads.count
 
 
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])

@@ -1,25 +1,33 @@
 """The one double of a WebUI: its ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
 
 It behaves as the real ones were seen to (order of the hooks, options, eta, noise, skipped guidance, strength) and
-shares no line with them. Its ``kind`` is "a1111", "forge" (patched network, predictors, a second CFG, hooks that fire
-twice) or "classic" (patched network, no schedules). Gradio, k-diffusion and torch are real; ``tests/live`` runs the
-same on real hosts.
+shares no line with them. Its ``kind`` is "a1111", "reforge" (patched network, a second CFG), "forge" (predictors and
+FLUX besides, hooks that fire twice) or "classic" (patched network, no schedules). Gradio, k-diffusion and torch are
+real; ``tests/live`` runs the same on real hosts.
+
+Each kind has the names that its host has, as far as the adapter or the double itself needs them, with the same
+parameters: ``tests/contract`` says which. What no host has begins with an underscore.
 """
 
+import base64
 import contextlib
 import copy
 import functools
 import importlib.util
 import inspect
+import io
+import json
 import sys
 from collections import namedtuple
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import k_diffusion.sampling
 import torch
+from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
+from PIL import Image
 
 from tests.accordion import InputAccordion
 from tests.loras import layers, write
@@ -28,16 +36,23 @@ from tests.networks import FlowDenoiser, Network
 ROOT = Path(__file__).parent.parent
 SHAPE = (4, 8, 8)
 TABLES = "packages_3rdparty.comfyui_lora_collection.utils"
-PATCHES = {"forge": "lora_patches", "classic": "patches"}
+PATCHES = {"forge": "lora_patches", "reforge": "patches", "classic": "patches"}
+
+
+def module(name, **content):
+    made = ModuleType(name)
+    vars(made).update(content)
+    return made
 
 
 class OptionInfo:
     def __init__(
-        self, default=None, label="", component=None, component_args=None, section=None, category_id=None, infotext=None
-    ):
-        self.default, self.infotext, self.section = default, infotext, section
+        self, default=None, label="", component=None, component_args=None, onchange=None, section=None, refresh=None,
+        comment_before="", comment_after="", infotext=None, restrict_api=False, category_id=None,
+    ):  # fmt: skip
+        self.default, self.infotext = default, infotext
 
-    def info(self, text):
+    def info(self, info):
         return self
 
 
@@ -82,10 +97,10 @@ class Rng:
     """Noise for each image of a batch from its own seed."""
 
     def __init__(self, seeds):
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def next(self):
-        return torch.stack([torch.randn(SHAPE, generator=g) for g in self.generators])
+        return torch.stack([torch.randn(SHAPE, generator=g) for g in self._generators])
 
 
 class HijackedTorch:
@@ -108,25 +123,27 @@ class Conds(SimpleNamespace):
 class Denoiser(torch.nn.Module):
     """Classifier-free guidance around the denoiser: positive and negative rows in one evaluation."""
 
-    def __init__(self, host, inner_model):
+    def __init__(self, sd_model, inner_model):
         super().__init__()
-        self.host, self.inner_model = host, inner_model
-        self.image_cfg_scale, self.need_last_noise_uncond, self.cond_scale_miltiplier = None, False, 1.0
-        self.step, self.total_steps, self.p = 0, 1, None
-        self.is_inpainting = host.shared.sd_model.is_inpainting
+        self._host, self._is_inpainting, self.inner_model = sd_model._host, sd_model._is_inpainting, inner_model
+        self.step, self.total_steps, self.p, self.image_cfg_scale = 0, 1, None, None
+        if self._host.kind != "classic":
+            self.need_last_noise_uncond = False
+        if self._host.kind in ("a1111", "reforge"):
+            self.cond_scale_miltiplier = 1.0
 
-    def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond=0, image_cond=None):
-        opts = self.host.shared.opts
+    def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond):
+        opts = self._host.shared.opts
         if self.p.refiner_checkpoint_info is not None and self.step == self.total_steps // 2:
-            self.host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
+            self._host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
             self.p.setup_conds()
-        self.host.loras_seen.append([network.network_on_disk.name for network in self.host.networks.loaded_networks])
+        self._host.loras_seen.append([network.network_on_disk.name for network in self._host.networks.loaded_networks])
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
-        if self.host.kind == "a1111" and skip and opts.batch_cond_uncond and self.is_inpainting:
+        if self._host.kind == "a1111" and skip and opts.batch_cond_uncond and self._is_inpainting:
             raise RuntimeError("Sizes of tensors must match")
-        skip = skip or (self.host.kind != "a1111" and cond_scale == 1)
-        if self.host.failure:
-            raise self.host.failure
+        skip = skip or (self._host.kind != "a1111" and cond_scale == 1)
+        if self._host.failure:
+            raise self._host.failure
         if skip:
             if opts.skip_early_cond:
                 self.p.extra_generation_params["Skip Early CFG"] = opts.skip_early_cond
@@ -139,24 +156,34 @@ class Denoiser(torch.nn.Module):
         return denoised
 
 
-class KDiffusionSampler:
+class ReforgeDenoiser(Denoiser):
+    def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond, **kwargs):
+        return super().forward(x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond)
+
+
+class Sampler:
+    pass
+
+
+class KDiffusionSampler(Sampler):
     """The host's sampler: options and request become arguments of a k-diffusion function, by its signature."""
 
-    def __init__(self, function, sd_model):
-        self.func = function if callable(function) else getattr(k_diffusion.sampling, function)
-        self.model_wrap = FlowDenoiser(sd_model).float() if sd_model.is_flow else CompVisDenoiser(sd_model)
-        self.model_wrap_cfg = Denoiser(sd_model.host, self.model_wrap)
+    def __init__(self, funcname, sd_model, options=None):
+        self._host, network = sd_model._host, sd_model._network
+        self.func = funcname if callable(funcname) else getattr(k_diffusion.sampling, funcname)
+        self.model_wrap = FlowDenoiser(network).float() if sd_model._is_flow else CompVisDenoiser(network)
+        denoiser = ReforgeDenoiser if self._host.kind == "reforge" else Denoiser
+        self.model_wrap_cfg = denoiser(sd_model, self.model_wrap)
         self.config = self.eta = None
         self.eta_option_field, self.eta_infotext_field, self.eta_default = "eta_ancestral", "Eta", 1.0
-        self.host = sd_model.host
 
     def get_sigmas(self, p, steps):
-        discard = self.host.shared.opts.always_discard_next_to_last_sigma
+        discard = self._host.shared.opts.always_discard_next_to_last_sigma
         scheduler = None
-        if self.host.kind != "classic":
+        if self._host.kind != "classic":
             name = (p.hr_scheduler if p.is_hr_pass else p.scheduler) or "Automatic"
             name = name if name != "Automatic" else self.config.options.get("scheduler")
-            scheduler = self.host.sd_schedulers.schedulers_map.get(name)
+            scheduler = self._host.sd_schedulers.schedulers_map.get(name)
         if (scheduler is None or scheduler.function is None) and self.model_wrap.sigmas[-1] < 1.001:
             sigmas = simple(steps + discard, 0, 1, self.model_wrap, "cpu")
         elif scheduler is None or scheduler.function is None:
@@ -170,27 +197,28 @@ class KDiffusionSampler:
 
     def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         sigmas = self.get_sigmas(p, steps or p.steps)
-        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if self.host.shared.opts.sgm_noise_multiplier else sigmas[0])
-        return self.run(p, x, sigmas, conditioning, unconditional_conditioning)
+        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if self._host.shared.opts.sgm_noise_multiplier else sigmas[0])
+        return self._run(p, x, sigmas, conditioning, unconditional_conditioning)
 
     def sample_img2img(
         self, p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None
     ):
         strength = min(p.denoising_strength, 0.999)
-        if self.host.shared.opts.img2img_fix_steps or steps is not None:
+        if self._host.shared.opts.img2img_fix_steps or steps is not None:
             wanted = steps or p.steps
             total, last = (int(wanted / strength) if strength else 0), wanted - 1
         else:
             total, last = p.steps, int(strength * p.steps)
         sigmas = self.get_sigmas(p, total)[total - last - 1 :]
         start = x + noise * sigmas[0] if self.model_wrap.sigmas[-1] > 1.001 else x * (1 - sigmas[0]) + noise * sigmas[0]
-        return self.run(p, start, sigmas, conditioning, unconditional_conditioning)
+        return self._run(p, start, sigmas, conditioning, unconditional_conditioning)
 
-    def run(self, p, x, sigmas, conditioning, unconditional_conditioning):
-        opts = self.host.shared.opts
-        self.started_from = x
+    def _run(self, p, x, sigmas, conditioning, unconditional_conditioning):
+        opts = self._host.shared.opts
+        self._started_from = x
         self.model_wrap_cfg.p, self.model_wrap_cfg.total_steps = p, len(sigmas) - 1
-        k_diffusion.sampling.torch = HijackedTorch(p.rng)
+        if self._host.kind != "reforge":  # which has its own copy of k-diffusion
+            k_diffusion.sampling.torch = HijackedTorch(p.rng)
         arguments = {}
         if "eta" in inspect.signature(self.func).parameters:
             self.eta = p.eta if p.eta is not None else getattr(opts, self.eta_option_field, 0.0)
@@ -218,11 +246,29 @@ def write_lora(path):
 
 
 class Script:
-    is_img2img, tabname, infotext_fields = False, "txt2img", None
+    tabname, section, create_group, infotext_fields = "txt2img", None, True, None
+
+    def title(self): ...
+
+    def show(self, is_img2img): ...
+
+    def ui(self, is_img2img): ...
+
+    def after_component(self, component, **kwargs): ...
+
+    def process(self, p, *args): ...
+
+    def before_process_batch(self, p, *args, **kwargs): ...
+
+    def process_batch(self, p, *args, **kwargs): ...
+
+    def process_before_every_sampling(self, p, *args, **kwargs): ...
 
 
 class AxisOption:
-    def __init__(self, label, type, apply, choices=None):
+    def __init__(
+        self, label, type, apply, format_value=None, confirm=None, cost=0.0, choices=None, prepare=None
+    ):  # fmt: skip
         self.label, self.type, self.apply, self.choices = label, type, apply, choices
 
 
@@ -230,57 +276,50 @@ def set_field(name):
     return lambda p, x, xs: setattr(p, name, x)
 
 
+def input_accordion(value=None, **kwargs):
+    """What Forge has in the place of the class."""
+    return InputAccordion(value, **kwargs)
+
+
 class PasteField(tuple):
-    def __new__(cls, component, target):
+    def __new__(cls, component, target, *, api=None):
         return super().__new__(cls, (component, target))
 
 
-@dataclass
 class Processing:
-    """A txt2img request, or one of img2img (which has its sampler before its prompts are parsed)."""
+    """A txt2img request, or one of img2img (which has its sampler before its prompts are parsed).
 
-    host: object
-    prompt: str | list = "a cat"
-    steps: int = 20
-    cfg_scale: float = 7.0
-    sampler_name: str = "Euler"
-    scheduler: str = "Automatic"  # a host without schedules passes it over
-    eta: float | None = None
-    batch_size: int = 1
-    seed: int = 1
-    hr_prompt: str | None = None
-    img2img: bool = False
-    denoising_strength: float = 0.75
-    enable_hr: bool = False
-    hr_second_pass_steps: int = 0
-    hr_sampler_name: str | None = None
-    hr_scheduler: str | None = None
-    is_hr_pass = False
-    refiner_checkpoint_info: object = None
-    disable_extra_networks: bool = False
-    extra_generation_params: dict = field(default_factory=dict)
-    comments: dict = field(default_factory=dict)
-    parts: tuple = ((1.0,),)
-    sampler = None
+    ``parts`` are the weights of each image's prompt parts.
+    """
+
+    def __init__(self, host, prompt="a cat", *, img2img=False, parts=((1.0,),), **given):
+        self._host, self._img2img, self._parts = host, img2img, parts
+        fields = {
+            "prompt": prompt, "steps": 20, "cfg_scale": 7.0, "sampler_name": "Euler", "eta": None, "seed": 1, "batch_size": 1,
+            "denoising_strength": 0.75, "refiner_checkpoint_info": None, "disable_extra_networks": False, "sampler": None,
+            "is_hr_pass": False, "extra_generation_params": {}, "comments": {},
+        }  # fmt: skip
+        if not img2img:
+            fields |= {"enable_hr": False, "hr_prompt": None, "hr_second_pass_steps": 0, "hr_sampler_name": None}
+        if host.kind != "classic":
+            fields |= {"scheduler": "Automatic"} | ({} if img2img else {"hr_scheduler": None})
+        if host.kind in ("forge", "reforge") and not img2img:
+            fields |= {"hr_cfg": 7.0}
+        if host.kind == "forge":
+            fields |= {"distilled_cfg_scale": 3.5, "hr_distilled_cfg": 3.5}
+        unknown = given.keys() - fields.keys()
+        assert not unknown, f"such a request has no {unknown}"
+        vars(self).update(fields | given)
 
     @property
     def sd_model(self):
-        return self.host.shared.sd_model
+        return self._host.model
 
     def comment(self, text):
         self.comments[text] = 1
 
     def setup_conds(self):
         """What the denoiser calls again when a refiner has taken over."""
-
-
-@dataclass
-class ForgeProcessing(Processing):
-    """A request where the host has FLUX, and a CFG of its own for the second pass."""
-
-    distilled_cfg_scale: float = 3.5
-    hr_cfg: float = 7.0
-    hr_distilled_cfg: float = 3.5
 
 
 class Host:
@@ -296,9 +335,11 @@ class Host:
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
-                img2img_fix_steps=False, batch_cond_uncond=True, sd_model_checkpoint="tiny-sd15",
+                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
             ),
         )  # fmt: skip
+        if kind != "classic":
+            self.shared.opts.data["batch_cond_uncond"] = True
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
             Scheduler("automatic", "Automatic", None), Scheduler("simple", "Simple", simple, need_inner_model=True),
         ])  # fmt: skip
@@ -306,15 +347,19 @@ class Host:
         self.sd_samplers = SimpleNamespace(all_samplers=[
             SamplerData("Euler", lambda model: KDiffusionSampler("sample_euler", model), [], {}),
             SamplerData("Euler a", lambda model: KDiffusionSampler("sample_euler_ancestral", model), [], {}),
+            SamplerData("DPM++ 2M", lambda model: KDiffusionSampler("sample_dpmpp_2m", model), [], {"scheduler": "karras"}),
         ])  # fmt: skip
         self.sd_samplers.all_samplers_map = {s.name: s for s in self.sd_samplers.all_samplers}
         self.sd_samplers.set_samplers = lambda: None
-        self.sd_samplers.get_sampler_and_scheduler = functools.cache(lambda *names: names)
+        if kind != "classic":
+            self.sd_samplers.get_sampler_and_scheduler = functools.cache(lambda *names: names)
         self.sd_samplers.create_sampler = self.create_sampler
-        self.networks = SimpleNamespace(
-            available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
+        if kind == "reforge":
+            self.sd_samplers.create_sampler = lambda name, model, scheduler=None: self.create_sampler(name, model)
+        self.networks = module(
+            "networks", available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
         )
-        self.xyz = SimpleNamespace(AxisOption=AxisOption, axis_options=[
+        self.xyz = module("xyz_grid", AxisOption=AxisOption, axis_options=[
             AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
             AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
@@ -332,22 +377,33 @@ class Host:
         self.load("tiny-sd15", is_sd1=True)
 
     def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
-        """Make a checkpoint the loaded one."""
-        model = Network(torch.float32)
-        model.host, model.parameterization = self, parameterization
-        model.is_flow, model.is_inpainting = is_flow, is_inpainting
+        """Make a checkpoint the loaded one; ``network`` is the one in it, whatever the host keeps around it."""
+        self.network = Network(torch.float32)
         info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"))
-        model.sd_checkpoint_info = self.checkpoints[name] = info
-        self.shared.opts.data["sd_model_checkpoint"] = name
+        self.checkpoints[name] = info
+        self.model = model = SimpleNamespace(
+            _host=self, _network=self.network, _is_flow=is_flow, _is_inpainting=is_inpainting, sd_checkpoint_info=info,
+            is_sd1=False, is_sd2=False, is_sdxl=False,
+        )  # fmt: skip
+        if self.kind != "classic":
+            model.is_sd3 = False
+        if self.kind in ("a1111", "reforge"):
+            model.is_ssd = False
         if self.kind != "a1111":
-            unet = SimpleNamespace(model=SimpleNamespace(), **{PATCHES[self.kind]: {}})
+            inner = SimpleNamespace(diffusion_model=SimpleNamespace())
+            unet = SimpleNamespace(model=inner, **{PATCHES[self.kind]: {}})
             model.forge_objects, model.current_lora_hash = SimpleNamespace(unet=unet), "[]"
-        for flag, value in flags.items():
-            setattr(model, flag, value)
-        self.shared.sd_model = model
+        if self.kind == "forge":
+            told = "const" if is_flow else {"eps": "epsilon", "v": "v_prediction"}[parameterization]
+            inner.predictor, inner.storage_dtype = SimpleNamespace(prediction_type=told), torch.float32
+            inner.diffusion_model.config, model.model_config = {}, SimpleNamespace(huggingface_repo="x/other")
+        else:
+            model.parameterization = parameterization
+        vars(model).update(flags)
+        self.shared.opts.data["sd_model_checkpoint"] = name
         self.sd_models = SimpleNamespace(
             model_data=SimpleNamespace(sd_model=model),
-            get_closet_checkpoint_match=self.checkpoints.get,
+            get_closet_checkpoint_match=lambda search_string: self.checkpoints.get(search_string),
             model_path=str(self.folder / "Stable-diffusion"),
             list_models=lambda: None,
         )
@@ -398,27 +454,29 @@ class Host:
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "script_callbacks": vars(self.script_callbacks),
             "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
-            "extra_networks": {"activate": lambda p, names: self.activate(names)},
-            "infotext_utils": {"PasteField": PasteField}, "ui_components": {"InputAccordion": InputAccordion},
+            "extra_networks": {"activate": lambda p, extra_network_data: self.activate(extra_network_data)},
+            "infotext_utils": {"PasteField": PasteField},
+            "ui_components": {"InputAccordion": input_accordion if self.kind == "forge" else InputAccordion},
             "hashes": {"sha256_from_cache": self.sha256_from_cache},
-            "processing": {"StableDiffusionProcessing": ForgeProcessing if self.kind == "forge" else Processing},
+            "processing": {"StableDiffusionProcessing": type("StableDiffusionProcessing", (), {})},
         }  # fmt: skip
         if self.kind == "classic":
             del names["sd_schedulers"]
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
         if self.kind == "forge":
+            names["processing"]["StableDiffusionProcessing"].distilled_cfg_scale = 3.5
+            fresh["backend.args"] = module("backend.args", dynamic_args={"online_lora": False})
             # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.
-            self.networks.model_lora_keys_unet = lambda model, known=None: {
+            self.networks.model_lora_keys_unet = lambda model, key_map={}: {
                 "lora_unet_out": "diffusion_model.out.weight"
             }
-            fresh[TABLES] = SimpleNamespace(mmdit_to_diffusers=lambda config, prefix: {
-                f"blocks.{i}.to_q.weight": (f"{prefix}joint_blocks.{i}.qkv.weight", (0, 0, 64 * config["depth"]))
-                for i in range(config["depth"])
+            fresh[TABLES] = module(TABLES, mmdit_to_diffusers=lambda mmdit_config, output_prefix="": {
+                f"blocks.{i}.to_q.weight": (f"{output_prefix}joint_blocks.{i}.qkv.weight", (0, 0, 64 * mmdit_config["depth"]))
+                for i in range(mmdit_config["depth"])
             })  # fmt: skip
         for name, content in names.items():
-            module = fresh[f"modules.{name}"] = ModuleType(f"modules.{name}")
-            vars(module).update(content)
-            setattr(fresh["modules"], name, module)
+            fresh[f"modules.{name}"] = module(f"modules.{name}", **content)
+            setattr(fresh["modules"], name, fresh[f"modules.{name}"])
         kept = {
             name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")
         }
@@ -452,42 +510,47 @@ class Host:
         """Run the request; ``between`` stands for another extension's ``process``, after ours. Returns the latents."""
         prompts = p.prompt if isinstance(p.prompt, list) else [p.prompt] * p.batch_size
         p.all_prompts, p.main_prompt = list(prompts), prompts[0]
-        p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
+        if not p._img2img:
+            p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
         self.hook(script.process, p, *args)
         between(p)
-        if p.img2img:
+        if p._img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
         p.prompts = p.all_prompts[: p.batch_size]
         p.rng = Rng([p.seed + i for i in range(p.batch_size)])
         self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
         from lib_hypersd.tags import TAG, find
 
-        p.extra_network_data = [] if p.disable_extra_networks else [tag.name for tag in find(p.prompts[0])]
-        p.hr_extra_network_data = p.extra_network_data
+        tags = [] if p.disable_extra_networks else find(p.prompts[0])
+        p.extra_network_data = {"lora": [tag.name for tag in tags]}
+        if not p._img2img:
+            p.hr_extra_network_data = p.extra_network_data
         self.activate(p.extra_network_data)
         p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
         self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
-        if not p.img2img:
+        if not p._img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
         noise = p.rng.next()
         conds = Conds(
-            batch=[[SimpleNamespace(weight=w) for w in p.parts[i % len(p.parts)]] for i in range(p.batch_size)]
+            batch=[[SimpleNamespace(weight=w) for w in p._parts[i % len(p._parts)]] for i in range(p.batch_size)]
         )
-        self.shared.sd_model.timesteps.clear()
+        self.network.timesteps.clear()
 
         def before_sampling(x, times=1):
             for _ in range(times):
                 self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
 
         p.setup_conds()
-        if p.img2img:
+        if p._img2img:
             image = self.image(p)
             before_sampling(image)
             return p.sampler.sample_img2img(p, image, noise, conds, None)
         before_sampling(noise)
         samples = p.sampler.sample(p, noise, conds, None)
         if p.enable_hr:
-            p.is_hr_pass, p.hr_scheduler = True, p.hr_scheduler or getattr(p, "scheduler", None)
+            p.is_hr_pass = True
+            if self.kind != "classic":
+                p.hr_scheduler = p.hr_scheduler or p.scheduler
             p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
             noise = p.rng.next()
             before_sampling(samples, times=2 if self.kind == "forge" else 1)
@@ -500,9 +563,9 @@ class Host:
         """The latents that img2img starts from."""
         return torch.randn((p.batch_size, *SHAPE), generator=torch.Generator().manual_seed(99))
 
-    def activate(self, names):
+    def activate(self, extra_network_data):
         """Load LoRAs: here all that are found, elsewhere none if one is missing, with patches that say their file."""
-        found = [self.networks.available_networks.get(name) for name in names]
+        found = [self.networks.available_networks.get(name) for name in extra_network_data["lora"]]
         self.networks.loaded_networks.clear()
         if self.kind != "a1111" and None in found:
             return
@@ -514,9 +577,38 @@ class Host:
         if self.kind != "a1111":
             files = [disk.filename for disk in found]
             good = [disk.filename for disk in found if disk.name not in self.broken]
-            self.shared.sd_model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
+            self.model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
             patches = {(name, 1.0, 1.0, False) if self.kind == "forge" else name: ["layer"] for name in good}
-            setattr(self.shared.sd_model.forge_objects.unet, PATCHES[self.kind], patches)
+            setattr(self.model.forge_objects.unet, PATCHES[self.kind], patches)
+
+    def app(self, script):
+        """The host's API after its start: its two routes that make images, and what was registered beside them."""
+        app = FastAPI()
+
+        @app.post("/sdapi/v1/txt2img")
+        def txt2img(payload: dict):
+            return self.answer(script, payload, img2img=False)
+
+        @app.post("/sdapi/v1/img2img")
+        def img2img(payload: dict):
+            return self.answer(script, payload, img2img=True)
+
+        for callback in self.script_callbacks.callback_map["callbacks_app_started"]:
+            callback.callback(None, app)
+        return app
+
+    def answer(self, script, payload, img2img):
+        """A request that came through the API, and what is sent back."""
+        if img2img and not payload.get("init_images"):
+            raise HTTPException(404, "Init image not found")
+        p = Processing(self, img2img=img2img)
+        vars(p).update((name, value) for name, value in payload.items() if name in vars(p))
+        scripts = {title.lower(): given["args"] for title, given in payload.get("alwayson_scripts", {}).items()}
+        latents = self.process_images(p, script, scripts.get(script.title().lower(), [False]))
+        file = io.BytesIO()
+        Image.fromarray((latents[0, :3].permute(1, 2, 0).clamp(-1, 1) * 127 + 128).byte().numpy()).save(file, "PNG")
+        info = {"prompt": p.all_prompts[0], "extra_generation_params": p.extra_generation_params}
+        return {"images": [base64.b64encode(file.getvalue()).decode()], "parameters": payload, "info": json.dumps(info)}
 
     @staticmethod
     def hook(function, *args, **kwargs):

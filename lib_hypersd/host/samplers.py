@@ -1,6 +1,5 @@
 """Our samplers in the host's list."""
 
-import k_diffusion.sampling
 from modules import sd_samplers, sd_samplers_kdiffusion, shared
 from modules.sd_samplers_common import SamplerData
 
@@ -11,16 +10,19 @@ from .options import TCD_ETA, TCD_ETA_INFOTEXT, shadowed
 
 
 def tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3):
-    return sample_tcd(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(x))
+    return sample_tcd(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(model))
 
 
 def ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0):
-    return sample_ddim(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(x))
+    return sample_ddim(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(model))
 
 
-def image_by_image_noise(x):
-    """The host replaces k-diffusion's random functions, so that image i of a batch gets the noise of its own seed."""
-    return k_diffusion.sampling.default_noise_sampler(x)
+def image_by_image_noise(denoiser):
+    """Image i of a batch gets the noise of its own seed, from the request's own generators.
+
+    The host gives it to k-diffusion's samplers by replacing their ``torch``, each host that of another copy of them.
+    """
+    return lambda sigma, sigma_next: denoiser.p.rng.next()
 
 
 class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):

@@ -61,9 +61,9 @@ def starting_at(sampler, sigmas: torch.Tensor) -> Iterator[None]:
     """Let the sampler take these levels: the host cuts them from the end of what its ``get_sigmas`` returns."""
     get_sigmas = sampler.get_sigmas
 
-    def padded(p, total):
+    def padded(p, steps):
         get_sigmas(p, len(sigmas) - 1)  # for the infotext that it writes
-        return torch.cat([sigmas.new_zeros(total + 1 - len(sigmas)), sigmas]).cpu()
+        return torch.cat([sigmas.new_zeros(steps + 1 - len(sigmas)), sigmas]).cpu()
 
     sampler.get_sigmas = padded
     try:

@@ -16,7 +16,9 @@ def pytest_addoption(parser):
     parser.addoption("--models", type=Path, help="folder of the checkpoints, made where absent (default: the cache)")
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
     parser.addoption("--company", type=Path, help="folder of other extensions to be tried beside this one")
-    parser.addoption("--record", metavar="HOST", help="write docs/hosts.md; the name and version of the host")
+    parser.addoption(
+        "--record", metavar="HOST", help="write docs/hosts.md and the contract; the host's name and commit: “Forge, dfdcbab685e5”"
+    )  # fmt: skip
 
 
 def pytest_configure(config):

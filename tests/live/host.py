@@ -143,7 +143,9 @@ class Host:
                 target = self.data / "extensions" / EXTENSION / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, target)
-        shutil.copytree(HERE / "probe", self.data / "extensions" / "hypersd-probe", dirs_exist_ok=True)
+        probe = self.data / "extensions" / "hypersd-probe"
+        shutil.copytree(HERE / "probe", probe, dirs_exist_ok=True)
+        shutil.copy2(HERE.parent / "contract" / "facts.py", probe / "hypersd_facts.py")
         # As after a user's first start.
         subprocess.run([self.python, "-m", "compileall", "-q", self.data / "extensions"], check=True)
         (self.data / "tmp").mkdir(exist_ok=True)

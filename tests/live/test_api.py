@@ -1,11 +1,17 @@
 """The API on a real host, and what the files on its disk are taken for."""
 
 import shutil
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.examples import run
 from tests.live.host import Refused
 from tests.live.test_requests import ON
+from tests.server import Answer, Hub
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"
 
 
 def plan(host, **payload):
@@ -26,6 +32,18 @@ def test_a_dry_run_says_what_the_request_then_does(host):
     made = host.txt2img({**ON, "steps": 4})
     assert len(made.timesteps) == told["steps"] == 4 and told["prompt"] in made.infotext
     assert plan(host, **{**payload, "alwayson_scripts": {}})["enabled"] is False
+
+
+def test_the_examples_of_the_document_run(host, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Hub(otherwise=Answer(404)) as hub:
+        host.post("/sdapi/v1/options", {"hypersd_mirror": hub.address})
+        try:
+            assert len(run(DOCUMENT, host.url, tmp_path, lambda text: text.replace("512", "64"))) == 10
+        finally:
+            host.post("/sdapi/v1/options", {"hypersd_mirror": ""})
+    cat, painting = (Image.open(tmp_path / f"{name}.png") for name in ("cat", "painting"))
+    assert cat.size == painting.size == (64, 64) and cat.tobytes() != painting.tobytes()
 
 
 def test_a_copy_in_a_subfolder_is_found(host):

@@ -146,7 +146,7 @@ def test_loras_that_cannot_be_used(generate, tmp_path):
     for lora, said in (
         (xl, "its layers are made for SDXL: it is not used."),
         (broken, f"{name.removesuffix('.safetensors')}.safetensors says that its header has"),
-        (None, f"{name} (269 MB) is not among the LoRAs; put it there and refresh."),
+        (None, f"{name} (269 MB) is not among the LoRAs; put it into the LoRA folder and refresh."),
     ):
         code, _, err = generate("--prompt", "a", "--steps", 4, lora=lora)
         assert code == 1 and said in err, err

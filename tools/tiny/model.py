@@ -178,7 +178,8 @@ def make_networks() -> dict[str, torch.nn.Module]:
 
 
 def save(networks: dict[str, torch.nn.Module], path: Path) -> None:
-    save_file(to_original(networks), path, {"format": "pt"})
+    said = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
+    save_file(to_original(networks), path, {"format": "pt", **said})
 
 
 def load(path: Path, device: str = "cpu") -> dict[str, torch.nn.Module]:

@@ -3,6 +3,8 @@
 import sys
 import time
 
+import gradio as gr
+import hypersd_facts
 import torch
 from modules import script_callbacks, scripts, sd_samplers, shared
 
@@ -14,6 +16,8 @@ except ImportError:  # a host whose sampler names say the schedule
 # The host's modules outlive a reload of the UI, this file does not.
 calls = vars(shared).setdefault("hypersd_probe_calls", [])
 kept = vars(shared).setdefault("hypersd_probe_kept", [])
+interrupt_in = vars(shared).setdefault("hypersd_probe_interrupt_in", [])
+facts = vars(shared).setdefault("hypersd_probe_facts", {"asked": None, "found": None})
 own_attributes = vars(shared).setdefault("hypersd_probe_attributes", set(vars(shared.opts)))
 
 
@@ -29,6 +33,10 @@ def record(module, args, kwargs):
     t = args[1] if len(args) > 1 else kwargs["timesteps"]
     loaded = getattr(sys.modules.get("networks"), "loaded_networks", [])
     loras = [network.network_on_disk.name for network in loaded]
+    if interrupt_in:
+        interrupt_in[0] -= 1
+        if not interrupt_in[0]:
+            shared.state.interrupt()
     calls.append({"rows": x.shape[0], "timestep": float(t.flatten()[0]), "loras": loras})
 
 
@@ -50,12 +58,20 @@ class Probe(scripts.Script):
     def show(self, is_img2img):
         return scripts.AlwaysVisible
 
-    def process(self, p, *args):
+    def ui(self, is_img2img):
+        return [gr.Number(label="Interrupt at this evaluation", value=0, visible=False)]
+
+    def process(self, p, interrupt_at=0):
+        interrupt_in[:] = [int(interrupt_at)] if interrupt_at else []
         # A host's image encoder draws noise from where the last request has left the generator; so images compare.
         torch.manual_seed(0)
 
     def process_before_every_sampling(self, p, *args, **kwargs):
         watch(p.sd_model)
+        if facts["asked"]:
+            given = {"txt2img": p, "img2img": p, "cond": kwargs["c"]}
+            facts["found"] = hypersd_facts.record(**facts["asked"], given=given)
+            facts["asked"] = None
 
     def post_sample(self, p, ps, *args):
         mask = getattr(p, "mask", None)
@@ -106,6 +122,15 @@ def routes(demo, app):
     def take_kept():
         """The largest change of the last image's latents outside its mask, or null where it had none."""
         return kept.pop() if kept else None
+
+    @app.post("/hypersd-probe/facts")
+    def ask_for_facts(asked: dict):
+        """Have the facts of these names recorded in the next request, when it is about to be sampled."""
+        facts["asked"] = asked
+
+    @app.get("/hypersd-probe/facts")
+    def take_facts():
+        return facts["found"]
 
     @app.get("/hypersd-probe/host")
     def host():

@@ -1,0 +1,109 @@
+"""The translations: what the panel shows and a host can translate, neither more nor less."""
+
+import json
+import re
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from lib_hypersd.panel import HELP, build
+from lib_hypersd.settings import RECOMMENDED, SCHEDULES
+from tests.browser import page_of, requires_browser
+from tests.sentences import texts
+from tests.test_panel import World, host_like
+from tests.webui import Host, InputAccordion, OptionInfo
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "localizations").glob("*.json"))
+GERMAN = json.loads((ROOT / "localizations" / "de_DE.json").read_text(encoding="utf-8"))
+# What is called the same in every language.
+NAMES = {"Hyper-SD", "CFG", "Eta", *SCHEDULES}
+NUMBER = re.compile(r"[.\d]+")  # which hosts leave alone
+
+
+def controls():
+    """The texts of the panel's controls."""
+    with gr.Blocks() as page:
+        build(gr, InputAccordion, "txt2img", World(files=[]).surroundings)
+    for component in page.get_config_file()["components"]:
+        kind, props = component["type"], component["props"]
+        if kind == "button" and "hypersd-hidden" not in (props.get("elem_classes") or []):
+            yield props["value"]
+        if kind in ("dropdown", "accordion"):
+            yield props["label"]
+        if kind == "dropdown":
+            yield props["info"]
+            # From gradio 4 on each has a text and a value.
+            yield from (choice if isinstance(choice, str) else choice[0] for choice in props["choices"])
+
+
+def sentences_without_a_name():
+    """What stands in the panel's status exactly as it stands in the source."""
+    for path in (ROOT / "lib_hypersd" / "panel.py", ROOT / "lib_hypersd" / "plan.py"):
+        whole = {text for text in texts(path) if text.endswith(".") and text.count(" ") > 1 and "…" not in text}
+        yield from whole - set(HELP.values())
+
+
+def words_of_the_script():
+    return re.findall(r'translated\("([^"]*)"\)', (ROOT / "javascript" / "hypersd.js").read_text(encoding="utf-8"))
+
+
+def settings_page(tmp_path):
+    """The settings' labels and their explanations, which hosts put into brackets."""
+    shown: list[str] = []
+
+    class Recorded(OptionInfo):
+        def __init__(self, default=None, label="", *args, **kwargs):
+            super().__init__(default, label, *args, **kwargs)
+            shown.append(label)
+
+        def info(self, text):
+            shown.append(f"({text})")
+            return self
+
+    host = Host(tmp_path)
+    host.shared.OptionInfo = Recorded
+    with host.as_modules():
+        host.load_script()
+    return shown
+
+
+@pytest.fixture
+def shown(tmp_path):
+    parts = [
+        list(part) for part in (controls(), sentences_without_a_name(), words_of_the_script(), settings_page(tmp_path))
+    ]
+    assert [len(part) > 3 for part in parts] == [True] * 4, "each kind of text was found"
+    return {text for part in parts for text in part if text not in NAMES and not NUMBER.fullmatch(text)}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_translation_has_what_is_shown_and_nothing_else(shown, file):
+    assert re.fullmatch(r"[a-z]{2}_[A-Z]{2}\.json", file.name), "hosts take files of the same name together"
+    pairs = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=lambda pairs: pairs)
+    assert sorted(text for text, _ in pairs) == sorted(shown), "every text, and each once"
+    assert not [text for text, translation in pairs if translation.strip() != translation or translation in ("", text)]
+
+
+def test_a_translation_keeps_names_numbers_and_the_end_of_a_sentence():
+    kept = re.compile(r"\d+(?:\.\d+)?|TCD|DDIM-Trailing|FLUX|SHA-256|https?://[\w./]+|HF_ENDPOINT|huggingface\.co")
+    for text, translation in GERMAN.items():
+        assert sorted(kept.findall(text)) == sorted(kept.findall(translation)), text
+        assert [text.endswith(mark) for mark in ".)"] == [translation.endswith(mark) for mark in ".)"], text
+
+
+@requires_browser
+def test_what_the_script_writes_is_translated():
+    with page_of(host_like(World()), "light", localization=GERMAN) as page:
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+        page.wait_for_selector("text=Hyper-SD verwendet DDIM-Trailing")
+        assert page.locator(".hypersd-badge").all_inner_texts() == [
+            f"Hyper-SD verwendet {value}" for value in ("8", "1", "DDIM-Trailing", "Trailing")
+        ]
+        page.get_by_label(re.compile("^Steps")).fill("9")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".hypersd-summary >> text=nicht angewendet")
+        page.get_by_label(re.compile("^Steps")).fill(RECOMMENDED)
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=Hyper-SD verwendet DDIM-Trailing")

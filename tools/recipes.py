@@ -1,0 +1,87 @@
+"""Write docs/recipes.md from the catalog: ``python -m tools.recipes``. A test compares the two."""
+
+from pathlib import Path
+
+from lib_hypersd.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, published
+
+PLACE = Path(__file__).parent.parent / "docs" / "recipes.md"
+COLUMNS = ("LoRA or checkpoint", "Steps", "Weight", "CFG", "Sampler", "Schedule", "Eta")
+
+TEXT = """# Recipes, and where their numbers come from
+
+Written by `python -m tools.recipes` from [`lib_hypersd/catalog.json`](../lib_hypersd/catalog.json), which is what the
+extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the panel says
+nothing. “Distilled” is FLUX's *Distilled CFG Scale*. The last column names the sources, which stand below.
+
+To change a number or to add a recipe, put a file `hypersd-recipes.json` beside the WebUI's `config.json`. An entry with
+an `id` from here changes only what it names; a new one needs every value. This one takes SDXL's 8-step LoRA at 0.9:
+
+```json
+[{{"id": "hyper-sdxl-8steps", "weight": 0.9}}]
+```
+
+## Hyper-SD
+
+{ours}
+
+## Other makers
+
+They serve where you hold them; Hyper-SD's come first where both could serve. They are never downloaded.
+
+{others}
+
+## Sources
+
+“Model card” is the page at the address that the same row names. “WebUI experiment article” is “Hyper-SD LoRAs:
+Trajectory Segmented Destillation for Better and Faster Outputs in FLUX.1/SDXL/SD Models”, 2024.
+
+{sources}
+"""
+
+
+def values(recipe: Recipe) -> tuple[str, ...]:
+    """A recipe as the cells of these COLUMNS."""
+
+    def number(value):
+        return "–" if value is None else f"{value:g}"
+
+    steps = f"{recipe.steps_min}" if recipe.steps_min == recipe.steps_max else f"{recipe.steps_min}–{recipe.steps_max}"
+    cfg = f"{recipe.cfg:g} ({recipe.cfg_min:g}–{recipe.cfg_max:g})"
+    if recipe.distilled_cfg is not None:
+        cfg = f"{recipe.cfg:g}, distilled {recipe.distilled_cfg:g}"
+    return name(recipe), steps, number(recipe.weight), cfg, recipe.sampler, recipe.schedule, number(recipe.eta)
+
+
+def name(recipe: Recipe) -> str:
+    if recipe.kind == "merged":
+        return f"{KINDS[recipe.kind]} ({FAMILIES[recipe.family]})"
+    is_what = {"unet": " (checkpoint)", "unet-diffusers": " (checkpoint in a form that no WebUI loads)"}
+    return recipe.file.removesuffix(".safetensors") + is_what.get(recipe.kind, "")
+
+
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(recipes: list[Recipe], sources: list[str]) -> str:
+    """The recipes with their ids and the places of their sources, which are added where they are new."""
+    lines = [row(*COLUMNS, "`id`", "Sources"), "|---" * (len(COLUMNS) + 2) + "|"]
+    for recipe in recipes:
+        says = [*recipe.source, *([f"published at huggingface.co/{recipe.repository}"] if recipe.repository else [])]
+        sources += [line for line in says if line not in sources]
+        places = ", ".join(str(sources.index(line) + 1) for line in says)
+        lines.append(row(*values(recipe), f"`{recipe.id}`", places))
+    return "\n".join(lines)
+
+
+def document() -> str:
+    """The whole of docs/recipes.md."""
+    sources: list[str] = []
+    recipes = published().recipes
+    ours, others = (table([r for r in recipes if (r.maker == HYPER_SD) is it], sources) for it in (True, False))
+    numbered = "\n".join(f"{place}. {line}" for place, line in enumerate(sources, 1))
+    return TEXT.format(ours=ours, others=others, sources=numbered)
+
+
+if __name__ == "__main__":
+    PLACE.write_text(document(), encoding="utf-8")
