@@ -87,14 +87,15 @@ def coverage(session):
 
 @nox.session(python=PYTHONS, default=False)
 def mutation(session):
-    """Whether the tests notice when a line of the plan, the samplers, the schedules or the tags is wrong."""
+    """Whether the tests notice when a line of the plan, the samplers, the schedules or the tags is wrong; arguments are
+    names of mutants."""
     install(session, "test", "pytest", "mutation")
     session.run("mutmut", "run", "--max-children", "1", *session.posargs, env={"OMP_NUM_THREADS": "1"})
     session.run("mutmut", "results")
     session.run("mutmut", "export-cicd-stats", silent=True)
     counts = json.loads(Path("mutants", "mutmut-cicd-stats.json").read_text())
     session.log(f"{counts['killed']} of {counts['total']} mutants were noticed.")
-    if counts["killed"] < 0.85 * counts["total"]:
+    if not session.posargs and counts["killed"] < 0.85 * counts["total"]:
         session.error("These are fewer than 85 %.")
 
 

@@ -90,6 +90,16 @@ def test_the_lora_nearest_to_8_steps_is_taken_of_those_at_hand():
     assert plan(files=[file("hyper-sdxl-8steps-cfg")]).cfg == 5
     assert plan(files=[file("hyper-sdxl-unified"), file("hyper-sdxl-8steps")]).file == "Hyper-SDXL-8steps-lora"
 
+    def made_for(steps):
+        return File(f"{steps}", dataclasses.replace(BY_ID["hyper-sdxl-8steps"], steps_min=1, steps_max=16, steps=steps))
+
+    def nearest(*counts):
+        mine = [made_for(steps) for steps in counts]
+        catalog = Catalog(tuple(file.recipe for file in mine))
+        return make_plan(Request(Settings(True), Model("sdxl"), mine), catalog).steps
+
+    assert nearest(5, 10) == nearest(10, 5) == 10 and nearest(6, 11) == nearest(11, 6) == 6
+
 
 def test_a_lora_that_needs_no_other_cfg_than_1_comes_first_unless_one_is_set():
     guided, other, plain = file("hyper-sdxl-8steps-cfg"), file("hyper-sdxl-2steps"), file("hyper-sdxl-8steps")
@@ -146,6 +156,7 @@ def test_a_refusal_says_all_else_that_is_off():
         ({"steps": 9}, "No Hyper-SD for SDXL serves 9 steps; 1 to 8, 12 do."),
         ({"steps": 3, "variant": "fixed"}, "No fixed-step Hyper-SD for SDXL serves 3 steps; 2, 4, 8 do."),
         ({"steps": 1, "variant": "cfg"}, "No CFG-preserved Hyper-SD for SDXL serves 1 step; 8, 12 do."),
+        ({"steps": 9, "variant": "unified"}, "No unified Hyper-SD for SDXL serves 9 steps; 1 to 8 do."),
         (
             {"family": "flux", "variant": "cfg"},
             f"For FLUX.1-dev no Hyper-SD of the kind “{VARIANTS['cfg']}” was published.",
@@ -292,6 +303,7 @@ def test_the_one_step_unet_starts_at_800_without_a_lora():
     assert summary(made) == (None, 1, None, 1, "DDIM-Trailing", "Start at 800", 0.0)
     assert made.edit("a cat") == "a cat" and not made.warnings and not made.offers
     assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", steps=3).warnings == ()
+    assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", variant="merged").warnings == ()
     assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", steps=4).warnings == (
         "4 steps are set, and this is made for 1 to 3 steps.",
     )
@@ -435,6 +447,7 @@ def test_offers():
     assert plan().offers == ("cfg",)
     assert plan(variant="unified").offers == ("cfg", "detail")
     assert plan(variant="unified", eta=0.3).offers == ("cfg",)
+    assert plan(variant="unified", eta=0.305).offers == ("cfg", "detail")
     assert plan(variant="unified", steps=2).offers == ("cfg", "detail")
     assert plan(variant="unified", steps=1).offers == ("cfg",), "at one step there is no noise to lower"
     others = Catalog((BY_ID["hyper-sdxl-8steps"], BY_ID["pcm-sdxl-normalcfg-8steps"]))
