@@ -10,6 +10,11 @@ class InputAccordion(gr.Checkbox):
         super().__init__(value, label=kwargs["label"], elem_id=f"{kwargs['elem_id']}-checkbox", visible=False)
         self.accordion = gr.Accordion(kwargs["label"], open=value, elem_id=kwargs["elem_id"])
 
+    def get_config(self, *args, **kwargs):
+        # Gradio 4 tells the page only what the constructor names.
+        told = {name: getattr(self, name) for name in ("label", "elem_id", "visible")}
+        return {**super().get_config(*args, **kwargs), **told}
+
     def __enter__(self):
         self.accordion.__enter__()
         return self
