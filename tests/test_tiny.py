@@ -12,11 +12,12 @@ from lib_hypersd import catalog, identify
 from lib_hypersd.header import read_header
 from lib_hypersd.lora import lora_of
 from tools.tiny import model, trajectory
+from tools.tiny.labels import UNSAID, VALUES, labels_of, labels_said
 from tools.tiny.lora import Lora, guided, predict
 from tools.tiny.pictures import SCENES, SHAPES, Scene, captions, draw, pictures, split
 from tools.tiny.quality import COLUMNS, features, frechet, sections, tcd, write_table
 from tools.tiny.reader import read, score
-from tools.tiny.reward import VALUES, Reward, labels_of
+from tools.tiny.reward import Reward
 from tools.tiny.sampling import SCHEDULES, Denoiser, automatic_timesteps, leading_timesteps
 from tools.tiny.stage import Stage
 from tools.tiny.train import add_noise, alphas_cumprod
@@ -363,6 +364,14 @@ class TestStage:
         self.train(tmp_path / "a.pt", 3, None)
         (line,) = (tmp_path / "times.jsonl").read_text().splitlines()
         assert json.loads(line)["steps"] == 3
+
+
+def test_labels_are_what_a_caption_says():
+    scene = SCENES[777]
+    whole = labels_of([scene])[0].tolist()
+    assert labels_said(scene, scene.caption()).tolist() == whole
+    assert labels_said(scene, scene.caption(place=False)).tolist() == [*whole[:3], UNSAID, whole[4]]
+    assert labels_said(scene, scene.caption(background=False)).tolist() == [*whole[:4], UNSAID]
 
 
 def test_shapes_differ_enough_to_be_told():

@@ -35,7 +35,7 @@ RESOLUTION = {"sd15": 512, "sdxl": 1024}
 SCALE = {"sd15": 0.18215, "sdxl": 0.13025}
 CHANNELS = 320  # of the published networks; a narrower one is a small model, such as the embedded one
 SMALL_RESOLUTION = 64
-HEADS = 8  # of SD1.5's network at every width
+HEADS = 8  # of SD1.5's network at every width, as published
 HEAD_WIDTH = 64  # of SDXL's network and of CLIP's text encoders
 TEXT_HEADS = 4  # at least; only small models have so few
 WORDS = 49408
@@ -61,6 +61,12 @@ def resolution_of(header: Header, family: str) -> tuple[int, int]:
     small = header.tensors[f"{PREFIX}input_blocks.0.0.weight"]["shape"][0] < CHANNELS
     side = SMALL_RESOLUTION if small else RESOLUTION[family]
     return side, side
+
+
+def heads_of(header: Header) -> int:
+    """In how many heads every attention of SD1.5's network is cut, which no shape tells: the embedded model says it."""
+    said = header.metadata.get("attention_heads", "")
+    return int(said) if said in ("1", "2", "4", "8") else HEADS
 
 
 def write_config(folder: Path, header: Header, family: str) -> None:
@@ -89,7 +95,7 @@ def write_config(folder: Path, header: Header, family: str) -> None:
         "num_train_timesteps": 1000, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
         "prediction_type": prediction_of(header),
     })  # fmt: skip
-    write(folder / "unet" / "config.json", unet(size, shapes, family, resolution_of(header, family)))
+    write(folder / "unet" / "config.json", unet(size, shapes, family, resolution_of(header, family), heads_of(header)))
     write(folder / "vae" / "config.json", vae(size, shapes, family))
 
     for name, place in [CLIP_L] if family == "sd15" else [CLIP_L_XL, OPEN_CLIP_XL]:
@@ -104,26 +110,26 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     write(folder / "model_index.json", {"_class_name": PIPELINES[family], **parts})
 
 
-def unet(size, shapes: dict, family: str, resolution: tuple[int, int]) -> dict:
-    channels = size(f"{PREFIX}input_blocks.0.0.weight")
+def unet(size, shapes: dict, family: str, resolution: tuple[int, int], heads: int) -> dict:
     config = {
         "_class_name": "UNet2DConditionModel", "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
         "sample_size": resolution[0] // 8,
     }  # fmt: skip
     if family == "sd15":
         return config | {
-            "block_out_channels": [channels, 2 * channels, 4 * channels, 4 * channels],
+            "block_out_channels": [size(f"{PREFIX}input_blocks.{i}.0.out_layers.3.weight") for i in (1, 4, 7, 10)],
             "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
             "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
             "cross_attention_dim": size(f"{PREFIX}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1),
-            "attention_head_dim": HEADS,  # which is what diffusers calls their number
+            "attention_head_dim": heads,  # which is what diffusers calls their number
         }
+    widths = [size(f"{PREFIX}input_blocks.{i}.0.out_layers.3.weight") for i in (1, 4, 7)]
     return config | {
-        "block_out_channels": [channels, 2 * channels, 4 * channels],
+        "block_out_channels": widths,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
         "cross_attention_dim": size(f"{PREFIX}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", 1),
-        "attention_head_dim": [max(factor * channels // HEAD_WIDTH, 1) for factor in (1, 2, 4)],
+        "attention_head_dim": [max(width // HEAD_WIDTH, 1) for width in widths],
         # The first level has no transformers, which diffusers counts as one.
         "transformer_layers_per_block": [
             1,

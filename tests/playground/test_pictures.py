@@ -10,7 +10,9 @@ import torch
 from PIL import Image
 
 from lib_hypersd import catalog
+from lib_hypersd.header import read_header
 from lib_hypersd.plan import Refusal
+from lib_hypersd.playground import layout
 from lib_hypersd.playground.generate import Interrupted, encode_image
 from lib_hypersd.playground.job import Job, Own, read_job
 from lib_hypersd.playground.models import Loras
@@ -18,6 +20,7 @@ from lib_hypersd.playground.networks import patches
 from lib_hypersd.settings import Settings
 from tests.playground import models
 from tests.playground.models import relative_rms
+from tools.tiny import model
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 BOUND = 1e-4
@@ -133,6 +136,13 @@ def test_a_model_that_predicts_v(tmp_path):
     generator = torch.Generator().manual_seed(job.seed)
     theirs = diffusers_loop(scheduler, predict(playground, [job.prompt], 1), noise_of(job, generator), generator)
     assert relative_rms(ours, theirs) <= BOUND
+
+
+def test_a_small_networks_sizes_are_read_from_its_file(tmp_path):
+    model.save(model.make_networks(), tmp_path / "small.safetensors")
+    layout.write_config(tmp_path, read_header(tmp_path / "small.safetensors"), "sd15")
+    config = json.loads((tmp_path / "unet" / "config.json").read_text())
+    assert {name: config[name] for name in model.UNET} == json.loads(json.dumps(model.UNET))
 
 
 def test_without_hyper_sd_it_is_diffusers_own_as_well(playground):

@@ -35,7 +35,7 @@ class Phase:
     segments: int
     start: str | None
     adversarial: tuple[float, float]
-    steps: int = 1000
+    steps: int = 400
     guidance: float = GUIDANCE
     unconditional: float = 0.0
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.func import functional_call
 
-RANK = 12
+RANK = 8
 
 
 def layers_of(unet: torch.nn.Module) -> dict[str, torch.nn.Module]:

@@ -37,12 +37,13 @@ VAE = {
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "scaling_factor": 0.18215,
 }
+# SD1.5 normalises in 32 groups. With one channel to a group every channel's mean, which is the colour, would be lost.
 UNET = {
     "sample_size": 8,
     "layers_per_block": 2,
-    "block_out_channels": (32, 64, 128, 128),
+    "block_out_channels": (64, 64, 128, 128),
     "cross_attention_dim": WIDTH,
-    "attention_head_dim": 8,
+    "attention_head_dim": 4,  # which is what diffusers calls the number of heads
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
 }
@@ -179,7 +180,8 @@ def make_networks() -> dict[str, torch.nn.Module]:
 
 def save(networks: dict[str, torch.nn.Module], path: Path) -> None:
     said = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
-    save_file(to_original(networks), path, {"format": "pt", **said})
+    heads = {"attention_heads": str(UNET["attention_head_dim"])}  # which no shape tells
+    save_file(to_original(networks), path, {"format": "pt", **said, **heads})
 
 
 def load(path: Path, device: str = "cpu") -> dict[str, torch.nn.Module]:

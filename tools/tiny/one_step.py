@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 
 from .distil import BATCH, GUIDANCE, RATE, Phase, Student, Teacher, lora_path
+from .labels import labels_of
 from .lora import Lora, predict
-from .reward import from_noise, labels_of, train_reward, whole_captions
+from .reward import from_noise, train_reward, whole_captions
 from .stage import Stage
 from .train import add_noise
 from .trajectory import jump

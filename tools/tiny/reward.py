@@ -6,25 +6,15 @@ It is differentiable, which the reader that measures quality (``reader.py``) is 
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 
 from .distil import BATCH, RATE, Phase, Student, Teacher, lora_path
-from .pictures import BACKGROUNDS, COLOURS, COUNTS, PLACES, SHAPES, Scene
-from .reader import FIELDS
+from .labels import LOGITS, labels_of, surprise
 from .stage import Stage
 from .train import Data
 
-VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]
 STEPS = {"reward": 2000, "feedback": 400}
 WEIGHT = 0.01  # of the reward beside the consistency loss
 ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
-
-
-def labels_of(scenes: list[Scene]) -> torch.Tensor:
-    """The number of every scene's value in each field, ``[N, 5]``."""
-    return torch.tensor(
-        [[VALUES[i].index(getattr(scene, field)) for i, field in enumerate(FIELDS)] for scene in scenes]
-    )
 
 
 class Reward(torch.nn.Module):
@@ -37,16 +27,12 @@ class Reward(torch.nn.Module):
             torch.nn.Conv2d(64, 64, 3, padding=1), torch.nn.SiLU(),
             torch.nn.Conv2d(64, 128, 3, stride=2, padding=1), torch.nn.SiLU(),
             torch.nn.Flatten(), torch.nn.Linear(128 * 16, 128), torch.nn.SiLU(),
-            torch.nn.Linear(128, sum(map(len, VALUES))),
+            torch.nn.Linear(128, LOGITS),
         )  # fmt: skip
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """How surprising the labels, ``[B, 5]``, are: the cross entropy summed over the fields, ``[B]``."""
-        parts = self.read(latents).split([len(values) for values in VALUES], 1)
-        return sum(
-            functional.cross_entropy(part, labels[:, i], reduction="none", label_smoothing=0.05)
-            for i, part in enumerate(parts)
-        )
+        """How surprising the labels, ``[B, 5]``, are, ``[B]``."""
+        return surprise(self.read(latents), labels, smoothing=0.05)
 
 
 def train_reward(out: Path, data: Data, device: str) -> Reward:
@@ -60,11 +46,11 @@ def train_reward(out: Path, data: Data, device: str) -> Reward:
         chosen = torch.randint(len(labels), (128,))
         latents = data.latents[chosen]
         noise = torch.randn(latents.shape) * torch.rand(len(chosen), 1, 1, 1) * 0.5
-        surprise = reward(latents + noise.to(device), labels[chosen]).mean()
+        loss = reward(latents + noise.to(device), labels[chosen]).mean()
         optimizer.zero_grad()
-        surprise.backward()
+        loss.backward()
         optimizer.step()
-        stage.log(surprise=surprise)
+        stage.log(surprise=loss)
     return reward.eval().requires_grad_(False)
 
 
@@ -99,7 +85,7 @@ def feedback(out: Path, device: str) -> None:
         difference = (arrived - target).square().mean()
         chosen, said = whole_captions(teacher.data, BATCH)
         made, _ = from_noise(student, said)
-        surprise = reward(made, labels[chosen]).mean()
-        student.learn(difference + WEIGHT * surprise)
-        stage.log(difference=difference, surprise=surprise)
+        missed = reward(made, labels[chosen]).mean()
+        student.learn(difference + WEIGHT * missed)
+        stage.log(difference=difference, surprise=missed)
     student.average.save(lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")

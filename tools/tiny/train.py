@@ -1,5 +1,6 @@
 """Trains the text encoder and the UNet on the VAE's latents: noise prediction on SD1.5's noise levels."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -7,14 +8,20 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import model
-from .pictures import captions, in_turn, pictures, split
+from .labels import LOGITS, UNSAID, labels_said, surprise
+from .pictures import Scene, captions, in_turn, pictures, split
 from .stage import Stage
 
-STEPS, BATCH, RATE = 6000, 64, 1e-3
+STEPS, BATCH, RATE = 4500, 64, 1e-3
 PICTURES = 13_000
 UNCONDITIONAL = 0.1  # the share of captions left empty, for guidance
+# Weight of what a linear layer cannot tell from a caption's encoding. A word that the image hardly needs at first, such
+# as its place, would not be told from others for thousands of steps; SD1.5 starts with CLIP's encoder, which tells all.
+READING = 0.05
 BETAS, TIMESTEPS = (0.00085, 0.012), 1000  # SD1.5's noise
-SNR = 5.0  # the most that a timestep's signal-to-noise ratio counts (Min-SNR, arXiv:2303.09556)
+# What the error of the image counts at a timestep: its signal-to-noise ratio, between these (Min-SNR, arXiv:2303.09556,
+# which has no least; without one, the first steps of sampling are learnt last, and few-step sampling has no others).
+LEAST, MOST = 0.2, 5.0
 
 
 def alphas_cumprod(device: str = "cpu") -> torch.Tensor:
@@ -35,7 +42,8 @@ class Data:
 
     ``complete``, ``[N]``, tells captions that leave nothing unsaid.
 
-    Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one.
+    Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one, and
+    ``labels``, ``[K, 5]``, what they say.
     Latents are made once and kept in ``out``.
     """
 
@@ -51,6 +59,10 @@ class Data:
         known = ["", *sorted(set(said))]
         number = {caption: i for i, caption in enumerate(known)}
         self.captions = torch.tensor([number[caption] for caption in said])
+        self.labels = torch.full((len(known), len(fields(Scene))), UNSAID)
+        for scene, caption in zip(self.scenes, said, strict=True):
+            self.labels[number[caption]] = labels_said(scene, caption)
+        self.labels = self.labels.to(device)
         self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
 
     def batch(self, size: int, unconditional: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -72,14 +84,14 @@ def train(out: Path, device: str) -> None:
         return
     torch.manual_seed(2)
     data = Data(out, device)
-    networks = torch.nn.ModuleDict({"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}).to(device)
+    parts = {"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}
+    networks = torch.nn.ModuleDict(parts | {"reading": torch.nn.Linear(model.WIDTH, LOGITS)}).to(device)
     # A word that is never seen then says nothing.
     torch.nn.init.zeros_(networks["text_encoder"].text_model.embeddings.token_embedding.weight)
-    average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+    average = AveragedModel(networks, multi_avg_fn=get_ema_multi_avg_fn(0.998))
     optimizer = torch.optim.AdamW(networks.parameters(), weight_decay=0.01, fused=True)
     alphas = alphas_cumprod(device)
-    parts = {"networks": networks, "average": average, "optimizer": optimizer}
-    stage = Stage(out / "base.pt", STEPS, parts, seed=2)
+    stage = Stage(out / "base.pt", STEPS, {"networks": networks, "average": average, "optimizer": optimizer}, seed=2)
     for _ in stage:
         stage.rate(optimizer, RATE)
         x0, said = data.batch(BATCH, UNCONDITIONAL)
@@ -89,12 +101,13 @@ def train(out: Path, device: str) -> None:
         predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
         error = (predicted - noise).square().mean((1, 2, 3))
         snr = alphas[t] / (1 - alphas[t])
-        loss = (error * (SNR / snr).clamp(max=1)).mean()
+        unread = surprise(networks["reading"](text.mean(1)), data.labels[said]).mean()
+        loss = (error * snr.clamp(LEAST, MOST) / snr).mean() + READING * unread
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
         optimizer.step()
         average.update_parameters(networks)
-        stage.log(error=error.mean(), loss=loss)
-    trained = {name: average.module[name] for name in networks}
+        stage.log(error=error.mean(), unread=unread, loss=loss)
+    trained = {name: average.module[name] for name in parts}
     model.save({"vae": load_vae(out, "cpu"), **trained}, out / "tiny-sd15.safetensors")
