@@ -11,6 +11,7 @@ from scipy import ndimage
 from lib_hypersd import catalog, identify
 from lib_hypersd.header import read_header
 from lib_hypersd.lora import lora_of
+from lib_hypersd.playground import layout
 from tools.tiny import model, trajectory
 from tools.tiny.labels import UNSAID, VALUES, labels_of, labels_said
 from tools.tiny.lora import Lora, guided, predict
@@ -364,6 +365,14 @@ class TestStage:
         self.train(tmp_path / "a.pt", 3, None)
         (line,) = (tmp_path / "times.jsonl").read_text().splitlines()
         assert json.loads(line)["steps"] == 3
+
+
+def test_the_playground_reads_the_networks_sizes_from_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(layout, "write_tokenizer", lambda *_, **__: None)  # its words are in another package
+    model.save(model.make_networks(), tmp_path / "small.safetensors")
+    layout.write_config(tmp_path, read_header(tmp_path / "small.safetensors"), "sd15")
+    config = json.loads((tmp_path / "unet" / "config.json").read_text())
+    assert {name: config[name] for name in model.UNET} == json.loads(json.dumps(model.UNET))
 
 
 def test_labels_are_what_a_caption_says():

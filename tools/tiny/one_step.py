@@ -1,12 +1,16 @@
 """Score distillation for one step (Hyper-SD, section 3.3, after distribution matching distillation, arXiv:2311.18828).
 
 What the student makes of noise is moved along the difference of two scores: the teacher's, which knows how pictures
-should be distributed, and that of a second LoRA, which learns at the same time how the student's are.
+should be distributed, and that of a second LoRA, which learns at the same time how the student's are. It is also
+compared with what the two-step LoRA makes of the same noise (there, the teacher in many steps).
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import torch
+
+from lib_hypersd.schedules import trailing_timesteps
 
 from .distil import BATCH, GUIDANCE, RATE, Phase, Student, Teacher, lora_path
 from .labels import labels_of
@@ -16,8 +20,8 @@ from .stage import Stage
 from .train import add_noise
 from .trajectory import jump
 
-STEPS = 400
-SCORE, REWARD = 0.25, 0.005  # weights beside the consistency loss
+STEPS = 420
+PAIRS, SCORE, REWARD = 0.2, 0.02, 0.001  # weights beside the consistency loss
 UNIFIED = Phase("1step", 1, "feedback", (0.0, 0.0))
 
 
@@ -33,6 +37,16 @@ def direction(teacher: Teacher, fake: Lora, made: torch.Tensor, text: torch.Tens
     return (real - seen) / size.clamp(min=1e-3)
 
 
+@torch.no_grad()
+def in_two_steps(teacher: Teacher, lora: Lora, noise: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    """What the two-step LoRA makes of the same noise, ``[B, 4, 8, 8]``."""
+    x = noise
+    for step in pairwise([*trailing_timesteps(2), -1]):
+        t, end = (torch.full((len(x),), timestep, device=x.device) for timestep in step)
+        x = jump(x, predict(teacher.unet, x, t, text, lora), t, end, teacher.alphas)
+    return x
+
+
 def one_step(out: Path, device: str) -> None:
     """Make the unified LoRA, ``out/lora-1step.safetensors``, from the one that had feedback."""
     if lora_path(out, UNIFIED.name).exists():
@@ -41,21 +55,23 @@ def one_step(out: Path, device: str) -> None:
     teacher = Teacher(out, device)
     reward, labels = train_reward(out, teacher.data, device), labels_of(teacher.data.scenes).to(device)
     student, fake = Student(teacher, lora_path(out, UNIFIED.start)), Lora(teacher.unet)
+    two_steps = Lora.load(lora_path(out, "2steps"), teacher.unet)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=RATE, weight_decay=0.0)
     parts = student.parts | {"fake": fake, "fake_optimizer": fake_optimizer}
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
-        stage.rate(student.optimizer, RATE / 2)
-        arrived, target, _, _ = student.consistency(UNIFIED, BATCH)
+        stage.rate(student.optimizer, RATE)
+        arrived, target, _, _ = student.consistency(UNIFIED, BATCH // 2)
         difference = (arrived - target).square().mean()
         chosen, said = whole_captions(teacher.data, BATCH)
-        made, text = from_noise(student, said)
+        made, noise, text = from_noise(student, said)
+        apart = (made - in_two_steps(teacher, two_steps, noise, text)).square().mean()
         goal = made.detach() + direction(teacher, fake, made.detach(), text)
         score = 0.5 * (made - goal).square().mean()
         surprise = reward(made, labels[chosen]).mean()
-        student.learn(difference + SCORE * score + REWARD * surprise)
+        student.learn(difference + PAIRS * apart + SCORE * score + REWARD * surprise)
         fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
-        stage.log(difference=difference, score=score, surprise=surprise, fake_error=fake_error)
+        stage.log(difference=difference, apart=apart, score=score, surprise=surprise, fake_error=fake_error)
     student.average.save(lora_path(out, UNIFIED.name), "Hyper-SD15-1step-tiny")
 
 

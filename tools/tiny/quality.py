@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from scipy.linalg import sqrtm
 
+from .distil import GUIDANCE
 from .pictures import HELD_OUT, pictures, split
 from .reader import score
 from .sampling import Settings, Studio
@@ -35,6 +36,7 @@ def sections() -> dict[str, dict[str, Settings]]:
     few = (1, 2, 4, 8)
     return {
         "Base model": {"30 steps, CFG 7 (the teacher)": Settings(30, 7.0)}
+        | {f"30 steps, CFG {GUIDANCE:g} (what the LoRAs are distilled from)": Settings(30, GUIDANCE)}
         | {f"{n} steps, CFG 7": Settings(n, 7.0) for n in few}
         | {f"{n} steps, CFG 1": Settings(n) for n in few},
         "Each LoRA with its recipe": {f"unified, {n} steps": tcd(n) for n in few}

@@ -12,7 +12,7 @@ from .labels import LOGITS, labels_of, surprise
 from .stage import Stage
 from .train import Data
 
-STEPS = {"reward": 2000, "feedback": 400}
+STEPS = {"reward": 1000, "feedback": 120}
 WEIGHT = 0.01  # of the reward beside the consistency loss
 ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
 
@@ -61,13 +61,13 @@ def whole_captions(data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
     return chosen, data.captions[chosen]
 
 
-def from_noise(student: Student, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the student makes of pure noise in one step, ``[B, 4, 8, 8]``, and the encoded captions."""
+def from_noise(student: Student, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What the student makes of pure noise in one step, ``[B, 4, 8, 8]``, the noise, and the encoded captions."""
     teacher = student.teacher
     text = teacher.texts[said.to(teacher.device)]
     noise = torch.randn(len(said), 4, 8, 8).to(teacher.device)
     t = torch.full((len(said),), 999, device=teacher.device)
-    return student.arrive(noise, t, torch.full_like(t, -1), text), text
+    return student.arrive(noise, t, torch.full_like(t, -1), text), noise, text
 
 
 def feedback(out: Path, device: str) -> None:
@@ -84,7 +84,7 @@ def feedback(out: Path, device: str) -> None:
         arrived, target, _, _ = student.consistency(ONE, BATCH)
         difference = (arrived - target).square().mean()
         chosen, said = whole_captions(teacher.data, BATCH)
-        made, _ = from_noise(student, said)
+        made, *_ = from_noise(student, said)
         missed = reward(made, labels[chosen]).mean()
         student.learn(difference + WEIGHT * missed)
         stage.log(difference=difference, surprise=missed)
