@@ -111,6 +111,9 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
         "",
         "Made by `python -m tools.tiny.quality --model assets/tiny --table docs/quality.md`.",
     ]
+    missing = sum(str(row) not in rows for settings in sections().values() for row in settings.values())
+    if missing:
+        lines += ["", f"{missing} rows are not measured yet."]
     for section, settings in sections().items():
         lines += ["", f"## {section}", "", "| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
         for name in settings:
