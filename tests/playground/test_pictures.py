@@ -13,6 +13,7 @@ from lib_hypersd import catalog
 from lib_hypersd.header import read_header
 from lib_hypersd.plan import Refusal
 from lib_hypersd.playground import layout
+from lib_hypersd.playground.command import embedded_checkpoint
 from lib_hypersd.playground.generate import Interrupted, encode_image
 from lib_hypersd.playground.job import Job, Own, read_job
 from lib_hypersd.playground.models import Loras
@@ -139,8 +140,7 @@ def test_a_model_that_predicts_v(tmp_path):
 
 
 def test_a_small_networks_sizes_are_read_from_its_file(tmp_path):
-    model.save(model.make_networks(), tmp_path / "small.safetensors")
-    layout.write_config(tmp_path, read_header(tmp_path / "small.safetensors"), "sd15")
+    layout.write_config(tmp_path, read_header(embedded_checkpoint()), "sd15")
     config = json.loads((tmp_path / "unet" / "config.json").read_text())
     assert {name: config[name] for name in model.UNET} == json.loads(json.dumps(model.UNET))
 
