@@ -16,7 +16,7 @@ from . import model
 from .discriminator import Discriminator
 from .lora import Lora, guided, predict
 from .stage import Stage
-from .train import Data, add_noise, alphas_cumprod
+from .train import Data, add_noise, alphas_cumprod, image_weight
 from .trajectory import end_of_segment, jump, segment_target, with_image
 
 BATCH, RATE = 32, 5e-4
@@ -41,12 +41,27 @@ class Phase:
 
 
 PHASES = (
-    Phase("8steps", 8, None, (0.0, 0.005)),
-    Phase("4steps", 4, "8steps", (0.005, 0.01)),
-    Phase("2steps", 2, "4steps", (0.01, 0.02)),
-    Phase("1segment", 1, "2steps", (0.02, 0.03)),
+    Phase("8steps", 8, None, (0.0, 0.002)),
+    Phase("4steps", 4, "8steps", (0.002, 0.005)),
+    Phase("2steps", 2, "4steps", (0.005, 0.01)),
+    Phase("1segment", 1, "2steps", (0.01, 0.01), steps=500),
     Phase("8steps-CFG", 8, None, (0.0, 0.0), guidance=1.0, unconditional=0.15),
 )
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """Where the student's jumps ended and should have, ``[B, 4, 8, 8]``, at which ``end``, for which captions.
+
+    ``difference`` is the error of both, and counts as the image's does where the jump began: low noise is easily
+    forgotten beside the first timesteps, and in several steps every one but the first starts there.
+    """
+
+    arrived: torch.Tensor
+    target: torch.Tensor
+    end: torch.Tensor
+    said: torch.Tensor
+    difference: torch.Tensor
 
 
 class Teacher:
@@ -82,11 +97,11 @@ class Student:
         noise = predict(self.teacher.unet, x, t, text, self.lora)
         return jump(x, noise, t, end, self.teacher.alphas)
 
-    def consistency(self, phase: Phase, size: int) -> tuple[torch.Tensor, ...]:
-        """Where the student arrives from random places of the trajectory, where it should, and at which t and text."""
+    def consistency(self, phase: Phase, size: int) -> Jumps:
+        """The student's jumps from random places of the trajectory to the ends of their segments."""
         teacher = self.teacher
         x0, said = teacher.data.batch(size, phase.unconditional)
-        text = teacher.texts[said.to(teacher.device)]
+        text = teacher.texts[said]
         # A segment's first timestep is where sampling starts: a quarter of the batch begins there.
         t = torch.randint(1000, (size,), device=teacher.device)
         firsts = end_of_segment(t, phase.segments) + 1000 // phase.segments
@@ -99,7 +114,9 @@ class Student:
                 lambda x, t: predict(teacher.unet, x, t, text, self.average),
                 x, t, end, teacher.alphas,
             )  # fmt: skip
-        return self.arrive(x, t, end, text), target, end, text
+        arrived = self.arrive(x, t, end, text)
+        error = (arrived - target).square().mean((1, 2, 3))
+        return Jumps(arrived, target, end, said, (image_weight(teacher.alphas[t]) * error).mean())
 
     def learn(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()
@@ -133,20 +150,19 @@ def run_phase(out: Path, teacher: Teacher, phase: Phase, seed: int) -> None:
     stage = Stage(out / f"lora-{phase.name}.pt", phase.steps, parts, seed)
     for step in stage:
         stage.rate(student.optimizer, RATE)
-        arrived, target, end, text = student.consistency(phase, BATCH)
-        difference = (arrived - target).square().mean()
+        jumps = student.consistency(phase, BATCH)
         first, last = phase.adversarial
         weight = first + (last - first) * step / phase.steps
-        fooled = torch.zeros_like(difference)
+        fooled = torch.zeros_like(jumps.difference)
         if last:
             # Least squares: the judge says 1 to targets and 0 to students, who want to hear 1 (arXiv:1611.04076).
-            t = end.clamp(min=0)
-            real, fake = (judge(teacher.unet, x, t, text) for x in (target, arrived.detach()))
+            t, text = jumps.end.clamp(min=0), teacher.texts[jumps.said]
+            real, fake = (judge(teacher.unet, x, t, text) for x in (jumps.target, jumps.arrived.detach()))
             judge_loss = ((real - 1).square() + fake.square()).mean()
             judge_optimizer.zero_grad()
             judge_loss.backward()
             judge_optimizer.step()
-            fooled = (judge(teacher.unet, arrived, t, text) - 1).square().mean()
-        student.learn(difference + weight * fooled)
-        stage.log(difference=difference, fooled=fooled)
+            fooled = (judge(teacher.unet, jumps.arrived, t, text) - 1).square().mean()
+        student.learn(jumps.difference + weight * fooled)
+        stage.log(difference=jumps.difference, fooled=fooled)
     student.average.save(lora_path(out, phase.name), f"Hyper-SD15-{phase.name}-tiny")

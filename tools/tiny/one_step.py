@@ -13,9 +13,8 @@ import torch
 from lib_hypersd.schedules import trailing_timesteps
 
 from .distil import BATCH, GUIDANCE, RATE, Phase, Student, Teacher, lora_path
-from .labels import labels_of
 from .lora import Lora, predict
-from .reward import from_noise, train_reward, whole_captions
+from .reward import train_reward
 from .stage import Stage
 from .train import add_noise
 from .trajectory import jump
@@ -53,7 +52,7 @@ def one_step(out: Path, device: str) -> None:
         return
     torch.manual_seed(30)
     teacher = Teacher(out, device)
-    reward, labels = train_reward(out, teacher.data, device), labels_of(teacher.data.scenes).to(device)
+    reward = train_reward(out, teacher.data, device)
     student, fake = Student(teacher, lora_path(out, UNIFIED.start)), Lora(teacher.unet)
     two_steps = Lora.load(lora_path(out, "2steps"), teacher.unet)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=RATE, weight_decay=0.0)
@@ -61,17 +60,18 @@ def one_step(out: Path, device: str) -> None:
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        arrived, target, _, _ = student.consistency(UNIFIED, BATCH // 2)
-        difference = (arrived - target).square().mean()
-        chosen, said = whole_captions(teacher.data, BATCH)
-        made, noise, text = from_noise(student, said)
+        difference = student.consistency(UNIFIED, BATCH // 2).difference
+        _, said = teacher.data.batch(BATCH)
+        text, noise = teacher.texts[said], torch.randn(BATCH, 4, 8, 8).to(device)
+        first = torch.full((BATCH,), 999, device=device)
+        made = student.arrive(noise, first, torch.full_like(first, -1), text)
         apart = (made - in_two_steps(teacher, two_steps, noise, text)).square().mean()
         goal = made.detach() + direction(teacher, fake, made.detach(), text)
         score = 0.5 * (made - goal).square().mean()
-        surprise = reward(made, labels[chosen]).mean()
-        student.learn(difference + PAIRS * apart + SCORE * score + REWARD * surprise)
+        missed = reward(made, teacher.data.labels[said]).mean()
+        student.learn(difference + PAIRS * apart + SCORE * score + REWARD * missed)
         fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
-        stage.log(difference=difference, apart=apart, score=score, surprise=surprise, fake_error=fake_error)
+        stage.log(difference=difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
     student.average.save(lora_path(out, UNIFIED.name), "Hyper-SD15-1step-tiny")
 
 

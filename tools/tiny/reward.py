@@ -12,7 +12,7 @@ from .labels import LOGITS, labels_of, surprise
 from .stage import Stage
 from .train import Data
 
-STEPS = {"reward": 1000, "feedback": 120}
+STEPS = {"reward": 1000, "feedback": 200}
 WEIGHT = 0.01  # of the reward beside the consistency loss
 ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
 
@@ -54,38 +54,19 @@ def train_reward(out: Path, data: Data, device: str) -> Reward:
     return reward.eval().requires_grad_(False)
 
 
-def whole_captions(data: Data, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Numbers of pictures whose captions say everything, and the captions' numbers."""
-    candidates = data.complete.nonzero().flatten()
-    chosen = candidates[torch.randint(len(candidates), (size,))]
-    return chosen, data.captions[chosen]
-
-
-def from_noise(student: Student, said: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What the student makes of pure noise in one step, ``[B, 4, 8, 8]``, the noise, and the encoded captions."""
-    teacher = student.teacher
-    text = teacher.texts[said.to(teacher.device)]
-    noise = torch.randn(len(said), 4, 8, 8).to(teacher.device)
-    t = torch.full((len(said),), 999, device=teacher.device)
-    return student.arrive(noise, t, torch.full_like(t, -1), text), noise, text
-
-
 def feedback(out: Path, device: str) -> None:
     """Teach the one-segment LoRA what the reward network misses, while it stays consistent."""
     if lora_path(out, "feedback").exists():
         return
     torch.manual_seed(21)
     teacher = Teacher(out, device)
-    reward, labels = train_reward(out, teacher.data, device), labels_of(teacher.data.scenes).to(device)
+    reward = train_reward(out, teacher.data, device)
     student = Student(teacher, lora_path(out, ONE.start))
     stage = Stage(out / "lora-feedback.pt", STEPS["feedback"], student.parts, seed=21)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        arrived, target, _, _ = student.consistency(ONE, BATCH)
-        difference = (arrived - target).square().mean()
-        chosen, said = whole_captions(teacher.data, BATCH)
-        made, *_ = from_noise(student, said)
-        missed = reward(made, labels[chosen]).mean()
-        student.learn(difference + WEIGHT * missed)
-        stage.log(difference=difference, surprise=missed)
+        jumps = student.consistency(ONE, BATCH)
+        missed = reward(jumps.arrived, teacher.data.labels[jumps.said]).mean()
+        student.learn(jumps.difference + WEIGHT * missed)
+        stage.log(difference=jumps.difference, missed=missed)
     student.average.save(lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")

@@ -1,6 +1,5 @@
 """Trains the text encoder and the UNet on the VAE's latents: noise prediction on SD1.5's noise levels."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -9,7 +8,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import model
 from .labels import LOGITS, UNSAID, labels_said, surprise
-from .pictures import Scene, captions, in_turn, pictures, split
+from .pictures import captions, in_turn, pictures, split
+from .reader import FIELDS
 from .stage import Stage
 
 STEPS, BATCH, RATE = 4500, 64, 1e-3
@@ -37,10 +37,13 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> tor
     return alpha.sqrt() * x0 + (1 - alpha).sqrt() * noise
 
 
+def image_weight(alpha: torch.Tensor) -> torch.Tensor:
+    """What an error of the image counts where ᾱ is ``alpha``, ``[B]``."""
+    return (alpha / (1 - alpha)).clamp(LEAST, MOST)
+
+
 class Data:
     """Latents of the training pictures, ``[N, 4, 8, 8]``, their scenes, and which of the known captions each has.
-
-    ``complete``, ``[N]``, tells captions that leave nothing unsaid.
 
     Captions are counted, for few of them differ: ``tokens``, ``[K, 77]``, are those of all, number 0 the empty one, and
     ``labels``, ``[K, 5]``, what they say.
@@ -50,7 +53,6 @@ class Data:
     def __init__(self, out: Path, device: str):
         training = split()[0]
         self.scenes, said = in_turn(training, PICTURES), captions(training, PICTURES, seed=2)
-        self.complete = torch.tensor([text == scene.caption() for text, scene in zip(said, self.scenes, strict=True)])
         path = out / "latents.safetensors"
         if not path.exists():
             drawn = torch.from_numpy(pictures(training, PICTURES, seed=2))
@@ -59,8 +61,8 @@ class Data:
         known = ["", *sorted(set(said))]
         number = {caption: i for i, caption in enumerate(known)}
         self.captions = torch.tensor([number[caption] for caption in said])
-        self.labels = torch.full((len(known), len(fields(Scene))), UNSAID)
-        for scene, caption in zip(self.scenes, said, strict=True):
+        self.labels = torch.full((len(known), len(FIELDS)), UNSAID)
+        for caption, scene in dict(zip(said, self.scenes, strict=True)).items():
             self.labels[number[caption]] = labels_said(scene, caption)
         self.labels = self.labels.to(device)
         self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
@@ -100,9 +102,9 @@ def train(out: Path, device: str) -> None:
         text = networks["text_encoder"](data.tokens[said]).last_hidden_state
         predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
         error = (predicted - noise).square().mean((1, 2, 3))
-        snr = alphas[t] / (1 - alphas[t])
+        noise_weight = image_weight(alphas[t]) * (1 - alphas[t]) / alphas[t]  # the image's error is σ/√ᾱ of the noise's
         unread = surprise(networks["reading"](text.mean(1)), data.labels[said]).mean()
-        loss = (error * snr.clamp(LEAST, MOST) / snr).mean() + READING * unread
+        loss = (noise_weight * error).mean() + READING * unread
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(networks.parameters(), 1.0)

@@ -10,7 +10,9 @@ import torch
 
 from lib_hypersd.schedules import trailing_timesteps
 
-STRIDE = 25  # timesteps that the teacher goes at once
+# Timesteps that the teacher goes at once. The student's error is handed on from one stride to the next, so that many
+# small ones drift further from the truth than a few of DDIM's steps do (ten alone lose nothing, docs/quality.md).
+STRIDE = 100
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # the noise in x, [B, …], at timesteps t, [B]
 
