@@ -3,6 +3,7 @@
 It needs the playground's environment, so that it is a session of its own (see noxfile.py).
 """
 
+import contextlib
 import statistics
 import tempfile
 import time
@@ -10,7 +11,6 @@ from pathlib import Path
 
 from lib_hypersd.catalog import Catalog
 from lib_hypersd.download import Downloads
-from lib_hypersd.plan import Refusal
 from lib_hypersd.playground.command import EMBEDDED, embedded_checkpoint
 from lib_hypersd.playground.page import Page, looks
 from lib_hypersd.source import Server
@@ -20,19 +20,21 @@ from tests.playground import models
 REDRAWS = 40
 
 
-def main():
+@contextlib.contextmanager
+def served():
+    """The page over the embedded model, in no one's browser yet: its playground and its address."""
+    playground = models.playground_of(embedded_checkpoint(), EMBEDDED)
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            playground = models.playground_of(embedded_checkpoint(), EMBEDDED)
-        except Refusal:
-            files = models.write_sd15(Path(folder))
-            playground = models.playground_of(files / "sd15.safetensors", files / "loras")
         nothing = Downloads(lambda: Server(""), lambda recipe: Path(folder), catalog=lambda: Catalog(()))
         page = Page(playground, Path(folder), nothing)
         _, url, _ = page.blocks.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, **looks())
-        with chromium() as browser:
-            redraws, inside = measure(browser.new_page(), url)
+        yield playground, url
         page.blocks.close()
+
+
+def main():
+    with served() as (playground, url), chromium() as browser:
+        redraws, inside = measure(browser.new_page(), url)
     name, (width, height) = playground.loaded.model.name, playground.loaded.size
     what = f"one step, {name} at {width}×{height}, from a key to the picture, median of {REDRAWS}"
     print(f"{what}: {redraws:.0f} ms   at most 250 ms")

@@ -78,6 +78,10 @@ def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures,
     page.wait_for_selector(".hypersd-badge")
     page.wait_for_timeout(500)  # gradio fades its answers in
     page.screenshot(path=pictures / f"on-{theme}.png")
+    # The README's picture of this host: the panel, and what it overrides above it.
+    panel = page.locator("#hypersd_txt2img_enable").bounding_box()
+    around = {"x": panel["x"] - 12, "y": panel["y"] - 140, "width": panel["width"] + 24, "height": 600}
+    page.screenshot(path=pictures / f"readme-{theme}.png", clip=around)
     page.locator("#txt2img_settings").screenshot(path=pictures / f"panel-{theme}.png")
     background, text = page.evaluate(
         """() => {

@@ -1,0 +1,68 @@
+"""Makes the README's animated picture of the live mode: a prompt as it is typed, in a real browser.
+
+    python -m tools.animation docs/live.gif
+
+It needs the playground's environment and Chromium.
+"""
+
+import io
+import sys
+from itertools import pairwise
+
+from PIL import Image
+
+from bench.live import served
+from tests.browser import chromium
+
+PROMPTS = [
+    "a red circle in the centre, white background",
+    "a red square in the centre, white background",
+    "a blue square in the centre, white background",
+    "two blue squares at the top, black background",
+    "three yellow crosses on the right, black background",
+]
+SIZE = {"width": 900, "height": 680}
+TYPING, READING = 150, 1400  # milliseconds that a frame stays: within a prompt and at its end
+
+
+def between(old: str, new: str) -> list[str]:
+    """What stands in the field while ``old`` is changed to ``new``: letters taken out, then others put in."""
+    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    end = next(
+        (i for i, (a, b) in enumerate(zip(old[: start - 1 : -1], new[: start - 1 : -1], strict=False)) if a != b), 0
+    )
+    rest = old[len(old) - end :]
+    taken = [old[:i] + rest for i in range(len(old) - end - 1, start - 1, -1)]
+    return taken + [new[: i + 1] + rest for i in range(start, len(new) - end)]
+
+
+def frames(page, url) -> list[tuple[Image.Image, int]]:
+    """Pictures of the page, and the milliseconds that each stays."""
+    page.goto(f"{url}?__theme=light")
+    page.get_by_role("tab", name="Live").click()
+    box = page.locator("#hypersd_live_prompt :is(textarea, input)")
+    shown = []
+
+    def show(prompt, milliseconds):
+        box.fill(prompt)
+        page.wait_for_selector(f"#hypersd_live img[alt='{prompt}']")
+        shown.append((Image.open(io.BytesIO(page.screenshot())), milliseconds))
+
+    show(PROMPTS[0], READING)
+    for old, new in pairwise([*PROMPTS, PROMPTS[0]]):
+        *typed, last = between(old, new)
+        for prompt in typed[::4]:
+            show(prompt, TYPING)
+        show(last, READING)
+    return shown
+
+
+def main():
+    with served() as (_, url), chromium() as browser:
+        pictures, durations = zip(*frames(browser.new_page(viewport=SIZE), url), strict=True)
+    first, *rest = (picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=64) for picture in pictures)
+    first.save(sys.argv[1], save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
