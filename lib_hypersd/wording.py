@@ -29,7 +29,7 @@ def done(recipe: Recipe, file: str | None, weight, steps, cfg, sampler, schedule
 def missing(recipe: Recipe, installed: Sequence[tuple[str, Recipe]]) -> str:
     """What is missing, how large it is, where to get it, and what there is for the family instead."""
     size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
-    source = f" It is published at huggingface.co/{recipe.repository}." if recipe.repository else ""
+    source = f" The panel downloads it from huggingface.co/{recipe.repository}." if recipe.repository else ""
     here = ", ".join(f"{name} ({in_range(r)})" for name, r in installed if r.family == recipe.family)
     instead = f" Installed for {FAMILIES[recipe.family]}: {here}." if here else ""
     what = f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it into the LoRA folder and refresh."

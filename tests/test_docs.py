@@ -114,7 +114,7 @@ SPEAKERS = [
 ]  # fmt: skip
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
 NO_TROUBLE = {
-    "with …: … on the schedule …, CFG ….", "Installed for …: ….", "It is published at huggingface.co/….",
+    "with …: … on the schedule …, CFG ….", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
     "Hyper-SD is already in the checkpoint.", "The checkpoint itself was made for this and starts at timestep 800.",
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",

@@ -118,7 +118,7 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
     refused = plan(steps=8, files=[file("hyper-sdxl-4steps"), file("hyper-sd15-8steps")])
     assert refused.problem == (
         "Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs; put it into the LoRA folder and refresh. "
-        "It is published at huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
+        "The panel downloads it from huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
     )
     assert refused.missing.id == "hyper-sdxl-8steps"
     assert plan(files=[]).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs")
@@ -629,7 +629,7 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     made, asked = make_plan(request, CATALOG), request.settings
     assert made.sentence.endswith(".")
     if made.problem:
-        assert (made.missing is not None) == ("It is published at huggingface.co/ByteDance/Hyper-SD." in made.problem)
+        assert (made.missing is not None) == ("The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in made.problem)
         assert made.sentence == made.problem and all(made.edit(p) == p for p in request.prompts)
         return
     assert made.recipe.family == request.model.family
