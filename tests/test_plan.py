@@ -629,7 +629,9 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     made, asked = make_plan(request, CATALOG), request.settings
     assert made.sentence.endswith(".")
     if made.problem:
-        assert (made.missing is not None) == ("The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in made.problem)
+        assert (made.missing is not None) == (
+            "The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in made.problem
+        )
         assert made.sentence == made.problem and all(made.edit(p) == p for p in request.prompts)
         return
     assert made.recipe.family == request.model.family

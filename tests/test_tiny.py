@@ -325,7 +325,12 @@ class TestQuality:
         write_table(tmp_path / "table.md", rows, 500)
         text = (tmp_path / "table.md").read_text(encoding="utf-8")
         assert sum(len(settings) for settings in sections().values()) == text.count("| 0.5 |")
-        assert text.count("| 98.7 |") == 2  # as a recipe and among all steps and etas
+        assert text.count("| 98.7 |") == 3  # as a recipe, among all steps and etas, and in the column of its steps
+        assert "| unified LoRA, its recipe | 50.0 | 50.0 | 98.7 | 50.0 |" in text and "not measured" not in text
+        del rows[str(tcd(4))]
+        write_table(tmp_path / "table.md", rows, 500)
+        text = (tmp_path / "table.md").read_text(encoding="utf-8")
+        assert "2 rows are not measured yet." in text and "| unified LoRA, its recipe | 50.0 | 50.0 |  | 50.0 |" in text
 
     def test_the_reward_is_lower_for_what_is_not_said(self):
         labels = labels_of(SCENES[:7])

@@ -23,6 +23,7 @@ SEED = 7
 BASE, GUIDED = "base model", 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
+FEW = (1, 2, 4, 8)
 COLUMNS = ("shape", "colour", "count", "place", "background", "all", "distance")
 
 
@@ -33,23 +34,30 @@ def tcd(steps: int, eta: float = 1.0, **changed) -> Settings:
 
 def sections() -> dict[str, dict[str, Settings]]:
     """All rows: by section, the settings of each by its name."""
-    few = (1, 2, 4, 8)
     return {
         "Base model": {"30 steps, CFG 7 (the teacher)": Settings(30, 7.0)}
         | {f"30 steps, CFG {GUIDANCE:g} (what the LoRAs are distilled from)": Settings(30, GUIDANCE)}
-        | {f"{n} steps, CFG 7": Settings(n, 7.0) for n in few}
-        | {f"{n} steps, CFG 1": Settings(n) for n in few},
-        "Each LoRA with its recipe": {f"unified, {n} steps": tcd(n) for n in few}
+        | {f"{n} steps, CFG 7": Settings(n, 7.0) for n in FEW}
+        | {f"{n} steps, CFG 1": Settings(n) for n in FEW},
+        "Each LoRA with its recipe": {f"unified, {n} steps": tcd(n) for n in FEW}
         | {f"fixed, {n} steps": Settings(n, lora=name) for n, name in FIXED.items()}
         | {"CFG-preserved, 8 steps, CFG 5": Settings(8, GUIDED, CFG)},
         "Unified LoRA, steps and eta": {
             f"{n} steps, eta {eta:g}": tcd(n, eta) for n in range(1, 9) for eta in (0.0, 0.3, 1.0)
         },
-        "Wrong settings": {f"unified, {n} steps, {what}": row for n in (1, 4, 8) for what, row in wrong(n).items()}
+        "Wrong settings": {f"unified, {n} steps, {what}": row for n in FEW for what, row in wrong(n).items()}
         | {f"fixed {n}, {what}": row for n in (4, 8) for what, row in wrong_fixed(n).items()}
         | {"fixed 8 (not CFG-preserved), CFG 5": Settings(8, GUIDED, FIXED[8])}
         | {"fixed 8, 4 steps": Settings(4, lora=FIXED[8]), "fixed 4, 8 steps": Settings(8, lora=FIXED[4])},
     }
+
+
+def choices(steps: int) -> dict[str, Settings]:
+    """What one can do in so many steps, right and wrong."""
+    ours = {"unified LoRA, its recipe": tcd(steps)} | {
+        f"unified LoRA, {what}": row for what, row in wrong(steps).items()
+    }
+    return ours | {"no LoRA, CFG 1": Settings(steps), "no LoRA, CFG 7": Settings(steps, 7.0)}
 
 
 def wrong(steps: int) -> dict[str, Settings]:
@@ -114,6 +122,11 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
     missing = sum(str(row) not in rows for settings in sections().values() for row in settings.values())
     if missing:
         lines += ["", f"{missing} rows are not measured yet."]
+    lines += ["", "## Right pictures by steps", "", "| | " + " | ".join(f"{n} steps" for n in FEW) + " |"]
+    lines += ["|---" * (len(FEW) + 1) + "|"]
+    for name in choices(FEW[0]):
+        found = [rows.get(str(choices(n)[name])) for n in FEW]
+        lines.append(f"| {name} | " + " | ".join(f"{100 * row['all']:.1f}" if row else "" for row in found) + " |")
     for section, settings in sections().items():
         lines += ["", f"## {section}", "", "| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
         for name in settings:
