@@ -12,15 +12,15 @@ import torch
 
 from lib_hypersd.schedules import trailing_timesteps
 
-from .distil import BATCH, GUIDANCE, RATE, Phase, Student, Teacher, lora_path
+from .distil import BATCH, GUIDANCE, Phase, Student, Teacher, lora_path
 from .lora import Lora, predict
 from .reward import train_reward
 from .stage import Stage
 from .train import add_noise
 from .trajectory import jump
 
-STEPS = 420
-PAIRS, SCORE, REWARD = 0.2, 0.02, 0.001  # weights beside the consistency loss
+STEPS, RATE = 1040, 2e-3
+PAIRS, SCORE, REWARD = 0.8, 0.08, 0.01  # weights beside the consistency loss
 UNIFIED = Phase("1step", 1, "feedback", (0.0, 0.0))
 
 
