@@ -18,10 +18,10 @@ PROMPTS = [
     "a red circle in the centre, white background",
     "a red square in the centre, white background",
     "a blue square in the centre, white background",
-    "two blue squares at the top, black background",
     "three yellow crosses on the right, black background",
 ]
-SIZE = {"width": 900, "height": 680}
+SIZE = {"width": 720, "height": 650}
+SHOWN = {"x": 0, "y": 152, **SIZE, "height": 468}  # without the title, and without what never moves
 TYPING, READING = 150, 1400  # milliseconds that a frame stays: within a prompt and at its end
 
 
@@ -46,12 +46,12 @@ def frames(page, url) -> list[tuple[Image.Image, int]]:
     def show(prompt, milliseconds):
         box.fill(prompt)
         page.wait_for_selector(f"#hypersd_live img[alt='{prompt}']")
-        shown.append((Image.open(io.BytesIO(page.screenshot())), milliseconds))
+        shown.append((Image.open(io.BytesIO(page.screenshot(clip=SHOWN))), milliseconds))
 
     show(PROMPTS[0], READING)
     for old, new in pairwise([*PROMPTS, PROMPTS[0]]):
         *typed, last = between(old, new)
-        for prompt in typed[::4]:
+        for prompt in typed[::5]:
             show(prompt, TYPING)
         show(last, READING)
     return shown
@@ -60,7 +60,12 @@ def frames(page, url) -> list[tuple[Image.Image, int]]:
 def main():
     with served() as (_, url), chromium() as browser:
         pictures, durations = zip(*frames(browser.new_page(viewport=SIZE), url), strict=True)
-    first, *rest = (picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=64) for picture in pictures)
+    # The same colours in every frame: of all that any of them shows.
+    colours = Image.new("RGB", (SHOWN["width"], SHOWN["height"] * len(pictures)))
+    for i, picture in enumerate(pictures):
+        colours.paste(picture, (0, i * SHOWN["height"]))
+    palette = colours.quantize(96)
+    first, *rest = (p.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures)
     first.save(sys.argv[1], save_all=True, append_images=rest, duration=durations, loop=0, optimize=True)
 
 
