@@ -60,7 +60,7 @@ def one_step(out: Path, device: str) -> None:
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        difference = student.consistency(UNIFIED, BATCH // 2).difference
+        difference = student.consistency(UNIFIED, BATCH // 2).difference  # half is enough to keep what is learnt
         _, said = teacher.data.batch(BATCH)
         text, noise = teacher.texts[said], torch.randn(BATCH, 4, 8, 8).to(device)
         first = torch.full((BATCH,), 999, device=device)

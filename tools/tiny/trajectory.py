@@ -11,7 +11,7 @@ import torch
 from lib_hypersd.schedules import trailing_timesteps
 
 # Timesteps that the teacher goes at once. The student's error is handed on from one stride to the next, so that many
-# small ones drift further from the truth than a few of DDIM's steps do (ten alone lose nothing, docs/quality.md).
+# small ones drift further from the truth than ten of DDIM's steps, with which the teacher draws as well as with thirty.
 STRIDE = 100
 
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # the noise in x, [B, …], at timesteps t, [B]
