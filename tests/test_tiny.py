@@ -21,7 +21,7 @@ from tools.tiny.reader import read, score
 from tools.tiny.reward import Reward
 from tools.tiny.sampling import SCHEDULES, Denoiser, automatic_timesteps, leading_timesteps
 from tools.tiny.stage import Stage
-from tools.tiny.train import add_noise, alphas_cumprod
+from tools.tiny.train import add_noise, alphas_cumprod, image_weight
 from tools.tiny.train_vae import scale_latents
 
 
@@ -266,6 +266,10 @@ class TestTrajectory:
         wrong = trajectory.segment_target(exact_noise, exact_noise, x, t, end, ALPHAS)
         if segments == 1:
             assert not torch.allclose(wrong, flow(x, t, end), rtol=0.06)
+
+    def test_an_error_counts_as_the_image_can_be_seen_within_bounds(self):
+        weights = image_weight(torch.tensor([0.001, 0.5, 0.75, 0.999]))
+        assert torch.allclose(weights, torch.tensor([0.2, 1.0, 3.0, 5.0]))
 
     def test_close_to_the_end_the_teacher_alone_decides(self):
         t, end = torch.tensor([760, 20]), torch.tensor([749, -1])
