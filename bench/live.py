@@ -28,8 +28,10 @@ def served():
         nothing = Downloads(lambda: Server(""), lambda recipe: Path(folder), catalog=lambda: Catalog(()))
         page = Page(playground, Path(folder), nothing)
         _, url, _ = page.blocks.launch(prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, **looks())
-        yield playground, url
-        page.blocks.close()
+        try:
+            yield playground, url
+        finally:
+            page.blocks.close()
 
 
 def main():

@@ -253,19 +253,21 @@ class TestTrajectory:
         assert trajectory.end_of_segment(t, 4).tolist() == [749, 749, 749, 499, 499, 249, -1, -1]
 
     @pytest.mark.parametrize("segments", [8, 4, 2, 1])
-    def test_the_target_is_the_flows_end(self, segments):
+    @pytest.mark.parametrize("stride, error", [(25, 0.03), (100, 0.06)])
+    def test_the_target_is_the_flows_end(self, segments, stride, error, monkeypatch):
+        monkeypatch.setattr(trajectory, "STRIDE", stride)
         t = torch.tensor([999, 997, 874, 760, 500, 300, 60, 20])
         end = trajectory.end_of_segment(t, segments)
         x = torch.randn(len(t), 5, dtype=torch.float64) * variance(t).sqrt()[:, None]
         # The teacher's stride is one of DDIM's steps, with their error; a perfect teacher has none.
-        perfect = noise_towards(torch.maximum(t - trajectory.STRIDE, end))
-        steps = [(exact_noise, 0.06), (perfect, 1e-9)]
+        perfect = noise_towards(torch.maximum(t - stride, end))
+        steps = [(exact_noise, error), (perfect, 1e-9)]
         for teacher, tolerance in steps:
             target = trajectory.segment_target(teacher, noise_towards(end), x, t, end, ALPHAS)
             assert torch.allclose(target, flow(x, t, end), rtol=tolerance, atol=1e-12)
         wrong = trajectory.segment_target(exact_noise, exact_noise, x, t, end, ALPHAS)
         if segments == 1:
-            assert not torch.allclose(wrong, flow(x, t, end), rtol=0.06)
+            assert not torch.allclose(wrong, flow(x, t, end), rtol=error)
 
     def test_an_error_counts_as_the_image_can_be_seen_within_bounds(self):
         weights = image_weight(torch.tensor([0.001, 0.5, 0.75, 0.999]))

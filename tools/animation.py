@@ -7,7 +7,7 @@ It needs the playground's environment and Chromium.
 
 import io
 import sys
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from PIL import Image
 
@@ -27,13 +27,15 @@ TYPING, READING = 150, 1400  # milliseconds that a frame stays: within a prompt 
 
 def between(old: str, new: str) -> list[str]:
     """What stands in the field while ``old`` is changed to ``new``: letters taken out, then others put in."""
-    start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    end = next(
-        (i for i, (a, b) in enumerate(zip(old[: start - 1 : -1], new[: start - 1 : -1], strict=False)) if a != b), 0
-    )
-    rest = old[len(old) - end :]
-    taken = [old[:i] + rest for i in range(len(old) - end - 1, start - 1, -1)]
-    return taken + [new[: i + 1] + rest for i in range(start, len(new) - end)]
+    start = alike(old, new)
+    rest = old[len(old) - alike(old[start:][::-1], new[start:][::-1]) :]
+    taken = [old[:i] + rest for i in range(len(old) - len(rest) - 1, start - 1, -1)]
+    return taken + [new[: i + 1] + rest for i in range(start, len(new) - len(rest))]
+
+
+def alike(a: str, b: str) -> int:
+    """With how many equal letters both begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def frames(page, url) -> list[tuple[Image.Image, int]]:

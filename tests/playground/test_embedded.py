@@ -6,8 +6,9 @@ import pytest
 from lib_hypersd.playground.command import EMBEDDED, embedded_checkpoint
 from lib_hypersd.playground.job import read_job
 from tests.playground import models
+from tools.tiny.pictures import BACKGROUNDS, COLOURS
 
-RED, WHITE = (220, 40, 40), (245, 245, 245)  # of tools/tiny/pictures.py
+RED, WHITE = COLOURS["red"], BACKGROUNDS["white"]
 
 
 @pytest.fixture(scope="module")

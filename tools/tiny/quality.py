@@ -20,7 +20,7 @@ from .reader import score
 from .sampling import Settings, Studio
 
 SEED = 7
-BASE, GUIDED = "base model", 5.0
+GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
 FEW = (1, 2, 4, 8)
@@ -54,9 +54,8 @@ def sections() -> dict[str, dict[str, Settings]]:
 
 def choices(steps: int) -> dict[str, Settings]:
     """What one can do in so many steps, right and wrong."""
-    ours = {"unified LoRA, its recipe": tcd(steps)} | {
-        f"unified LoRA, {what}": row for what, row in wrong(steps).items()
-    }
+    unified = {"its recipe": tcd(steps)} | wrong(steps)
+    ours = {f"unified LoRA, {what}": row for what, row in unified.items()}
     return ours | {"no LoRA, CFG 1": Settings(steps), "no LoRA, CFG 7": Settings(steps, 7.0)}
 
 
