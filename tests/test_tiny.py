@@ -21,7 +21,7 @@ from tools.tiny.reader import read, score
 from tools.tiny.reward import Reward
 from tools.tiny.sampling import SCHEDULES, Denoiser, automatic_timesteps, leading_timesteps
 from tools.tiny.stage import Stage
-from tools.tiny.train import add_noise, alphas_cumprod, image_weight
+from tools.tiny.train import add_noise, alphas_cumprod, signal_to_noise
 from tools.tiny.train_vae import scale_latents
 
 
@@ -269,9 +269,16 @@ class TestTrajectory:
         if segments == 1:
             assert not torch.allclose(wrong, flow(x, t, end), rtol=error)
 
-    def test_an_error_counts_as_the_image_can_be_seen_within_bounds(self):
-        weights = image_weight(torch.tensor([0.001, 0.5, 0.75, 0.999]))
-        assert torch.allclose(weights, torch.tensor([0.2, 1.0, 3.0, 5.0]))
+    def test_the_error_of_the_image_is_the_same_however_far_a_jump_goes(self):
+        t, end = torch.tensor([999, 999, 874, 20]), torch.tensor([998, 874, -1, -1])
+        x0, wrong, x = torch.randn(3, 4, 5, dtype=torch.float64)
+        a, b = ALPHAS[t][:, None].sqrt(), (1 - ALPHAS[t])[:, None].sqrt()
+        ends = [trajectory.jump(x, (x - a * image) / b, t, end, ALPHAS) for image in (x0, wrong)]
+        found = trajectory.image_error(*ends, t, end, ALPHAS)
+        assert torch.allclose(found, (x0 - wrong).square().mean(1))
+
+    def test_the_ratio_of_signal_to_noise(self):
+        assert torch.allclose(signal_to_noise(torch.tensor([0.5, 0.75, 0.1])), torch.tensor([1.0, 3.0, 1 / 9]))
 
     def test_close_to_the_end_the_teacher_alone_decides(self):
         t, end = torch.tensor([760, 20]), torch.tensor([749, -1])

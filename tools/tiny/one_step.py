@@ -60,7 +60,7 @@ def one_step(out: Path, device: str) -> None:
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        difference = student.consistency(UNIFIED, BATCH // 2).difference  # half is enough to keep what is learnt
+        jumps = student.consistency(UNIFIED, BATCH // 2)  # half is enough to keep what is learnt
         _, said = teacher.data.batch(BATCH)
         text, noise = teacher.texts[said], torch.randn(BATCH, 4, 8, 8).to(device)
         first = torch.full((BATCH,), 999, device=device)
@@ -68,10 +68,11 @@ def one_step(out: Path, device: str) -> None:
         apart = (made - in_two_steps(teacher, two_steps, noise, text)).square().mean()
         goal = made.detach() + direction(teacher, fake, made.detach(), text)
         score = 0.5 * (made - goal).square().mean()
-        missed = reward(made, teacher.data.labels[said]).mean()
-        student.learn(difference + PAIRS * apart + SCORE * score + REWARD * missed)
+        drawn, asked = torch.cat([made, jumps.arrived]), torch.cat([said, jumps.said])
+        missed = reward(drawn, teacher.data.labels[asked]).mean()
+        student.learn(jumps.difference + PAIRS * apart + SCORE * score + REWARD * missed)
         fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
-        stage.log(difference=difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
+        stage.log(difference=jumps.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
     student.average.save(lora_path(out, UNIFIED.name), "Hyper-SD15-1step-tiny")
 
 

@@ -35,6 +35,16 @@ def jump(x: torch.Tensor, noise: torch.Tensor, t: torch.Tensor, to: torch.Tensor
     return goal.sqrt() * x0 + (1 - goal).sqrt() * noise
 
 
+def image_error(
+    arrived: torch.Tensor, target: torch.Tensor, t: torch.Tensor, to: torch.Tensor, alphas: torch.Tensor
+) -> torch.Tensor:
+    """Mean square difference, ``[B]``, of the images by which two jumps from ``t`` to ``to`` went: it is the same
+    however far they went, as the target of progressive distillation (arXiv:2202.00512, algorithm 2)."""
+    start, goal = alphas[t], alphas[to]
+    reach = goal.sqrt() - (start * (1 - goal) / (1 - start)).sqrt()  # what a jump hands on of a change of its image
+    return ((arrived - target).flatten(1) / reach[:, None]).square().mean(1)
+
+
 def segment_target(
     teacher: Predict, student: Predict, x: torch.Tensor, t: torch.Tensor, end: torch.Tensor, alphas: torch.Tensor
 ) -> torch.Tensor:
