@@ -21,8 +21,9 @@ HEAD = """# Performance
 
 Made by `python3 dev.py bench --webui DIR --write`. All figures are medians, measured in turn within one run; they are
 meant as ratios, for seconds differ from machine to machine and from hour to hour. A ratio below 1 means less than the
-other. Bars are those that the project has set itself. Networks are small and random: they show what the samplers, the
-plan and the host cost, and how many evaluations there are, not how fast a real model is. Last run on {machine}.
+other. Bars are those that the project has set itself. Networks are random, and small but for the true SD1.5's size on
+Forge and its kin: they show what the samplers, the plan and the host cost, and how many evaluations there are, not how
+fast a real model is. Last run on {machine}.
 
 """
 
