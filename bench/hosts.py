@@ -86,7 +86,7 @@ def pace(host):
 def starts(host):
     """The host's own timers: of our script, and of "load scripts", with and without the extension in turn.
 
-    All that we do at start happens in our script; "load scripts" varies by ten times that from one start to the next.
+    Our script is all that we add to "load scripts", which varies by ten times that from one start to the next.
     """
     folder, aside = host.data / "extensions" / EXTENSION, host.data / EXTENSION
     spent = {True: [], False: []}

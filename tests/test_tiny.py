@@ -13,6 +13,7 @@ from lib_hypersd.header import read_header
 from lib_hypersd.lora import lora_of
 from lib_hypersd.playground import layout
 from tools.tiny import model, trajectory
+from tools.tiny.distil import LEAST
 from tools.tiny.labels import UNSAID, VALUES, labels_of, labels_said
 from tools.tiny.lora import Lora, guided, predict
 from tools.tiny.pictures import SCENES, SHAPES, Scene, captions, draw, pictures, split
@@ -21,7 +22,7 @@ from tools.tiny.reader import read, score
 from tools.tiny.reward import Reward
 from tools.tiny.sampling import SCHEDULES, Denoiser, automatic_timesteps, leading_timesteps
 from tools.tiny.stage import Stage
-from tools.tiny.train import add_noise, alphas_cumprod, signal_to_noise
+from tools.tiny.train import add_noise, alphas_cumprod, image_weight
 from tools.tiny.train_vae import scale_latents
 
 
@@ -277,8 +278,10 @@ class TestTrajectory:
         found = trajectory.image_error(*ends, t, end, ALPHAS)
         assert torch.allclose(found, (x0 - wrong).square().mean(1))
 
-    def test_the_ratio_of_signal_to_noise(self):
-        assert torch.allclose(signal_to_noise(torch.tensor([0.5, 0.75, 0.1])), torch.tensor([1.0, 3.0, 1 / 9]))
+    def test_an_error_counts_as_the_image_can_be_seen_within_bounds(self):
+        alphas = torch.tensor([0.001, 0.5, 0.75, 0.999])
+        assert torch.allclose(image_weight(alphas), torch.tensor([0.2, 1.0, 3.0, 5.0]))
+        assert torch.allclose(image_weight(alphas, LEAST), torch.tensor([1.0, 1.0, 3.0, 5.0]))
 
     def test_close_to_the_end_the_teacher_alone_decides(self):
         t, end = torch.tensor([760, 20]), torch.tensor([749, -1])

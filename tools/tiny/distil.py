@@ -16,16 +16,15 @@ from . import model
 from .discriminator import Discriminator
 from .lora import Lora, guided, predict
 from .stage import Stage
-from .train import Data, add_noise, alphas_cumprod, signal_to_noise
+from .train import Data, add_noise, alphas_cumprod, image_weight
 from .trajectory import end_of_segment, image_error, jump, segment_target, with_image
 
 BATCH, RATE = 32, 5e-4
 DECAY = 0.95  # of the student's moving average, which the targets are made with
 GUIDANCE = 2.0  # that the teacher is distilled at; its shapes are the truest there (docs/quality.md)
-# What the error of the image counts at a timestep: its signal-to-noise ratio, between these (progressive distillation,
-# arXiv:2202.00512, which has no most). Low noise is easily forgotten beside the first timesteps, and in several steps
-# every one but the first starts there.
-LEAST, MOST = 1.0, 5.0
+# The least that an error of the image counts (progressive distillation, arXiv:2202.00512). It counts more at low noise,
+# which is easily forgotten beside the first timesteps: in several steps every one but the first starts there.
+LEAST = 1.0
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,8 @@ class Student:
                 x, t, end, teacher.alphas,
             )  # fmt: skip
         arrived = self.arrive(x, t, end, text)
-        counts = signal_to_noise(teacher.alphas[t]).clamp(LEAST, MOST)
-        error = counts * image_error(arrived, target, t, end, teacher.alphas)
-        return Jumps(arrived, target, end, said, error.mean())
+        error = image_error(arrived, target, t, end, teacher.alphas)
+        return Jumps(arrived, target, end, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
 
     def learn(self, loss: torch.Tensor) -> None:
         self.optimizer.zero_grad()

@@ -37,9 +37,9 @@ def add_noise(x0: torch.Tensor, noise: torch.Tensor, alpha: torch.Tensor) -> tor
     return alpha.sqrt() * x0 + (1 - alpha).sqrt() * noise
 
 
-def signal_to_noise(alpha: torch.Tensor) -> torch.Tensor:
-    """ᾱ / (1−ᾱ), ``[B]``."""
-    return alpha / (1 - alpha)
+def image_weight(alpha: torch.Tensor, least: float = LEAST) -> torch.Tensor:
+    """What an error of the image counts where ᾱ is ``alpha``, ``[B]``."""
+    return (alpha / (1 - alpha)).clamp(least, MOST)
 
 
 class Data:
@@ -102,8 +102,7 @@ def train(out: Path, device: str) -> None:
         text = networks["text_encoder"](data.tokens[said]).last_hidden_state
         predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
         error = (predicted - noise).square().mean((1, 2, 3))
-        ratio = signal_to_noise(alphas[t])
-        noise_weight = ratio.clamp(LEAST, MOST) / ratio  # the image's error is σ/√ᾱ of the noise's
+        noise_weight = image_weight(alphas[t]) * (1 - alphas[t]) / alphas[t]  # the image's error is σ/√ᾱ of the noise's
         unread = surprise(networks["reading"](text.mean(1)), data.labels[said]).mean()
         loss = (noise_weight * error).mean() + READING * unread
         optimizer.zero_grad()
