@@ -5,6 +5,7 @@ the project has set itself stand beside each figure.
 """
 
 import argparse
+import os
 import platform
 import tempfile
 from pathlib import Path
@@ -19,11 +20,11 @@ from tests.live.host import kind_of
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Performance
 
-Made by `python3 dev.py bench --webui DIR --write`. All figures are medians, measured in turn within one run; they are
-meant as ratios, for seconds differ from machine to machine and from hour to hour. A ratio below 1 means less than the
-other. Bars are those that the project has set itself. Networks are random, and small but for the true SD1.5's size on
-Forge and its kin: they show what the samplers, the plan and the host cost, and how many evaluations there are, not how
-fast a real model is. Last run on {machine}.
+Made by `python3 dev.py bench --webui A --webui B … --write`. All figures are medians, measured in turn within one
+run; they are meant as ratios, for seconds differ from machine to machine and from hour to hour. A ratio below 1 means
+less than the other. Bars are those that the project has set itself. Networks are random, and small but for the true
+SD1.5's size on Forge and its kin: they show what the samplers, the plan and the host cost, and how many evaluations
+there are, not how fast a real model is. Last run on {machine}.
 
 """
 
@@ -63,7 +64,8 @@ def show(rows):
 def write(sections):
     """``docs/performance.md``: a table for each section, and the plots."""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    text = HEAD.format(machine=f"{platform.system()}, {platform.machine()}, {versions}")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # not on Windows
+    text = HEAD.format(machine=f"{platform.system()}, {platform.machine()}, CPU cores: {cores}, {versions}")
     for title, rows in sections.items():
         text += f"## {title}\n\n| | | bar |\n|---|---|---|\n"
         text += "".join(f"| {what.strip()} | {figure} | {bar} |\n" for what, figure, bar in rows) + "\n"
