@@ -21,8 +21,8 @@ from .trajectory import jump
 
 STEPS, RATE = 1040, 2e-3
 PAIRS, SCORE, REWARD = 0.8, 0.08, 0.01  # weights beside the consistency loss
-# How far the result goes from the LoRA that it began with. One step must settle on a picture, right or wrong, which
-# further ones then hardly change; a little less of that costs one step little (arXiv:2109.01903 on such mixtures).
+# How far the result goes from the LoRA that it began with. What serves one step costs the last of many steps, where
+# little noise is left; a little less of it costs one step little (arXiv:2109.01903 on such mixtures).
 SETTLED = 0.8
 UNIFIED = Phase("1step", 1, "feedback", (0.0, 0.0))
 
