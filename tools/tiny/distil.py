@@ -15,13 +15,14 @@ from safetensors.torch import load_file
 from . import model
 from .discriminator import Discriminator
 from .lora import Lora, guided, predict
-from .stage import Stage
+from .stage import Stage, descend, once, share
 from .train import Data, add_noise, alphas_cumprod, image_weight
 from .trajectory import end_of_segment, image_error, jump, segment_target, with_image
 
 BATCH, RATE = 32, 5e-4
 DECAY = 0.95  # of the student's moving average, which the targets are made with
-GUIDANCE = 2.0  # that the teacher is distilled at; its shapes are the truest there (docs/quality.md)
+GUIDANCE = 3.0  # that the teacher is distilled at
+GUIDED = 250  # the timestep below which it has none: what is there is settled, and outlines suffer (arXiv:2404.07724)
 # The least that an error of the image counts (progressive distillation, arXiv:2202.00512). It counts more at low noise,
 # which is easily forgotten beside the first timesteps: in several steps every one but the first starts there.
 LEAST = 1.0
@@ -73,15 +74,17 @@ class Teacher:
         networks = {"unet": model.make_unet(), "text_encoder": model.make_text_encoder()}
         model.from_original(load_file(out / "tiny-sd15.safetensors"), networks)
         self.unet, text_encoder = (n.to(device).eval().requires_grad_(False) for n in networks.values())
-        self.device, self.data = device, Data(out, device)
+        # A LoRA is trained on fewer pictures, whose captions somebody has read.
+        self.device, self.data = device, Data(out, device, wrong=0.0)
         self.alphas = with_image(alphas_cumprod(device))
         with torch.no_grad():
             self.texts = torch.cat([text_encoder(part).last_hidden_state for part in self.data.tokens.split(256)])
 
     def noise(self, x, t, text, guidance: float = GUIDANCE) -> torch.Tensor:
         """The teacher's own prediction of the noise."""
+        scales = torch.where(t < GUIDED, 1.0, guidance).reshape(-1, 1, 1, 1)
         with torch.no_grad():
-            return guided(self.unet, x, t, text, self.texts[:1], guidance)
+            return guided(self.unet, x, t, text, self.texts[:1], 1 if guidance == 1 else scales)
 
 
 class Student:
@@ -121,10 +124,7 @@ class Student:
         return Jumps(arrived, target, end, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
 
     def learn(self, loss: torch.Tensor) -> None:
-        self.optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.lora.parameters(), 1.0)
-        self.optimizer.step()
+        descend(loss, self.optimizer, longest=1.0)
         self.average.follow(self.lora, DECAY)
 
 
@@ -152,7 +152,7 @@ def run_phase(out: Path, teacher: Teacher, phase: Phase, seed: int) -> None:
     stage = Stage(out / f"lora-{phase.name}.pt", phase.steps, parts, seed)
     for step in stage:
         stage.rate(student.optimizer, RATE)
-        jumps = student.consistency(phase, BATCH)
+        jumps = student.consistency(phase, share(BATCH))
         first, last = phase.adversarial
         weight = first + (last - first) * step / phase.steps
         fooled = torch.zeros_like(jumps.difference)
@@ -161,10 +161,8 @@ def run_phase(out: Path, teacher: Teacher, phase: Phase, seed: int) -> None:
             t, text = jumps.end.clamp(min=0), teacher.texts[jumps.said]
             real, fake = (judge(teacher.unet, x, t, text) for x in (jumps.target, jumps.arrived.detach()))
             judge_loss = ((real - 1).square() + fake.square()).mean()
-            judge_optimizer.zero_grad()
-            judge_loss.backward()
-            judge_optimizer.step()
+            descend(judge_loss, judge_optimizer)
             fooled = (judge(teacher.unet, jumps.arrived, t, text) - 1).square().mean()
         student.learn(jumps.difference + weight * fooled)
         stage.log(difference=jumps.difference, fooled=fooled)
-    student.average.save(lora_path(out, phase.name), f"Hyper-SD15-{phase.name}-tiny")
+    once(student.average.save, lora_path(out, phase.name), f"Hyper-SD15-{phase.name}-tiny")

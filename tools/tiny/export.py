@@ -16,6 +16,7 @@ from lib_hypersd.playground.layout import write_config
 
 from . import model, train
 from .distil import lora_path
+from .stage import once
 
 CHECKPOINT = "tiny-sd15.safetensors"
 # The names of the LoRAs that are published, by the stage that made them.
@@ -26,9 +27,9 @@ def publish(out: Path, device: str) -> None:
     """The checkpoint and its LoRAs under their published names, in ``out/model``."""
     folder = out / "model"
     folder.mkdir(exist_ok=True)
-    shutil.copyfile(out / CHECKPOINT, folder / CHECKPOINT)
+    once(shutil.copyfile, out / CHECKPOINT, folder / CHECKPOINT)
     for stage, name in LORAS.items():
-        shutil.copyfile(lora_path(out, stage), folder / f"{name}.safetensors")
+        once(shutil.copyfile, lora_path(out, stage), folder / f"{name}.safetensors")
 
 
 def webui_config(clip: Path) -> dict:

@@ -3,7 +3,8 @@
     python -m tools.tiny.quality --model assets/tiny --table docs/quality.md
 
 Held-out captions, the same noise for every row. Rows that are done are kept beside the table's name as ``.jsonl``, so
-that an interrupted run takes up where it stopped; remove that file to measure again.
+that an interrupted run takes up where it stopped; remove that file to measure again. Several processes (``torchrun``)
+divide the rows among them.
 """
 
 import argparse
@@ -18,8 +19,9 @@ from .distil import GUIDANCE
 from .pictures import HELD_OUT, pictures, split
 from .reader import score
 from .sampling import Settings, Studio
+from .stage import once, processes
 
-SEED = 7
+SEEDS = (7, 8)  # of the noise: every caption is drawn once with each
 GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
@@ -37,8 +39,8 @@ def sections() -> dict[str, dict[str, Settings]]:
     return {
         "Base model": {"30 steps, CFG 7 (the teacher)": Settings(30, 7.0)}
         | {f"30 steps, CFG {GUIDANCE:g} (what the LoRAs are distilled from)": Settings(30, GUIDANCE)}
-        | {f"{n} steps, CFG 7": Settings(n, 7.0) for n in FEW}
-        | {f"{n} steps, CFG 1": Settings(n) for n in FEW},
+        | {f"{n} steps, CFG {cfg:g}": Settings(n, cfg) for cfg in (7.0, GUIDANCE, 1.0) for n in FEW}
+        | {f"{n} steps, TCD, CFG 1": tcd(n, lora=None) for n in FEW},
         "Each LoRA with its recipe": {f"unified, {n} steps": tcd(n) for n in FEW}
         | {f"fixed, {n} steps": Settings(n, lora=name) for n, name in FIXED.items()}
         | {"CFG-preserved, 8 steps, CFG 5": Settings(8, GUIDED, CFG)},
@@ -56,7 +58,8 @@ def choices(steps: int) -> dict[str, Settings]:
     """What one can do in so many steps, right and wrong."""
     unified = {"its recipe": tcd(steps)} | wrong(steps)
     ours = {f"unified LoRA, {what}": row for what, row in unified.items()}
-    return ours | {"no LoRA, CFG 1": Settings(steps), "no LoRA, CFG 7": Settings(steps, 7.0)}
+    base = {f"no LoRA, CFG {cfg:g}": Settings(steps, cfg) for cfg in (1.0, GUIDANCE, 7.0)}
+    return ours | base | {"no LoRA, TCD, CFG 1": tcd(steps, lora=None)}
 
 
 def wrong(steps: int) -> dict[str, Settings]:
@@ -100,10 +103,16 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def measure(studio: Studio, settings: Settings, count: int, real: np.ndarray) -> dict[str, float]:
-    """One row of the table, over the first ``count`` held-out captions."""
+    """One row of the table, over the first ``count`` held-out captions with each seed."""
     scenes = split()[1][:count]
-    made = studio.make([scene.caption() for scene in scenes], settings, SEED)
-    return score(made.numpy(), scenes) | {"distance": 1000 * frechet(features(made), real)}
+    made = torch.cat([studio.make([scene.caption() for scene in scenes], settings, seed) for seed in SEEDS])
+    return score(made.numpy(), scenes * len(SEEDS)) | {"distance": 1000 * frechet(features(made), real)}
+
+
+def read_rows(path: Path) -> dict[str, dict[str, float]]:
+    """The rows that were measured before, by what ``str`` makes of their settings."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return {entry.pop("row"): entry for entry in map(json.loads, lines)}
 
 
 def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> None:
@@ -111,7 +120,8 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
     lines = [
         "# Quality of the embedded model",
         "",
-        f"{count} held-out captions, one picture each from the same noise in every row, by `lib_hypersd`'s samplers.",
+        f"{count} held-out captions, drawn {len(SEEDS)} times each, from the same noise in every row, by our own",
+        f"samplers; a standard error of “all” is at most {100 * (0.25 / count / len(SEEDS)) ** 0.5:.1f}.",
         "A plain image-processing reader (`tools/tiny/reader.py`) says in which share of the pictures, in %, shape,",
         "colour, count, place and background are what the caption says, and in which all five are. “Distance” is",
         "1000 × the Fréchet distance from drawn pictures of the same captions on fixed random features.",
@@ -143,19 +153,18 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
     asked = parser.parse_args()
     done = asked.table.with_suffix(".jsonl")
-    lines = done.read_text(encoding="utf-8").splitlines() if done.exists() else []
-    rows = {entry["row"]: entry for entry in map(json.loads, lines)}
-    studio = Studio(asked.model, asked.device)
-    real = features(torch.from_numpy(pictures(split()[1], asked.count, seed=SEED)))
-    for section, settings in sections().items():
-        for name, row in settings.items():
-            if str(row) not in rows:
-                found = measure(studio, row, asked.count, real)
-                rows[str(row)] = found
-                print(f"{section}: {name}", {key: round(value, 3) for key, value in found.items()}, flush=True)
-                with done.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"row": str(row), **found}) + "\n")
-    write_table(asked.table, rows, asked.count)
+    rows = dict.fromkeys(row for settings in sections().values() for row in settings.values())
+    missing = [row for row in rows if str(row) not in read_rows(done)]
+    with processes().main_process_first():
+        studio = Studio(asked.model, asked.device)
+    real = features(torch.from_numpy(pictures(split()[1], asked.count * len(SEEDS), seed=SEEDS[0])))
+    for row in missing[processes().process_index :: processes().num_processes]:
+        found = measure(studio, row, asked.count, real)
+        print(row, {key: round(value, 3) for key, value in found.items()}, flush=True)
+        with done.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"row": str(row), **found}) + "\n")
+    processes().wait_for_everyone()
+    once(write_table, asked.table, read_rows(done), asked.count)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import torch
 
 from .distil import BATCH, RATE, Phase, Student, Teacher, lora_path
 from .labels import LOGITS, labels_of, surprise
-from .stage import Stage
+from .stage import Stage, descend, once, share
 from .train import Data
 
 STEPS = {"reward": 1000, "feedback": 200}
@@ -43,13 +43,11 @@ def train_reward(out: Path, data: Data, device: str) -> Reward:
     stage = Stage(out / "reward.pt", STEPS["reward"], {"reward": reward, "optimizer": optimizer}, seed=20)
     for _ in stage:
         stage.rate(optimizer, 1e-3)
-        chosen = torch.randint(len(labels), (128,))
+        chosen = torch.randint(len(labels), (share(128),))
         latents = data.latents[chosen]
         noise = torch.randn(latents.shape) * torch.rand(len(chosen), 1, 1, 1) * 0.5
         loss = reward(latents + noise.to(device), labels[chosen]).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(loss, optimizer)
         stage.log(surprise=loss)
     return reward.eval().requires_grad_(False)
 
@@ -65,8 +63,8 @@ def feedback(out: Path, device: str) -> None:
     stage = Stage(out / "lora-feedback.pt", STEPS["feedback"], student.parts, seed=21)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        jumps = student.consistency(ONE, BATCH)
+        jumps = student.consistency(ONE, share(BATCH))
         missed = reward(jumps.arrived, teacher.data.labels[jumps.said]).mean()
         student.learn(jumps.difference + WEIGHT * missed)
         stage.log(difference=jumps.difference, missed=missed)
-    student.average.save(lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")
+    once(student.average.save, lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")

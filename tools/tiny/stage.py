@@ -1,4 +1,4 @@
-"""One stage of training that can be stopped at any moment and taken up again."""
+"""One stage of training that can be stopped at any moment and taken up again, by one process or by several."""
 
 import json
 import math
@@ -7,15 +7,48 @@ import time
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
+from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_parameters
 
 SAVE_SECONDS = 180
+
+
+def processes() -> PartialState:
+    """Those that train together (``torchrun``), each on its share of every batch; without, the one that there is."""
+    return PartialState(cpu=True)
+
+
+def share(batch: int) -> int:
+    """This process's part of a batch."""
+    return batch // processes().num_processes
+
+
+def once(write, *arguments) -> None:
+    """Have one process write a file; the others wait for it."""
+    if processes().is_main_process:
+        write(*arguments)
+    processes().wait_for_everyone()
+
+
+def descend(loss: torch.Tensor, optimizer: torch.optim.Optimizer, longest: float = math.inf) -> None:
+    """One step of the optimizer down the mean loss of all processes, along a gradient no longer than ``longest``."""
+    optimizer.zero_grad()
+    loss.backward()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if processes().num_processes > 1:
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        vector_to_parameters(reduce(parameters_to_vector(gradients), "mean"), gradients)
+    clip_grad_norm_(parameters, longest)
+    optimizer.step()
 
 
 class Stage:
     """Counts the steps of a stage, and keeps its parts on the disk.
 
-    Iterating yields the numbers of the steps that are left. Every step begins with a seed of its own, so a stage that
-    was interrupted repeats at most the steps since it was saved, and draws the same random numbers in them.
+    Iterating yields the numbers of the steps that are left. Every step begins with a seed of its own, in every process
+    another, so a stage that was interrupted repeats at most the steps since it was saved, and draws the same random
+    numbers in them.
 
     Args:
         path: where the stage is kept, ``….pt``; a line of ``times.jsonl`` beside it says what a finished stage took.
@@ -34,17 +67,22 @@ class Stage:
 
     def __iter__(self):
         finished, since = self.step == self.steps, time.monotonic()
+        seed = self.seed * 1_000_000 + processes().process_index * 100_000
         while self.step < self.steps:
-            torch.manual_seed(self.seed * 1_000_000 + self.step)
+            torch.manual_seed(seed + self.step)
             yield self.step
             self.step += 1
-            if time.monotonic() - since > SAVE_SECONDS:
+            if time.monotonic() - since > SAVE_SECONDS and processes().is_main_process:
                 since = self.save(since)
         if not finished:
-            self.save(since)
-            entry = {"stage": self.path.stem, "steps": self.steps, "seconds": round(self.seconds)}
-            with (self.path.parent / "times.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+            once(self.finish, since)
+
+    def finish(self, since: float) -> None:
+        """Save what is finished, and write down what it took."""
+        self.save(since)
+        entry = {"stage": self.path.stem, "steps": self.steps, "seconds": round(self.seconds)}
+        with (self.path.parent / "times.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
 
     def save(self, since: float) -> float:
         """Write everything whole or not at all, count the time since ``since``, and return the present one."""
@@ -59,7 +97,7 @@ class Stage:
 
     def log(self, **values: torch.Tensor) -> None:
         """Print the values every fifty steps."""
-        if self.step % 50 == 0:
+        if self.step % 50 == 0 and processes().is_main_process:
             said = " ".join(f"{name} {value.item():.4f}" for name, value in values.items())
             print(f"{time.strftime('%H:%M:%S')} {self.path.stem} {self.step}/{self.steps} {said}", flush=True)
 

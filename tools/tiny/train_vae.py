@@ -7,7 +7,7 @@ import torch
 
 from . import model
 from .pictures import draw_crowd, pictures, split
-from .stage import Stage
+from .stage import Stage, descend, once, share
 
 STEPS, BATCH, RATE = 12_000, 8, 1.5e-3
 PICTURES = 6_500  # of scenes, and as many of crowds
@@ -28,20 +28,16 @@ def train_vae(out: Path, device: str) -> None:
     stage = Stage(out / "vae.pt", STEPS, {"vae": vae, "optimizer": optimizer}, seed=1)
     for _ in stage:
         stage.rate(optimizer, RATE)
-        pixels = model.to_pixels(data[torch.randint(len(data), (BATCH,))].to(device))
+        pixels = model.to_pixels(data[torch.randint(len(data), (share(BATCH),))].to(device))
         with torch.autocast(torch.device(device).type, torch.bfloat16):  # convolutions are four fifths of the work
             latents = vae.encode(pixels).latent_dist
             rebuilt = vae.decode(latents.sample()).sample
         difference = (rebuilt - pixels).square().mean() + EDGES * (rebuilt - pixels).abs().mean()
         kl = latents.kl().float().mean() / latents.mean[0].numel()
-        loss = difference + KL * kl
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
+        descend(difference + KL * kl, optimizer, longest=1.0)
         stage.log(difference=difference, kl=kl)
     scale_latents(vae, data[:1000])
-    model.save({"vae": vae}, out / "vae.safetensors")
+    once(model.save, {"vae": vae}, out / "vae.safetensors")
 
 
 @torch.no_grad()
