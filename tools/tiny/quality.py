@@ -153,8 +153,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
     asked = parser.parse_args()
     done = asked.table.with_suffix(".jsonl")
-    rows = dict.fromkeys(row for settings in sections().values() for row in settings.values())
-    missing = [row for row in rows if str(row) not in read_rows(done)]
+    known, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
+    missing = [row for row in dict.fromkeys(rows) if str(row) not in known]
     with processes().main_process_first():
         studio = Studio(asked.model, asked.device)
     real = features(torch.from_numpy(pictures(split()[1], asked.count * len(SEEDS), seed=SEEDS[0])))
