@@ -74,9 +74,10 @@ def predict(unet, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor, lora: Lo
     return functional_call(unet, weights, (x, t, text)).sample
 
 
-def guided(unet, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor, empty: torch.Tensor, scale: float, lora=None):
-    """The noise with classifier-free guidance (arXiv:2207.12598); at scale 1 the network runs once per sample."""
-    if scale == 1:
+def guided(unet, x: torch.Tensor, t: torch.Tensor, text: torch.Tensor, empty: torch.Tensor, scale, lora=None):
+    """The noise with classifier-free guidance (arXiv:2207.12598). ``scale`` is a number, at 1 the network runs once per
+    sample, or one for each sample, ``[B, 1, 1, 1]``."""
+    if isinstance(scale, int | float) and scale == 1:
         return predict(unet, x, t, text, lora)
     both = torch.cat([empty.expand_as(text), text])
     without, with_text = predict(unet, torch.cat([x, x]), torch.cat([t, t]), both, lora).chunk(2)

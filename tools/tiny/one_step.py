@@ -12,19 +12,18 @@ import torch
 
 from lib_hypersd.schedules import trailing_timesteps
 
-from .distil import BATCH, GUIDANCE, Phase, Student, Teacher, lora_path
+from .distil import BATCH, GUIDANCE, Jumps, Student, Teacher, lora_path
 from .lora import Lora, predict
 from .reward import train_reward
 from .stage import Stage, descend, once, share
-from .train import add_noise
-from .trajectory import jump
+from .train import add_noise, image_weight
+from .trajectory import image_error, jump
 
-STEPS, RATE = 1040, 2e-3
-PAIRS, SCORE, REWARD = 0.8, 0.08, 0.01  # weights beside the consistency loss
-# How far the result goes from the LoRA that it began with. What serves one step costs the last of many steps, where
-# little noise is left; a little less of it costs one step little (arXiv:2109.01903 on such mixtures).
-SETTLED = 0.8
-UNIFIED = Phase("1step", 1, "feedback", (0.0, 0.0))
+STEPS, RATE = 800, 2e-3
+PAIRS, SCORE, REWARD, KEPT = 0.8, 0.08, 0.01, 10.0  # weights of the losses
+LATER = 900  # all steps but the first begin below this timestep, whatever their number
+LEAST = 0.1  # that an error of the image counts in what is kept
+NAME, START = "1step", "feedback"
 
 
 def direction(teacher: Teacher, fake: Lora, made: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -49,21 +48,35 @@ def in_two_steps(teacher: Teacher, lora: Lora, noise: torch.Tensor, text: torch.
     return x
 
 
+def kept(student: Student, before: Lora, size: int) -> Jumps:
+    """Where later steps lead, and did before this stage: they should not pay for what serves the first one."""
+    teacher = student.teacher
+    x0, said = teacher.data.batch(size)
+    t, text = torch.randint(LATER, (size,)).to(teacher.device), teacher.texts[said]
+    image = torch.full_like(t, -1)
+    x = add_noise(x0, torch.randn(x0.shape).to(teacher.device), teacher.alphas[t])
+    with torch.no_grad():
+        target = jump(x, predict(teacher.unet, x, t, text, before), t, image, teacher.alphas)
+    arrived = student.arrive(x, t, image, text)
+    error = image_error(arrived, target, t, image, teacher.alphas)
+    return Jumps(arrived, target, image, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
+
+
 def one_step(out: Path, device: str) -> None:
     """Make the unified LoRA, ``out/lora-1step.safetensors``, from the one that had feedback."""
-    if lora_path(out, UNIFIED.name).exists():
+    if lora_path(out, NAME).exists():
         return
     torch.manual_seed(30)
     teacher = Teacher(out, device)
     reward = train_reward(out, teacher.data, device)
-    student, fake = Student(teacher, lora_path(out, UNIFIED.start)), Lora(teacher.unet)
-    two_steps = Lora.load(lora_path(out, "2steps"), teacher.unet)
+    student, fake = Student(teacher, lora_path(out, START)), Lora(teacher.unet)
+    before, two_steps = (Lora.load(lora_path(out, name), teacher.unet) for name in (START, "2steps"))
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=RATE, weight_decay=0.0)
     parts = student.parts | {"fake": fake, "fake_optimizer": fake_optimizer}
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        jumps = student.consistency(UNIFIED, share(BATCH // 2))  # half is enough to keep what is learnt
+        later = kept(student, before, share(BATCH // 2))
         x0, said = teacher.data.batch(share(BATCH))
         text, noise = teacher.texts[said], torch.randn(x0.shape).to(device)
         first = torch.full((len(x0),), 999, device=device)
@@ -71,13 +84,12 @@ def one_step(out: Path, device: str) -> None:
         apart = (made - in_two_steps(teacher, two_steps, noise, text)).square().mean()
         goal = made.detach() + direction(teacher, fake, made.detach(), text)
         score = 0.5 * (made - goal).square().mean()
-        drawn, asked = torch.cat([made, jumps.arrived]), torch.cat([said, jumps.said])
+        drawn, asked = torch.cat([made, later.arrived]), torch.cat([said, later.said])
         missed = reward(drawn, teacher.data.labels[asked]).mean()
-        student.learn(jumps.difference + PAIRS * apart + SCORE * score + REWARD * missed)
+        student.learn(PAIRS * apart + SCORE * score + REWARD * missed + KEPT * later.difference)
         fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
-        stage.log(difference=jumps.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
-    student.average.follow(Lora.load(lora_path(out, UNIFIED.start), teacher.unet), decay=SETTLED)
-    once(student.average.save, lora_path(out, UNIFIED.name), "Hyper-SD15-1step-tiny")
+        stage.log(later=later.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
+    once(student.average.save, lora_path(out, NAME), "Hyper-SD15-1step-tiny")
 
 
 def learn_fake(teacher: Teacher, fake: Lora, optimizer, made: torch.Tensor, text: torch.Tensor) -> torch.Tensor:

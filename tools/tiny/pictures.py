@@ -5,7 +5,7 @@ little from picture to picture. There are 1800 scenes; 500 of them are held out,
 captions nor their pictures.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -65,6 +65,14 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
     return order[HELD_OUT:], order[:HELD_OUT]
 
 
+def mistaken(scene: Scene, known: set[Scene], rng: np.random.Generator) -> Scene:
+    """Another of the known scenes, which differs from this one in one thing."""
+    fields = zip(vars(scene), (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS), strict=True)
+    others = [replace(scene, **{field: value}) for field, values in fields for value in values]
+    others = [other for other in others if other != scene and other in known]
+    return others[rng.integers(len(others))]
+
+
 def training_caption(scene: Scene, rng: np.random.Generator) -> str:
     """The caption of a training picture: one in seven leaves the place unsaid, and as many the background."""
     place, background = (rng.random(2) > 1 / 7).tolist()
@@ -117,7 +125,8 @@ def pictures(scenes: list[Scene], count: int, seed: int) -> np.ndarray:
     return np.stack([draw(scene, rng) for scene in in_turn(scenes, count)])
 
 
-def captions(scenes: list[Scene], count: int, seed: int) -> list[str]:
-    """Training captions of such pictures."""
-    rng = np.random.default_rng(seed)
-    return [training_caption(scene, rng) for scene in in_turn(scenes, count)]
+def captions(scenes: list[Scene], count: int, seed: int, wrong: float = 0.0) -> list[tuple[Scene, str]]:
+    """Training captions of such pictures, of which a share is wrong, each with the scene that it tells of."""
+    rng, known = np.random.default_rng(seed), set(scenes)
+    told = [mistaken(scene, known, rng) if rng.random() < wrong else scene for scene in in_turn(scenes, count)]
+    return [(scene, training_caption(scene, rng)) for scene in told]
