@@ -19,7 +19,7 @@ from .stage import Stage, descend, once, share
 from .train import Data, add_noise, alphas_cumprod, image_weight
 from .trajectory import end_of_segment, image_error, jump, segment_target, with_image
 
-BATCH, RATE = 32, 5e-4
+BATCH, RATE = 32, 2e-3
 DECAY = 0.95  # of the student's moving average, which the targets are made with
 GUIDANCE = 3.0  # that the teacher is distilled at
 GUIDED = 250  # the timestep below which it has none: what is there is settled, and outlines suffer (arXiv:2404.07724)
@@ -39,17 +39,17 @@ class Phase:
     segments: int
     start: str | None
     adversarial: tuple[float, float]
-    steps: int = 300
+    steps: int = 400
     guidance: float = GUIDANCE
     unconditional: float = 0.0
 
 
 PHASES = (
-    Phase("8steps", 8, None, (0.0, 0.002)),
+    Phase("8steps", 8, None, (0.0, 0.002), steps=600),
     Phase("4steps", 4, "8steps", (0.002, 0.005)),
     Phase("2steps", 2, "4steps", (0.005, 0.01)),
-    Phase("1segment", 1, "2steps", (0.01, 0.01), steps=500),
-    Phase("8steps-CFG", 8, None, (0.0, 0.0), guidance=1.0, unconditional=0.15),
+    Phase("1segment", 1, "2steps", (0.01, 0.01), steps=700),
+    Phase("8steps-CFG", 8, None, (0.0, 0.0), steps=300, guidance=1.0, unconditional=0.15),
 )
 
 

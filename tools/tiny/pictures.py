@@ -5,7 +5,7 @@ little from picture to picture. There are 1800 scenes; 500 of them are held out,
 captions nor their pictures.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -65,12 +65,16 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
     return order[HELD_OUT:], order[:HELD_OUT]
 
 
-def mistaken(scene: Scene, known: set[Scene], rng: np.random.Generator) -> Scene:
-    """Another of the known scenes, which differs from this one in one thing."""
-    fields = zip(vars(scene), (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS), strict=True)
-    others = [replace(scene, **{field: value}) for field, values in fields for value in values]
-    others = [other for other in others if other != scene and other in known]
-    return others[rng.integers(len(others))]
+def mistaken(scene: Scene, wrong: float, known: set[Scene], rng: np.random.Generator) -> Scene:
+    """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next in
+    its list, as red and orange are mixed up oftener than red and blue."""
+    values = (list(values) for values in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS))
+    things = [(among, among.index(value)) for among, value in zip(values, vars(scene).values(), strict=True)]
+    while True:
+        slips = rng.random(len(things)) < wrong
+        told = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
+        if told in known:
+            return told
 
 
 def training_caption(scene: Scene, rng: np.random.Generator) -> str:
@@ -126,7 +130,7 @@ def pictures(scenes: list[Scene], count: int, seed: int) -> np.ndarray:
 
 
 def captions(scenes: list[Scene], count: int, seed: int, wrong: float = 0.0) -> list[tuple[Scene, str]]:
-    """Training captions of such pictures, of which a share is wrong, each with the scene that it tells of."""
+    """Training captions of such pictures, each with the scene that it tells of; ``wrong``: see :func:`mistaken`."""
     rng, known = np.random.default_rng(seed), set(scenes)
-    told = [mistaken(scene, known, rng) if rng.random() < wrong else scene for scene in in_turn(scenes, count)]
+    told = [mistaken(scene, wrong, known, rng) for scene in in_turn(scenes, count)]
     return [(scene, training_caption(scene, rng)) for scene in told]
