@@ -22,7 +22,7 @@ from tools.tiny import model, trajectory
 from tools.tiny.distil import GUIDED, LEAST, Student, Teacher
 from tools.tiny.labels import UNSAID, VALUES, labels_of, labels_said
 from tools.tiny.lora import Lora, guided, predict
-from tools.tiny.one_step import kept
+from tools.tiny.one_step import later_steps
 from tools.tiny.pictures import SCENES, SHAPES, Scene, captions, draw, pictures, split
 from tools.tiny.quality import COLUMNS, features, frechet, sections, tcd, write_table
 from tools.tiny.reader import read, score
@@ -340,19 +340,18 @@ class TestStudent:
         assert torch.allclose(teacher.noise(x, t, text, 4), torch.stack([plain[0], strong[1]]), atol=1e-5)
         assert torch.allclose(teacher.noise(x, t, text, 1), plain, atol=1e-6) and not torch.allclose(plain, strong)
 
-    def test_what_later_steps_do_is_kept(self, teacher):
-        before = changed_lora(teacher.unet)
-        student = Student(teacher, None)
-        student.lora = before
+    def test_later_steps_learn_from_the_two_step_lora(self, teacher):
+        student, two_steps = Student(teacher, None), changed_lora(teacher.unet)
+        fresh, student.lora = student.lora, two_steps
         torch.manual_seed(5)
-        same = kept(student, before, 6)
+        same = later_steps(student, two_steps, 6)
         assert same.difference == 0 and torch.equal(same.arrived, same.target)
-        student.lora = Lora(teacher.unet)
+        student.lora = fresh
         torch.manual_seed(5)
-        other = kept(student, before, 6)
+        other = later_steps(student, two_steps, 6)
         assert other.difference > 0 and torch.equal(other.target, same.target) and (other.end == -1).all()
         other.difference.backward()
-        assert any(up.grad.abs().max() > 0 for up in student.lora.up.values())
+        assert any(up.grad.abs().max() > 0 for up in fresh.up.values())
 
 
 class TestSampling:

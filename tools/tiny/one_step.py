@@ -2,7 +2,8 @@
 
 What the student makes of noise is moved along the difference of two scores: the teacher's, which knows how pictures
 should be distributed, and that of a second LoRA, which learns at the same time how the student's are. It is also
-compared with what the two-step LoRA makes of the same noise (there, the teacher in many steps).
+compared with what the two-step LoRA makes of the same noise (there, the teacher in many steps), and does in later steps
+what that one does.
 """
 
 from itertools import pairwise
@@ -19,10 +20,10 @@ from .stage import Stage, descend, once, share
 from .train import add_noise, image_weight
 from .trajectory import image_error, jump
 
-STEPS, RATE = 800, 2e-3
-PAIRS, SCORE, REWARD, KEPT = 0.8, 0.08, 0.01, 10.0  # weights of the losses
+STEPS, RATE = 1300, 2e-3
+PAIRS, SCORE, REWARD, LATE = 0.8, 0.08, 0.03, 10.0  # weights of the losses
 LATER = 900  # all steps but the first begin below this timestep, whatever their number
-LEAST = 0.1  # that an error of the image counts in what is kept
+LEAST = 0.1  # that an error of the image counts in later steps
 NAME, START = "1step", "feedback"
 
 
@@ -48,15 +49,19 @@ def in_two_steps(teacher: Teacher, lora: Lora, noise: torch.Tensor, text: torch.
     return x
 
 
-def kept(student: Student, before: Lora, size: int) -> Jumps:
-    """Where later steps lead, and did before this stage: they should not pay for what serves the first one."""
+def later_steps(student: Student, two_steps: Lora, size: int) -> Jumps:
+    """Where steps after the first lead, and where they do by the two-step LoRA.
+
+    One LoRA for all numbers of steps has paid for its long jumps with its short ones: with the two-step LoRA from the
+    second step on, 89 % of the pictures in 8 steps of TCD were right, with the one-segment LoRA alone 79 %.
+    """
     teacher = student.teacher
     x0, said = teacher.data.batch(size)
     t, text = torch.randint(LATER, (size,)).to(teacher.device), teacher.texts[said]
     image = torch.full_like(t, -1)
     x = add_noise(x0, torch.randn(x0.shape).to(teacher.device), teacher.alphas[t])
     with torch.no_grad():
-        target = jump(x, predict(teacher.unet, x, t, text, before), t, image, teacher.alphas)
+        target = jump(x, predict(teacher.unet, x, t, text, two_steps), t, image, teacher.alphas)
     arrived = student.arrive(x, t, image, text)
     error = image_error(arrived, target, t, image, teacher.alphas)
     return Jumps(arrived, target, image, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
@@ -70,13 +75,13 @@ def one_step(out: Path, device: str) -> None:
     teacher = Teacher(out, device)
     reward = train_reward(out, teacher.data, device)
     student, fake = Student(teacher, lora_path(out, START)), Lora(teacher.unet)
-    before, two_steps = (Lora.load(lora_path(out, name), teacher.unet) for name in (START, "2steps"))
+    two_steps = Lora.load(lora_path(out, "2steps"), teacher.unet)
     fake_optimizer = torch.optim.AdamW(fake.parameters(), lr=RATE, weight_decay=0.0)
     parts = student.parts | {"fake": fake, "fake_optimizer": fake_optimizer}
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        later = kept(student, before, share(BATCH // 2))
+        later = later_steps(student, two_steps, share(BATCH // 2))
         x0, said = teacher.data.batch(share(BATCH))
         text, noise = teacher.texts[said], torch.randn(x0.shape).to(device)
         first = torch.full((len(x0),), 999, device=device)
@@ -86,7 +91,7 @@ def one_step(out: Path, device: str) -> None:
         score = 0.5 * (made - goal).square().mean()
         drawn, asked = torch.cat([made, later.arrived]), torch.cat([said, later.said])
         missed = reward(drawn, teacher.data.labels[asked]).mean()
-        student.learn(PAIRS * apart + SCORE * score + REWARD * missed + KEPT * later.difference)
+        student.learn(PAIRS * apart + SCORE * score + REWARD * missed + LATE * later.difference)
         fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
         stage.log(later=later.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
     once(student.average.save, lora_path(out, NAME), "Hyper-SD15-1step-tiny")

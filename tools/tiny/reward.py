@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from .distil import BATCH, RATE, Phase, Student, Teacher, lora_path
+from .distil import BATCH, Phase, Student, Teacher, lora_path
 from .labels import LOGITS, labels_of, surprise
 from .stage import Stage, descend, once, share
 from .train import Data
 
 STEPS = {"reward": 1000, "feedback": 200}
-WEIGHT = 0.01  # of the reward beside the consistency loss
+RATE, WEIGHT = 5e-4, 0.01  # of the reward beside the consistency loss
 ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
 
 
