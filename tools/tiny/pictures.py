@@ -66,8 +66,8 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
 
 
 def mistaken(scene: Scene, wrong: float, known: set[Scene], rng: np.random.Generator) -> Scene:
-    """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next in
-    its list, as red and orange are mixed up oftener than red and blue."""
+    """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next
+    in its list, as red and orange are mixed up oftener than red and blue."""
     values = (list(values) for values in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS))
     things = [(among, among.index(value)) for among, value in zip(values, vars(scene).values(), strict=True)]
     while True:
