@@ -13,7 +13,8 @@ from .stage import Stage, descend, once, share
 from .train import Data
 
 STEPS = {"reward": 1000, "feedback": 200}
-RATE, WEIGHT = 5e-4, 0.01  # of the reward beside the consistency loss
+RATE = 5e-4
+WEIGHT = 0.01  # of the reward beside the consistency loss
 ONE = Phase("feedback", 1, "1segment", (0.0, 0.0))
 
 
