@@ -5,6 +5,7 @@ learns to jump to the end of its segment: first to the very place (MSE), then mo
 discriminator cannot tell from it.
 """
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,16 @@ class Student:
         noise = predict(self.teacher.unet, x, t, text, self.lora)
         return jump(x, noise, t, end, self.teacher.alphas)
 
+    def jumps(self, x0, said, t, end, target: Callable[[torch.Tensor], torch.Tensor], least: float) -> Jumps:
+        """The student's jumps from ``x0`` as noisy as at ``t`` to ``end``, which should lead where ``target`` does."""
+        alphas, device = self.teacher.alphas, self.teacher.device
+        x = add_noise(x0, torch.randn(x0.shape).to(device), alphas[t])
+        with torch.no_grad():
+            right = target(x)
+        arrived = self.arrive(x, t, end, self.teacher.texts[said])
+        error = image_error(arrived, right, t, end, alphas)
+        return Jumps(arrived, right, end, said, (image_weight(alphas[t], least) * error).mean())
+
     def consistency(self, phase: Phase, size: int) -> Jumps:
         """The student's jumps from random places of the trajectory to the ends of their segments."""
         teacher = self.teacher
@@ -112,16 +123,15 @@ class Student:
         firsts = end_of_segment(t, phase.segments) + 1000 // phase.segments
         t = torch.where(torch.rand(size, device=teacher.device) < 0.25, firsts, t)
         end = end_of_segment(t, phase.segments)
-        x = add_noise(x0, torch.randn(x0.shape).to(teacher.device), teacher.alphas[t])
-        with torch.no_grad():
-            target = segment_target(
+
+        def target(x):
+            return segment_target(
                 lambda x, t: teacher.noise(x, t, text, phase.guidance),
                 lambda x, t: predict(teacher.unet, x, t, text, self.average),
                 x, t, end, teacher.alphas,
             )  # fmt: skip
-        arrived = self.arrive(x, t, end, text)
-        error = image_error(arrived, target, t, end, teacher.alphas)
-        return Jumps(arrived, target, end, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
+
+        return self.jumps(x0, said, t, end, target, LEAST)
 
     def learn(self, loss: torch.Tensor) -> None:
         descend(loss, self.optimizer, longest=1.0)

@@ -3,10 +3,9 @@
 import torch
 from torch.nn import functional
 
-from .pictures import BACKGROUNDS, COLOURS, COUNTS, PLACES, SHAPES, Scene
+from .pictures import VALUES, Scene
 from .reader import FIELDS
 
-VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]
 LOGITS = sum(map(len, VALUES))
 UNSAID = -100  # what cross entropy leaves out
 

@@ -17,8 +17,8 @@ from .distil import BATCH, GUIDANCE, Jumps, Student, Teacher, lora_path
 from .lora import Lora, predict
 from .reward import train_reward
 from .stage import Stage, descend, once, share
-from .train import add_noise, image_weight
-from .trajectory import image_error, jump
+from .train import add_noise
+from .trajectory import jump
 
 STEPS, RATE = 1300, 2e-3
 PAIRS, SCORE, REWARD, LATE = 0.8, 0.08, 0.03, 10.0  # weights of the losses
@@ -59,12 +59,11 @@ def later_steps(student: Student, two_steps: Lora, size: int) -> Jumps:
     x0, said = teacher.data.batch(size)
     t, text = torch.randint(LATER, (size,)).to(teacher.device), teacher.texts[said]
     image = torch.full_like(t, -1)
-    x = add_noise(x0, torch.randn(x0.shape).to(teacher.device), teacher.alphas[t])
-    with torch.no_grad():
-        target = jump(x, predict(teacher.unet, x, t, text, two_steps), t, image, teacher.alphas)
-    arrived = student.arrive(x, t, image, text)
-    error = image_error(arrived, target, t, image, teacher.alphas)
-    return Jumps(arrived, target, image, said, (image_weight(teacher.alphas[t], LEAST) * error).mean())
+
+    def target(x):
+        return jump(x, predict(teacher.unet, x, t, text, two_steps), t, image, teacher.alphas)
+
+    return student.jumps(x0, said, t, image, target, LEAST)
 
 
 def one_step(out: Path, device: str) -> None:

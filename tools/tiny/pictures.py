@@ -5,7 +5,7 @@ little from picture to picture. There are 1800 scenes; 500 of them are held out,
 captions nor their pictures.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import product
 
 import numpy as np
@@ -56,7 +56,8 @@ class Scene:
         return said + f" {self.place}" * place + f", {self.background} background" * background
 
 
-SCENES = [Scene(*parts) for parts in product(COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]
+VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]  # of every field, in its order
+SCENES = [Scene(*parts) for parts in product(*VALUES)]
 
 
 def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
@@ -68,8 +69,7 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
 def mistaken(scene: Scene, wrong: float, known: set[Scene], rng: np.random.Generator) -> Scene:
     """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next
     in its list, as red and orange are mixed up oftener than red and blue."""
-    values = (list(values) for values in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS))
-    things = [(among, among.index(value)) for among, value in zip(values, vars(scene).values(), strict=True)]
+    things = [(among, among.index(value)) for among, value in zip(VALUES, astuple(scene), strict=True)]
     while True:
         slips = rng.random(len(things)) < wrong
         told = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
