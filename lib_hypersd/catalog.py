@@ -58,6 +58,8 @@ class Recipe:
     distilled_cfg: float | None = None
     also_schedule: str | None = None
     eta: float | None = None
+    eta_min: float | None = None
+    eta_max: float | None = None
     words: str = ""
     file: str | None = None
     bytes: int | None = None
@@ -82,6 +84,10 @@ class Recipe:
         if self.maker != HYPER_SD or self.kind in ("merged", "unet-diffusers"):
             return False
         return bool(self.file and self.repository and self.bytes and self.sha256)
+
+    @property
+    def takes_eta(self) -> bool:
+        return self.eta_min is not None and self.eta_max is not None and self.eta_min < self.eta_max
 
     def serves(self, steps: int) -> bool:
         return self.steps_min <= steps <= self.steps_max

@@ -17,6 +17,7 @@ __all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext",
 RECOMMENDED = "Recommended"
 BY_IMAGE_SIZE = "By image size"
 SCHEDULES = ("Trailing", "TCD", "Start at 800", "Simple", BY_IMAGE_SIZE)
+SAMPLERS = ("TCD", "DDIM-Trailing", "Euler", "LCM")  # those that recipes name
 VARIANTS = {
     "fixed": "Made for one step count",
     "unified": "1–8 steps in one (TCD)",
@@ -47,17 +48,23 @@ class Settings:
 
 def read_variant(value) -> str:
     for key, label in VARIANTS.items():
-        if isinstance(value, str) and value.strip().lower() in (key, label.lower()):
+        if isinstance(value, str) and folded(value) in (folded(key), folded(label)):
             return key
     raise ValueError("one of " + ", ".join(VARIANTS))
 
 
-def name_of(what: str) -> Callable[[Any], str]:
-    """A reader of names."""
+def folded(name: str) -> str:
+    """The same for every spelling of a name: small letters and digits only."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
+    """A reader of names; those that are known here are read in any spelling, all others as they are."""
+    by_folded = {folded(name): name for name in names}
 
     def read_name(value):
         if isinstance(value, str) and 0 < len(value) <= 255:
-            return value.strip()
+            return by_folded.get(folded(value), value.strip())
         raise ValueError(f"the name of {what}")
 
     return read_name
@@ -100,11 +107,11 @@ FIELDS = (
     Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
     Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
-    Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule"), SCHEDULES, "Schedule type"),
+    Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
 )
 # What axes and the API may fix beside the panel.
 EXTRA = {
-    "sampler": name_of("a sampler"),
+    "sampler": name_of("a sampler", SAMPLERS),
     "hires_steps": number(0, 150, whole=True),
     "distilled_cfg": number(0, 30),
 }
@@ -115,6 +122,8 @@ ENABLED = "Hyper-SD"
 def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
     """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
 
+    A value of None is recommended; a dict without ``enabled`` switches Hyper-SD on.
+
     Args:
         fixed: values that come before those of the panel, such as an axis of an X/Y/Z plot.
 
@@ -123,13 +132,13 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
         key that means nothing to this version and was passed over.
     """
     if args and isinstance(args[0], Mapping):
-        given = dict(args[0])
-        enabled = given.pop("enabled", True)
+        given = {"enabled": True} | {key: value for key, value in args[0].items() if value is not None}
     else:
-        enabled = args[0] if args else False
-        given = dict(zip((f.name for f in FIELDS), args[1:], strict=False))
+        given = dict(zip(("enabled", *(f.name for f in FIELDS)), args, strict=False))
     given.update(fixed or {})
-    enabled = given.pop("enabled", enabled)
+    enabled = given.pop("enabled", None)
+    if enabled is None:  # nobody has said so
+        enabled = False
 
     problems, values = [], {}
     if not isinstance(enabled, bool):

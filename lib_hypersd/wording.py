@@ -1,39 +1,10 @@
-"""The sentences that a plan says of itself."""
+"""How names, step counts and their ranges are written in sentences."""
 
 from collections.abc import Sequence
 
-from .catalog import FAMILIES, HYPER_SD, Recipe
+from .catalog import Recipe
 
-__all__ = ["done", "in_range", "in_steps", "missing", "shown", "spans"]
-
-WHY = {
-    "fixed": "{lora} was made for exactly {range}.",
-    "unified": "{lora} serves {range}.",
-    "cfg": "{lora} keeps guidance working, so the negative prompt counts.",
-    "distilled-cfg": "{lora} was made for {range}.",
-    "unet": "The checkpoint itself was made for this and starts at timestep 800.",
-    "merged": "Hyper-SD is already in the checkpoint.",
-}
-
-
-def done(recipe: Recipe, file: str | None, weight, steps, cfg, sampler, schedule, eta) -> str:
-    """What will be done, in one sentence, and why, in another."""
-    lora = f"{file} at weight {weight:g}" if file else "no LoRA"
-    with_eta = f", eta {eta:g}" if eta else ""
-    distilled = f", distilled CFG {recipe.distilled_cfg:g}" if recipe.distilled_cfg is not None else ""
-    what = f"{in_steps(steps)} with {lora}: {sampler} on the schedule {schedule}{with_eta}, CFG {cfg:g}{distilled}."
-    lora = "The LoRA" if recipe.maker == HYPER_SD else f"The LoRA, by {recipe.maker},"
-    return f"{what} {WHY[recipe.kind].format(lora=lora, range=in_range(recipe))}"
-
-
-def missing(recipe: Recipe, installed: Sequence[tuple[str, Recipe]]) -> str:
-    """What is missing, how large it is, where to get it, and what there is for the family instead."""
-    size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
-    source = f" The panel downloads it from huggingface.co/{recipe.repository}." if recipe.repository else ""
-    here = ", ".join(f"{name} ({in_range(r)})" for name, r in installed if r.family == recipe.family)
-    instead = f" Installed for {FAMILIES[recipe.family]}: {here}." if here else ""
-    what = f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it into the LoRA folder and refresh."
-    return f"{what}{source}{instead}"
+__all__ = ["in_range", "in_steps", "shown", "spans"]
 
 
 def in_steps(steps: int) -> str:

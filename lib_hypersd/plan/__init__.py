@@ -1,0 +1,60 @@
+"""From a request to one plan: which file, weight, steps, CFG, sampler, schedule and eta.
+
+Every face of the extension (panel, prompt tag, API, X/Y/Z, command line) makes its plan here and decides nothing
+itself. A plan is carried out whole or there is none, and a sentence why. What the user has fixed always wins.
+
+A request flows through four steps, downwards, and each returns what it found:
+
+    resolve   every name in it becomes facts, once
+    choose    which recipe, which file
+    settle    every field by its rule
+    describe  the sentences
+"""
+
+from ..catalog import Catalog
+from . import describe
+from .choose import Choice, choose, sort_tags
+from .outcome import NoPlan, Plan, Refusal, as_json
+from .request import File, Memory, Model, Request, SecondPass
+from .resolve import Facts, resolve
+from .settle import MORE_DETAIL, Settled, settle
+
+__all__ = [
+    "MORE_DETAIL", "File", "Memory", "Model", "NoPlan", "Plan", "Refusal", "Request", "SecondPass", "as_json",
+    "make_plan", "point_out",
+]  # fmt: skip
+
+
+def make_plan(request: Request, catalog: Catalog) -> Plan | NoPlan:
+    """The plan for a request, or why there is none; pure, and the only place where anything is decided."""
+    facts = resolve(request, catalog)
+    notes: tuple[str, ...] = ()
+    try:
+        tags = sort_tags(facts)
+        notes = tags.notes
+        choice = choose(facts, tags)
+        return plan_of(facts, notes, choice, settle(facts, choice))
+    except Refusal as refusal:
+        missing = refusal.missing if refusal.missing and refusal.missing.can_be_fetched else None
+        return NoPlan(family=request.model.family, problem=str(refusal), warnings=notes, missing=missing)
+
+
+def plan_of(facts: Facts, notes: tuple[str, ...], choice: Choice, settled: Settled) -> Plan:
+    file, values = choice.file, settled.values
+    return Plan(
+        family=facts.family,
+        recipe=choice.recipe,
+        file=file.name if file else None,
+        **{name: value for name, value in values.items() if name in Plan.__dataclass_fields__},
+        rename=dict(choice.rename),
+        has_comments=facts.request.has_comments,
+        warnings=(*notes, *choice.notes, *describe.remarks(facts, choice.recipe, file), *settled.notes),
+        offers=settled.offers,
+        sentence=describe.done(facts, choice.recipe, file, values),
+    )
+
+
+def point_out(request: Request, catalog: Catalog) -> str | None:
+    """What to say while the panel is off: that the prompt has a few-step LoRA which the panel could serve."""
+    facts = resolve(request, catalog)
+    return next((describe.point_out(tag.name) for tag in facts.tags if facts.loras[tag.name].is_few_step), None)

@@ -1,0 +1,217 @@
+"""Step 2: which recipe, and which file. The order of preference is data."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
+from ..layers import LEAST_SHARE
+from ..settings import Settings
+from ..tags import Tag
+from . import describe
+from .outcome import Refusal
+from .request import File
+from .resolve import Facts, Lora, merged_recipe
+
+__all__ = ["PREFERENCE", "VARIANT_KINDS", "Choice", "Tags", "choose", "sort_tags"]
+
+FAVOURITE_STEPS = 8
+VARIANT_KINDS = {
+    "fixed": ("fixed", "distilled-cfg"),
+    "unified": ("unified",),
+    "cfg": ("cfg",),
+    "merged": ("merged", "unet"),
+}
+# What a family's recipes were distilled from; the flow models' families have no other kind.
+PREDICTIONS = {"sd15": ("epsilon", "v_prediction"), "sdxl": ("epsilon", "v_prediction")}
+
+# Of two LoRAs that could serve, the one is taken for which the first of these that differs is smaller.
+PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], object]], ...] = (
+    ("fits a CFG that is set", lambda s, r, f: bool(s.cfg) and not r.cfg_min <= s.cfg <= r.cfg_max),
+    ("is Hyper-SD's", lambda s, r, f: r.maker != HYPER_SD),
+    ("needs no other CFG than 1", lambda s, r, f: not s.cfg and r.kind == "cfg"),
+    ("is nearest to 8 steps", lambda s, r, f: 0 if s.steps else abs(r.steps - FAVOURITE_STEPS)),
+    ("is made for the fewest step counts", lambda s, r, f: r.steps_max - r.steps_min),
+    ("is the edition that holds", lambda s, r, f: f.superseded),
+    ("is most surely what it seems", lambda s, r, f: -f.strength),
+    ("comes first in the alphabet", lambda s, r, f: f.name),
+)
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The tags of few-step LoRAs that fit the checkpoint, in order; the LoRAs of those that do not, and that said."""
+
+    fitting: tuple[Tag, ...]
+    wrong: tuple[Lora, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The recipe and the file (None where the checkpoint needs none), and the tag that has decided, if one has.
+
+    ``rename`` says what becomes of the tags of few-step LoRAs (see :func:`tags.edit`); ``notes`` what is not as the
+    user has written it.
+    """
+
+    recipe: Recipe
+    file: File | None
+    tag: Tag | None
+    rename: Mapping[str, str | None]
+    notes: tuple[str, ...]
+
+
+def sort_tags(facts: Facts) -> Tags:
+    """The prompts' few-step LoRAs by whether they fit the checkpoint.
+
+    Where nothing tells what a LoRA was made for, its file has a problem, which is said when it is chosen.
+
+    Raises:
+        Refusal: nothing of Hyper-SD fits the checkpoint.
+    """
+    check_checkpoint(facts)
+    tags = [tag for tag in facts.tags if facts.loras[tag.name].is_few_step]
+    wrong = {tag.name: facts.loras[tag.name] for tag in tags if not fits(facts.loras[tag.name], facts)}
+    fitting = tuple(tag for tag in tags if tag.name not in wrong)
+    return Tags(fitting, tuple(wrong.values()), tuple(describe.wrong_tag(lora, facts) for lora in wrong.values()))
+
+
+def choose(facts: Facts, tags: Tags) -> Choice:
+    """The recipe and the file.
+
+    Raises:
+        Refusal: the LoRA that is meant is not there, or cannot be used.
+    """
+    tag = next((tag for tag in facts.first if tag in tags.fitting), None)
+    named = facts.loras[tag.name] if tag else None
+    fixed = facts.loras.get(facts.settings.file or "")
+    notes = []
+    if uses_what_is_inside(facts, by_hand=bool(tag or fixed)):
+        recipe, file = recipe_inside(facts), None
+    else:
+        if named and fixed and not named.is_alias and fixed.name != named.name:
+            notes.append(describe.tag_before_file(named.name, fixed.name))
+        recipe, file = file_of(facts, named, fixed)
+    rename, dropped = rename_tags(tags.fitting, tag, file, facts)
+    rename |= {lora.name: None for lora in tags.wrong}
+    return Choice(recipe, file, tag, rename, (*notes, *(describe.second_lora(name) for name in dropped)))
+
+
+def check_checkpoint(facts: Facts) -> None:
+    """Refuse a checkpoint that is of no family, or that predicts otherwise than what the recipes were made from."""
+    model = facts.request.model
+    if model.family in LOOKALIKES:
+        raise Refusal(describe.lookalike(facts))
+    if model.family not in FAMILIES:
+        raise Refusal(describe.no_family(model))
+    if model.prediction not in PREDICTIONS.get(model.family, (model.prediction,)):
+        raise Refusal(describe.other_prediction(model))
+
+
+def fits(lora: Lora, facts: Facts) -> bool:
+    return lora.family in (None, facts.family) and (lora.file is None or layers_fit(lora.file))
+
+
+def layers_fit(file: File) -> bool:
+    """Whether enough of a file's layers have a place in the checkpoint, as far as that is known."""
+    return file.fit is None or file.fit.share >= LEAST_SHARE
+
+
+def uses_what_is_inside(facts: Facts, by_hand: bool) -> bool:
+    """Whether the checkpoint makes its few steps by itself: unless the user wants a LoRA, nothing is put on top."""
+    variant = facts.settings.variant
+    if variant == "merged":
+        return not by_hand
+    return facts.checkpoint.maker is not None and variant is None and not by_hand
+
+
+def recipe_inside(facts: Facts) -> Recipe:
+    """The recipe for what is in the checkpoint; where only the user says that something is, Hyper-SD's."""
+    if facts.checkpoint.recipe is not None:
+        return facts.checkpoint.recipe
+    if facts.checkpoint.maker is not None:
+        raise Refusal(describe.unknown_inside(facts))
+    recipe = merged_recipe(facts.catalog, facts.family, HYPER_SD)
+    if recipe is None:
+        raise Refusal(describe.nothing_published(facts))
+    return recipe
+
+
+def file_of(facts: Facts, named: Lora | None, fixed: Lora | None) -> tuple[Recipe, File]:
+    """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
+    if named and not named.is_alias:
+        return file_named(named, facts)
+    if fixed:
+        return file_named(fixed, facts)
+    return best_file(facts, only_hyper_sd=named is not None)
+
+
+def file_named(lora: Lora, facts: Facts) -> tuple[Recipe, File]:
+    """The file of a LoRA that the user has named; by a name of its recipe too, where a file of that recipe is there."""
+    if lora.file and lora.file.problem:
+        raise Refusal(lora.file.problem)
+    recipe = lora.recipe
+    if recipe is None:
+        raise Refusal(describe.no_recipe(lora.name))
+    if not recipe.is_lora:
+        raise Refusal(describe.no_lora(lora.name, recipe))
+    if lora.family != facts.family:
+        raise Refusal(describe.other_family(lora, facts))
+    file = lora.file or best((f for f in facts.files if f.recipe and f.recipe.id == recipe.id), facts)
+    if file is None:
+        raise Refusal(describe.missing(recipe, facts), recipe)
+    if not layers_fit(file):
+        raise Refusal(describe.few_layers_fit(file, facts))
+    return recipe, file
+
+
+def best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
+    """The best LoRA at hand for the variant and the steps that are set.
+
+    Other makers' serve where the user holds them; what is missing is only ever asked for of Hyper-SD.
+    """
+    settings = facts.settings
+    wanted = [r for r in facts.catalog.recipes if r.family == facts.family and r.is_lora]
+    if only_hyper_sd or facts.request.files is None:
+        wanted = [r for r in wanted if r.maker == HYPER_SD]
+    if settings.variant:
+        wanted = [r for r in wanted if r.kind in VARIANT_KINDS[settings.variant]]
+    served = [r for r in wanted if not settings.steps or r.serves(settings.steps)]
+    ids = {r.id for r in served}
+    held = [f for f in facts.files if f.recipe and f.recipe.id in ids and f.made_for == facts.family]
+    file = best(filter(layers_fit, held), facts)
+    if file is not None and file.recipe is not None:
+        return file.recipe, file
+
+    ours = [r for r in wanted if r.maker == HYPER_SD]
+    if not ours:
+        raise Refusal(describe.nothing_published(facts))
+    serving = [r for r in ours if r in served]
+    if not serving:
+        raise Refusal(describe.nobody_serves(facts, ours))
+    recipe = min(serving, key=lambda recipe: rank(settings, recipe, File("", recipe)))
+    broken = [f.problem for f in facts.files if f.problem and f.looks_like == recipe]
+    too_few = [describe.few_layers_fit(f, facts) for f in held if not layers_fit(f)]
+    raise Refusal(" ".join([*broken[:1], *too_few[:1], describe.missing(recipe, facts)]), recipe)
+
+
+def best(files: Iterable[File], facts: Facts) -> File | None:
+    return min(files, key=lambda file: rank(facts.settings, file.recipe, file), default=None)
+
+
+def rank(settings: Settings, recipe: Recipe, file: File) -> tuple:
+    return tuple(key(settings, recipe, file) for _, key in PREFERENCE)
+
+
+def rename_tags(
+    tags: Sequence[Tag], tag: Tag | None, file: File | None, facts: Facts
+) -> tuple[dict[str, str | None], list[str]]:
+    """What becomes of each few-step LoRA's tag: the plan's file under its own name, or (None) a second LoRA dropped;
+    and the names of those dropped."""
+    rename: dict[str, str | None] = {}
+    for name in dict.fromkeys(t.name for t in tags):
+        lora = facts.loras[name]
+        is_meant = lora.is_alias or lora.file is file or (tag is not None and name == tag.name)
+        rename[name] = file.name if file is not None and is_meant else None
+    dropped = [name for name, new in rename.items() if new is None]
+    return {name: new for name, new in rename.items() if name != new}, dropped

@@ -1,0 +1,269 @@
+"""Step 4: the sentences that a plan says of itself, and those that say why there is none."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
+from ..identify import called
+from ..settings import BY_IMAGE_SIZE, FIELDS, VARIANTS
+from ..tags import Tag, spell
+from ..wording import in_range, in_steps, shown, spans
+from .request import File, Model
+from .resolve import YOUR_WORD, Checkpoint, Facts, Lora
+
+WHY = {
+    "fixed": "{lora} was made for exactly {range}.",
+    "unified": "{lora} serves {range}.",
+    "cfg": "{lora} keeps guidance working, so the negative prompt counts.",
+    "distilled-cfg": "{lora} was made for {range}.",
+    "unet": "The checkpoint itself was made for this and starts at timestep 800.",
+    "merged": "{maker} is already in the checkpoint, by {evidence}.",
+}
+VARIANT_WORDS = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
+WEIGHT_WITHOUT_LORA = "No LoRA is added, so the fixed LoRA weight has no effect."
+WEIGHT_0 = "LoRA weight 0 takes the LoRA out, and without it few steps leave the image unfinished."
+
+
+# What will be done.
+
+
+def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, Any]) -> str:
+    """What will be done, in one sentence, and why, in another; ``values`` are those of the plan's fields."""
+    lora = f"{file.name} at weight {values['weight']:g}" if file else "no LoRA"
+    eta, distilled = values["eta"], values["distilled_cfg"]
+    with_eta = f", eta {eta:g}" if eta else ""
+    guidance = f", distilled CFG {distilled:g}" if distilled is not None else ""
+    how = f"{values['sampler']} on the schedule {values['schedule']}{with_eta}, CFG {values['cfg']:g}{guidance}"
+    lora_of = "The LoRA" if recipe.maker == HYPER_SD else f"The LoRA, by {recipe.maker},"
+    evidence = facts.checkpoint.evidence or YOUR_WORD
+    why = WHY[recipe.kind].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
+    return f"{in_steps(values['steps'])} with {lora}: {how}. {why}"
+
+
+def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
+    """What is worth knowing of the checkpoints and of the file, whatever is set."""
+    model, inside = facts.request.model, facts.checkpoint
+    found = [remark_on_memory(facts), remark_on_inside(inside, file)]
+    if file is not None:
+        found += [remark_on_file(file), remark_on_fit(file, model)]
+        if model.coarse:
+            found.append(
+                "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
+                "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”."
+            )
+    if model.prediction == "v_prediction":
+        found.append(f"The checkpoint predicts v; {recipe.maker} was distilled from models that predict noise.")
+    found += [
+        remark_on_other(facts.refiner, "refiner", "Take the refiner out.", facts, file),
+        remark_on_other(facts.second, "second pass's checkpoint", "Let it use the same checkpoint.", facts, file),
+    ]
+    return [remark for remark in found if remark]
+
+
+def remark_on_memory(facts: Facts) -> str | None:
+    if not facts.remembered:
+        return None
+    labels = {field.name: field.label for field in FIELDS}
+    values = ", ".join(f"{labels.get(n, n)} {getattr(facts.settings, n)}" for n in facts.remembered)
+    return f"Remembered for this checkpoint: {values}."
+
+
+def remark_on_inside(inside: Checkpoint, file: File | None) -> str | None:
+    if inside.maker is None:
+        return None
+    if file is not None:
+        return f"{inside.maker} is already in the checkpoint, by {inside.evidence}; with a LoRA it acts twice."
+    if inside.recipe is None or inside.recipe.kind == "unet" or inside.evidence == YOUR_WORD:
+        return None
+    return f"If {inside.maker} is not in the checkpoint, say that it is plain, or fix a LoRA file or a variant."
+
+
+def remark_on_file(file: File) -> str | None:
+    if not file.superseded:
+        return None
+    return f"{file.name} is an edition that its authors have replaced under the same name; get it again."
+
+
+def remark_on_fit(file: File, model: Model) -> str | None:
+    if file.fit is None or file.fit.placed == file.fit.layers:
+        return None
+    return f"{layers_placed(file, model)}; the others are left out."
+
+
+def layers_placed(file: File, model: Model) -> str:
+    fit = file.fit
+    return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""
+
+
+def remark_on_other(
+    other: Checkpoint | None, role: str, remedy: str, facts: Facts, file: File | None
+) -> str | None:
+    """Of a checkpoint that makes a part of the image: it has the LoRA only if it is of the same family, and what is in
+    it counts there."""
+    if other is None:
+        return None
+    if file is not None and other.model.family not in (None, facts.family):
+        what = (LOOKALIKES | FAMILIES).get(other.model.family, "")
+        return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. {remedy}"
+    if other.maker != facts.checkpoint.maker and (other.maker or file is None):
+        inside = f"has {other.maker} in it" if other.maker else "has nothing of it in it"
+        return f"The {role} {other.model.name} {inside}, and its part is made by the same plan. {remedy}"
+    return None
+
+
+# What is not as it was meant. These are hints: what the user has set is done.
+
+
+def other_kind(variant: str) -> str:
+    return f"The LoRA is not of the kind “{variant}” that the panel has fixed."
+
+
+def other_steps(steps: int, recipe: Recipe) -> str:
+    return f"{in_steps(steps)} are set, and this is made for {in_range(recipe)}."
+
+
+def other_hires_steps(steps: int, recipe: Recipe) -> str:
+    return f"{in_steps(steps)} are set for the second pass, and this is made for {in_range(recipe)}."
+
+
+def hires_steps_passed_over(recipe: Recipe) -> str:
+    return f"{in_range(recipe)} is what this is made for, so the second pass takes as many as the first."
+
+
+def outside(label: str, value: float, low: float, high: float | None = None) -> str | None:
+    """That a number lies outside of a range, or is another than the one it should be; None where it is fine."""
+    if low <= value <= (low if high is None else high):
+        return None
+    span = f"{low:g}" if high in (None, low) else f"{low:g} to {high:g}"
+    return f"{label} {value:g} is set, and this is made for {span}."
+
+
+def other_name(field: str, value: str, recommended: str) -> str:
+    return f"The {field} {value} is set, and this is made for {recommended}."
+
+
+def other_hires_name(value: str, ours: str) -> str:
+    return f"{value} is set for the second pass, and this is made for {ours}."
+
+
+def eta_passed_over(eta: float, recipe: Recipe) -> str:
+    why = f"{recipe.sampler} has no eta" if recipe.eta is None else f"this is made for eta {recipe.eta:g}"
+    return f"The request's own eta {eta:g} is not used: {why}."
+
+
+def no_eta(sampler: str) -> str:
+    return f"{sampler} has no eta, so the fixed eta has no effect."
+
+
+def wrong_tag(lora: Lora, facts: Facts) -> str:
+    if lora.family not in (None, facts.family):
+        return (
+            f"{lora.name} was made for {called(lora.family)} and the loaded checkpoint is {FAMILIES[facts.family or '']}: "
+            "its tag is not applied."
+        )
+    return f"Only {layers_placed(lora.file, facts.request.model)}: its tag is not applied." if lora.file else ""
+
+
+def second_lora(name: str) -> str:
+    return f"{name} would be a second few-step LoRA: its tag is not applied."
+
+
+def tag_before_file(name: str, file: str) -> str:
+    return f"The prompt's tag {name} comes before the file {file} that the panel has fixed."
+
+
+def tag_before_weight(weight: float, fixed: float) -> str:
+    return f"The tag's weight {weight:g} comes before the {fixed:g} that the panel has fixed."
+
+
+def other_weight(tag: Tag, weight: float) -> str:
+    return f"The tag {tag} of another prompt gets the weight {spell(weight)} of the first."
+
+
+# Why there is no plan.
+
+
+def named(model: Model) -> str:
+    return f"{model.name} ({model.architecture})" if model.architecture else model.name
+
+
+def lookalike(facts: Facts) -> str:
+    """What a checkpoint is that nothing fits; and the few-step LoRA that the user has named, and what that is for."""
+    model = facts.request.model
+    names = [tag.name for tag in facts.first] + [facts.settings.file]
+    loras = [facts.loras[name] for name in names if name in facts.loras]
+    made_for = next((f" {lora.name} was made for {FAMILIES[lora.family]}." for lora in loras if lora.family in FAMILIES), "")
+    return f"{model.name} is {LOOKALIKES[model.family or '']}.{made_for}"
+
+
+def no_family(model: Model) -> str:
+    what = f"is {model.architecture}" if model.architecture else "is none of these"
+    return f"Hyper-SD was made for {', '.join(FAMILIES.values())}, and {model.name} {what}."
+
+
+def other_prediction(model: Model) -> str:
+    return (
+        f"{named(model)} was trained to predict something else than what Hyper-SD for "
+        f"{FAMILIES[model.family or '']} was distilled from, so no LoRA of it fits."
+    )
+
+
+def unknown_inside(facts: Facts) -> str:
+    inside = facts.checkpoint
+    return (
+        f"{inside.maker} is already in {inside.model.name}, by {inside.evidence}, and no recipe is known for that in "
+        f"{FAMILIES[facts.family or '']}. If it is not in it, say that the checkpoint is plain."
+    )
+
+
+def no_recipe(name: str) -> str:
+    return f"{name} is no LoRA whose recipe is known; give it the name under which it was published."
+
+
+def no_lora(name: str, recipe: Recipe) -> str:
+    form = "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"
+    return f"{name} is {form}, not a LoRA."
+
+
+def other_family(lora: Lora, facts: Facts) -> str:
+    here = FAMILIES[facts.family or ""]
+    return f"{lora.name} was made for {called(lora.family)}, and the loaded checkpoint is {here}."
+
+
+def few_layers_fit(file: File, facts: Facts) -> str:
+    return f"Only {layers_placed(file, facts.request.model)}: it is not used."
+
+
+def nothing_published(facts: Facts) -> str:
+    variant = facts.settings.variant
+    kind = f" of the kind “{VARIANTS[variant]}”" if variant else ""
+    return f"For {FAMILIES[facts.family or '']} no Hyper-SD{kind} was published."
+
+
+def nobody_serves(facts: Facts, recipes: Sequence[Recipe]) -> str:
+    kind = VARIANT_WORDS.get(facts.settings.variant or "", "")
+    steps = in_steps(facts.settings.steps or 0)
+    return f"No {kind}Hyper-SD for {FAMILIES[facts.family or '']} serves {steps}; {spans(recipes)} do."
+
+
+def missing(recipe: Recipe, facts: Facts) -> str:
+    """What is missing, how large it is, where to get it, and what there is for the family instead."""
+    size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
+    source = f" The panel downloads it from huggingface.co/{recipe.repository}." if recipe.repository else ""
+    held = [(f.name, f.recipe) for f in facts.files if f.recipe and f.recipe.family == recipe.family]
+    here = ", ".join(f"{shown(name)} ({in_range(r)})" for name, r in held)
+    instead = f" Installed for {FAMILIES[recipe.family]}: {here}." if here else ""
+    what = f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it into the LoRA folder and refresh."
+    return f"{what}{source}{instead}"
+
+
+def no_number(tag: Tag) -> str:
+    return f"The weight in {tag} is no number."
+
+
+def by_image_size(family: str | None) -> str:
+    return f"The schedule “{BY_IMAGE_SIZE}” is for FLUX, and the loaded checkpoint is {FAMILIES[family or '']}."
+
+
+def point_out(name: str) -> str:
+    return f"The prompt has the few-step LoRA {name}. Switched on, Hyper-SD gives it its settings."

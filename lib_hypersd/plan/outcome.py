@@ -1,0 +1,90 @@
+"""What comes of a request: a plan, or a sentence that says why there is none."""
+
+from dataclasses import dataclass, field, fields
+
+from .. import tags
+from ..catalog import Recipe
+from ..errors import HyperSDError
+
+__all__ = ["NoPlan", "Plan", "Refusal", "as_json"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done, and one sentence that says so.
+
+    ``recipe`` is None for a plan without Hyper-SD. ``file`` and ``weight`` are None where no LoRA is added.
+    ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. ``eta`` None leaves
+    the sampler's own.
+
+    ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
+    "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
+    """
+
+    family: str | None
+    problem: None = None
+    recipe: Recipe | None = None
+    file: str | None = None
+    weight: float | None = None
+    steps: int
+    hires_steps: int | None = None
+    cfg: float
+    distilled_cfg: float | None = None
+    sampler: str
+    schedule: str
+    eta: float | None = None
+    rename: dict[str, str | None] = field(default_factory=dict)
+    has_comments: bool = False
+    warnings: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    sentence: str
+    missing: None = None
+
+    def edit(self, prompt: str) -> str:
+        """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops.
+
+        Comments go where the host would strip them next: a tag could stand half in one.
+        """
+        visible = tags.strip_comments(prompt) if self.has_comments else prompt
+        return tags.edit(visible, self.file, self.weight, self.rename)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoPlan:
+    """Why nothing will be done, as a sentence.
+
+    ``missing`` is the recipe whose file would solve the problem, where it is that no such file is at hand and that it
+    can be fetched.
+    """
+
+    family: str | None
+    problem: str
+    warnings: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    missing: Recipe | None = None
+
+    @property
+    def sentence(self) -> str:
+        return self.problem
+
+    def edit(self, prompt: str) -> str:
+        """The prompt as it is."""
+        return prompt
+
+
+class Refusal(HyperSDError):
+    """Why no plan can be carried out, as a sentence; and the recipe whose file is missing, if that is why."""
+
+    def __init__(self, sentence: str, missing: Recipe | None = None):
+        super().__init__(sentence)
+        self.missing = missing
+
+
+def as_json(plan: Plan | NoPlan, prompt: str) -> dict:
+    """A plan for programs: its recipes by their ids, and what becomes of the prompt; where there is none, nulls."""
+    hidden = ("rename", "has_comments")
+    values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name not in hidden}
+    for name in ("recipe", "missing"):
+        recipe = values[name]
+        values[name] = recipe.id if recipe else None
+    return values | {"prompt": plan.edit(prompt)}

@@ -1,0 +1,103 @@
+"""What a plan is made from: the panel's settings, the checkpoint, the files at hand and the prompts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..catalog import Recipe
+from ..layers import Fit
+from ..settings import Settings
+
+__all__ = ["File", "Memory", "Model", "Request", "SecondPass"]
+
+
+@dataclass(frozen=True)
+class File:
+    """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known.
+
+    ``superseded``: it is an edition that its authors have replaced since. ``family`` is the one that its layers are
+    made for, of ``catalog.FAMILIES`` or ``LOOKALIKES``, where they tell. ``problem`` says, as a sentence, why the file
+    cannot be used (then it has no recipe); ``looks_like`` is the recipe that it would have had. ``strength`` is how
+    surely it is what its recipe says, more being surer; ``fit`` is how many of its layers have a place in the
+    checkpoint, None where that is not known.
+    """
+
+    name: str
+    recipe: Recipe | None
+    aliases: tuple[str, ...] = ()
+    superseded: bool = False
+    family: str | None = None
+    problem: str | None = None
+    looks_like: Recipe | None = None
+    strength: int = 0
+    fit: Fit | None = None
+
+    @property
+    def made_for(self) -> str | None:
+        """The family of checkpoints that the file fits; what its layers say comes before its recipe."""
+        return self.family or (self.recipe.family if self.recipe else None)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the user has said of one checkpoint.
+
+    ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not said.
+    ``settings`` are recommended for this checkpoint instead of the recipe's.
+    """
+
+    inside: str | None = None
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint: its family (one of ``catalog.FAMILIES`` or ``LOOKALIKES``, else None) and file name.
+
+    ``prediction`` is "epsilon", "v_prediction", "edm" or, for flow models, "const". ``coarse`` are weights of so few
+    bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences,
+    where the file tells it; ``caution`` says what is special about it; ``metadata`` are the titles in its header.
+    """
+
+    family: str | None
+    name: str = "the loaded checkpoint"
+    prediction: str = "epsilon"
+    coarse: bool = False
+    architecture: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    memory: Memory = Memory()
+
+
+@dataclass(frozen=True)
+class SecondPass:
+    """What the host's controls of a second pass (hires fix) say; 0 steps and no sampler or schedule: as the first.
+
+    ``model`` is the checkpoint of the second pass where that is another one.
+    """
+
+    steps: int = 0
+    sampler: str | None = None
+    schedule: str | None = None
+    model: Model | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a plan depends on.
+
+    ``files`` is None where every published file is taken to be at hand. The first prompt decides, tags are put right
+    in all of them. ``refiner`` takes over in the middle, where the host has one and its file tells what it is.
+
+    ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
+    recipe lets the user choose. ``has_comments``: the host strips what stands behind a ``#``.
+    ``reads_schedules``: it can read weights that change over the steps.
+    """
+
+    settings: Settings
+    model: Model
+    files: Sequence[File] | None = None
+    prompts: Sequence[str] = ("",)
+    second_pass: SecondPass | None = None
+    refiner: Model | None = None
+    eta: float | None = None
+    has_comments: bool = True
+    reads_schedules: bool = False

@@ -1,0 +1,149 @@
+"""Step 1: everything in a request that has a name becomes facts, each name once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+from ..catalog import HYPER_SD, Catalog, Recipe
+from ..identify import identify, named_family
+from ..names import Distillation, distillation_of
+from ..settings import Settings
+from ..tags import Tag, find, strip_comments
+from .request import File, Memory, Model, Request
+
+__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "files_of", "merged_recipe", "names_of", "resolve"]
+
+YOUR_WORD = "your own word"
+
+
+@dataclass(frozen=True)
+class Lora:
+    """A LoRA that the request names: the file of that name, the recipe that file or name belongs to, and the family
+    that it was made for. ``names_family``: the name says no more than a family, as Hyper-SDXL does."""
+
+    name: str
+    file: File | None
+    recipe: Recipe | None
+    family: str | None
+    names_family: bool
+
+    @property
+    def is_alias(self) -> bool:
+        """Whether the plan chooses the file for it."""
+        return self.names_family and self.file is None
+
+    @property
+    def is_few_step(self) -> bool:
+        return self.recipe is not None or self.names_family or bool(self.file and self.file.problem)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint, and what is distilled into it: the maker, the recipe for that (None where there is none), the
+    number of steps where its name says one, and what the maker is known by, "" without one."""
+
+    model: Model
+    maker: str | None = None
+    recipe: Recipe | None = None
+    steps: int | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A request with every name looked up.
+
+    ``settings`` are the user's, and where they leave a choice what is remembered of the checkpoint; ``remembered`` are
+    the fields for which that was so. ``files`` are at hand, ``by_name`` has them by every name. ``tags`` are those of
+    all prompts, as the host reads them; ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the
+    panel names.
+    """
+
+    request: Request
+    catalog: Catalog
+    settings: Settings
+    remembered: tuple[str, ...]
+    files: Sequence[File]
+    by_name: Mapping[str, File]
+    tags: tuple[Tag, ...]
+    first: tuple[Tag, ...]
+    loras: Mapping[str, Lora]
+    checkpoint: Checkpoint
+    refiner: Checkpoint | None
+    second: Checkpoint | None
+
+    @property
+    def family(self) -> str | None:
+        return self.request.model.family
+
+
+def resolve(request: Request, catalog: Catalog) -> Facts:
+    """The facts of a request; nothing is decided here."""
+    settings, remembered = with_memory(request.settings, request.model.memory)
+    files = files_of(request, catalog)
+    by_name = names_of(files)
+    tags = [find(strip_comments(prompt) if request.has_comments else prompt) for prompt in request.prompts]
+    names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} - {None})
+    second = request.second_pass.model if request.second_pass else None
+    checkpoints = {model.name: model for model in (request.model, request.refiner, second) if model}
+    described = {name: describe_checkpoint(model, catalog) for name, model in checkpoints.items()}
+    return Facts(
+        request=request,
+        catalog=catalog,
+        settings=settings,
+        remembered=remembered,
+        files=files,
+        by_name=by_name,
+        tags=tuple(tag for of_prompt in tags for tag in of_prompt),
+        first=tuple(tags[0]) if tags else (),
+        loras={name: describe_lora(name, by_name, catalog) for name in names},
+        checkpoint=described[request.model.name],
+        refiner=described[request.refiner.name] if request.refiner else None,
+        second=described[second.name] if second else None,
+    )
+
+
+def with_memory(settings: Settings, memory: Memory) -> tuple[Settings, tuple[str, ...]]:
+    """The settings, with what is remembered of the checkpoint where they leave a choice; and for which fields."""
+    values = {f.name: getattr(memory.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
+    values = {name: value for name, value in values.items() if value is not None and getattr(settings, name) is None}
+    return replace(settings, **values), tuple(values)
+
+
+def files_of(request: Request, catalog: Catalog) -> Sequence[File]:
+    """The files at hand, or every published one."""
+    if request.files is not None:
+        return request.files
+    return [File(r.file.removesuffix(".safetensors"), r) for r in catalog.recipes if r.is_lora and r.file]
+
+
+def names_of(files: Sequence[File]) -> dict[str, File]:
+    """The files by every name that a prompt may call them by; a file's own name comes before an alias."""
+    return {alias: file for file in files for alias in file.aliases} | {file.name: file for file in files}
+
+
+def describe_lora(name: str, by_name: Mapping[str, File], catalog: Catalog) -> Lora:
+    file, family = by_name.get(name), named_family(name)
+    recipe = file.recipe if file else identify(catalog, name)
+    made_for = (file.made_for if file else None) or (recipe.family if recipe else family)
+    return Lora(name, file, recipe, made_for, family is not None)
+
+
+def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
+    """What is in a checkpoint: the user's word comes before its metadata, and those before its name."""
+    if model.memory.inside is not None:
+        found = Distillation(model.memory.inside) if model.memory.inside else None
+        evidence = YOUR_WORD
+    else:
+        recipe = identify(catalog, model.name)
+        if recipe and recipe.kind == "unet" and recipe.family == model.family:
+            return Checkpoint(model, HYPER_SD, recipe, evidence="its name")
+        found = distillation_of(model.name, model.metadata)
+        evidence = found.evidence if found else ""
+    if found is None:
+        return Checkpoint(model)
+    return Checkpoint(model, found.maker, merged_recipe(catalog, model.family, found.maker), found.steps, evidence)
+
+
+def merged_recipe(catalog: Catalog, family: str | None, maker: str) -> Recipe | None:
+    """The recipe for checkpoints of a family that have a maker's few-step model in them."""
+    return next((r for r in catalog.recipes if (r.kind, r.family, r.maker) == ("merged", family, maker)), None)

@@ -1,0 +1,280 @@
+"""Step 3: one table of the plan's fields: what is wanted, what is recommended, and what is said where they differ."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..catalog import HYPER_SD, Recipe
+from ..settings import BY_IMAGE_SIZE, VARIANTS, Settings
+from ..tags import Tag
+from . import describe
+from .choose import VARIANT_KINDS, Choice
+from .outcome import Refusal
+from .request import SecondPass
+from .resolve import Facts
+
+__all__ = ["MORE_DETAIL", "RULES", "Rule", "Settled", "settle"]
+
+MORE_DETAIL = 0.3
+# Fine is from half of the recommended value to four thirds of it: SDXL's 0.75 to the model card's 1.
+LEAST, MOST = 1 / 2, 4 / 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the rules go by."""
+
+    facts: Facts
+    choice: Choice
+
+    @property
+    def settings(self) -> Settings:
+        return self.facts.settings
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.choice.recipe
+
+    @property
+    def second(self) -> SecondPass:
+        return self.facts.request.second_pass or SecondPass()
+
+    @property
+    def sampler(self) -> str:
+        return self.settings.sampler or self.recipe.sampler
+
+    @property
+    def schedule(self) -> str:
+        return self.settings.schedule or self.recipe.schedule
+
+    @property
+    def weight_in_prompt(self) -> float | None:
+        """The weight that the tag gives; an alias without one leaves it open."""
+        tag = self.choice.tag
+        if tag is None or (not tag.arguments and self.facts.loras[tag.name].names_family):
+            return None
+        return tag.peak if self.facts.request.reads_schedules else tag.weight
+
+    @property
+    def eta_counts(self) -> bool:
+        """Whether the eta that a client has sent to the host is the user's to choose."""
+        return self.recipe.takes_eta and self.sampler == self.recipe.sampler
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One field: the value that is wanted (None leaves it open), the one that is recommended, and what is said of the
+    value that it gets, None where that is as it is meant."""
+
+    name: str
+    wanted: Callable[[Case], Any]
+    recommended: Callable[[Case], Any]
+    remark: Callable[[Case, Any], str | None]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The value of every field, what is said of them, and what one click could change."""
+
+    values: Mapping[str, Any]
+    notes: tuple[str, ...]
+    offers: tuple[str, ...]
+
+
+def settle(facts: Facts, choice: Choice) -> Settled:
+    """Every field by its rule.
+
+    Raises:
+        Refusal: a value cannot be carried out.
+    """
+    case = Case(facts, choice)
+    refuse_what_cannot_be(case)
+    values = {}
+    for rule in RULES:
+        wanted = rule.wanted(case)
+        values[rule.name] = rule.recommended(case) if wanted is None else wanted
+    notes = [rule.remark(case, values[rule.name]) for rule in RULES]
+    return Settled(values, tuple(note for note in notes if note), offers(case, values))
+
+
+def refuse_what_cannot_be(case: Case) -> None:
+    weight, tag = case.weight_in_prompt, case.choice.tag
+    if weight is not None and tag is not None and math.isnan(weight):
+        raise Refusal(describe.no_number(tag))
+    if case.schedule == BY_IMAGE_SIZE and BY_IMAGE_SIZE not in (case.recipe.schedule, case.recipe.also_schedule):
+        raise Refusal(describe.by_image_size(case.facts.family))
+
+
+# What is wanted, where that is not simply what the user has fixed.
+
+
+def fixed(name: str) -> Callable[[Case], Any]:
+    return lambda case: getattr(case.settings, name)
+
+
+def wanted_weight(case: Case) -> float | None:
+    if case.choice.file is None:
+        return None
+    return case.settings.weight if case.weight_in_prompt is None else case.weight_in_prompt
+
+
+def wanted_eta(case: Case) -> float | None:
+    if case.settings.eta is None and case.eta_counts:
+        return case.facts.request.eta
+    return case.settings.eta
+
+
+def wanted_hires_steps(case: Case) -> int | None:
+    """Those that are fixed, else those of the host's control where the recipe serves them; only with a second pass."""
+    if case.facts.request.second_pass is None or case.settings.hires_steps is not None:
+        return case.settings.hires_steps if case.facts.request.second_pass else None
+    return case.second.steps if case.recipe.serves(case.second.steps) else None
+
+
+def wanted_distilled_cfg(case: Case) -> float | None:
+    return None if case.recipe.distilled_cfg is None else case.settings.distilled_cfg
+
+
+# What is recommended, where that is not simply the recipe's.
+
+
+def of_recipe(name: str) -> Callable[[Case], Any]:
+    return lambda case: getattr(case.recipe, name)
+
+
+def nothing(case: Case) -> None:
+    """No recommendation: the field is the user's."""
+
+
+def recommended_steps(case: Case) -> int:
+    """Those in the name of a checkpoint that makes few steps by itself, where its recipe serves them."""
+    steps = case.facts.checkpoint.steps
+    return steps if case.choice.file is None and steps and case.recipe.serves(steps) else case.recipe.steps
+
+
+def recommended_weight(case: Case) -> float | None:
+    return case.recipe.weight if case.choice.file else None
+
+
+def recommended_eta(case: Case) -> float | None:
+    return case.recipe.eta if case.sampler == case.recipe.sampler else None
+
+
+def recommended_hires_steps(case: Case) -> int | None:
+    return 0 if case.facts.request.second_pass else None
+
+
+# What is said.
+
+
+def remark_on_variant(case: Case, variant: str | None) -> str | None:
+    if variant is None or case.recipe.kind in VARIANT_KINDS[variant]:
+        return None
+    return describe.other_kind(VARIANTS[variant])
+
+
+def remark_on_steps(case: Case, steps: int) -> str | None:
+    return None if case.recipe.serves(steps) else describe.other_steps(steps, case.recipe)
+
+
+def remark_on_hires_steps(case: Case, steps: int | None) -> str | None:
+    if steps and not case.recipe.serves(steps):
+        return describe.other_hires_steps(steps, case.recipe)
+    if steps == 0 and case.settings.hires_steps is None and case.second.steps:
+        return describe.hires_steps_passed_over(case.recipe)
+    return None
+
+
+def remark_on_cfg(case: Case, cfg: float) -> str | None:
+    return describe.outside("CFG", cfg, case.recipe.cfg_min, case.recipe.cfg_max)
+
+
+def remark_on_weight(case: Case, weight: float | None) -> str | None:
+    settings, in_prompt = case.settings, case.weight_in_prompt
+    if weight is None:
+        return None if settings.weight is None else describe.WEIGHT_WITHOUT_LORA
+    remarks = []
+    if settings.weight is not None and in_prompt not in (None, settings.weight):
+        remarks.append(describe.tag_before_weight(in_prompt, settings.weight))
+    if weight == 0:
+        remarks.append(describe.WEIGHT_0)
+    elif not is_near(weight, case.recipe.weight):
+        remarks.append(describe.outside("LoRA weight", weight, case.recipe.weight))
+    remarks += [describe.other_weight(tag, weight) for tag in tags_of_other_weights(case, weight)[:1]]
+    return " ".join(filter(None, remarks)) or None
+
+
+def tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
+    """The tags of the plan's file in other prompts than the first that give it another weight."""
+    rename, name = case.choice.rename, case.choice.file.name if case.choice.file else None
+    others = [tag for tag in case.facts.tags if rename.get(tag.name, tag.name) == name and tag not in case.facts.first]
+    return [tag for tag in others if tag.arguments and weight not in (tag.weight, tag.peak)]
+
+
+def remark_on_distilled_cfg(case: Case, value: float | None) -> str | None:
+    recommended = case.recipe.distilled_cfg
+    if value is None or is_near(value, recommended):
+        return None
+    return describe.outside("Distilled CFG", value, recommended)
+
+
+def is_near(value: float, recommended: float | None) -> bool:
+    return recommended is not None and recommended * LEAST <= value <= recommended * MOST
+
+
+def remark_on_name(name: str) -> Callable[[Case, Any], str | None]:
+    """Of a sampler or a schedule."""
+
+    def remark(case, value):
+        recommended = getattr(case.recipe, name)
+        others = (case.recipe.also_schedule,) if name == "schedule" else ()
+        return None if value in (recommended, *others) else describe.other_name(name, value, recommended)
+
+    return remark
+
+
+def remark_on_hires_name(name: str) -> Callable[[Case, Any], str | None]:
+    """Of the second pass's own sampler or schedule, which the plan leaves as they are."""
+
+    def remark(case, value):
+        ours = getattr(case, name)
+        return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
+
+    return remark
+
+
+def remark_on_eta(case: Case, eta: float | None) -> str | None:
+    recipe, sent = case.recipe, case.facts.request.eta
+    if case.settings.eta is None:
+        if case.sampler == recipe.sampler and not case.eta_counts and sent not in (None, eta):
+            return describe.eta_passed_over(sent, recipe)
+        return None
+    if recipe.eta is None:
+        return describe.no_eta(recipe.sampler)
+    low, high = (recipe.eta_min, recipe.eta_max) if recipe.takes_eta else (recipe.eta, recipe.eta)
+    return describe.outside("Eta", case.settings.eta, low, high)
+
+
+RULES = (
+    Rule("variant", fixed("variant"), nothing, remark_on_variant),
+    Rule("steps", fixed("steps"), recommended_steps, remark_on_steps),
+    Rule("cfg", fixed("cfg"), of_recipe("cfg"), remark_on_cfg),
+    Rule("weight", wanted_weight, recommended_weight, remark_on_weight),
+    Rule("sampler", fixed("sampler"), of_recipe("sampler"), remark_on_name("sampler")),
+    Rule("schedule", fixed("schedule"), of_recipe("schedule"), remark_on_name("schedule")),
+    Rule("eta", wanted_eta, recommended_eta, remark_on_eta),
+    Rule("distilled_cfg", wanted_distilled_cfg, of_recipe("distilled_cfg"), remark_on_distilled_cfg),
+    Rule("hires_steps", wanted_hires_steps, recommended_hires_steps, remark_on_hires_steps),
+    Rule("hires_sampler", lambda case: case.second.sampler, nothing, remark_on_hires_name("sampler")),
+    Rule("hires_schedule", lambda case: case.second.schedule, nothing, remark_on_hires_name("schedule")),
+)
+
+
+def offers(case: Case, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """See :class:`Plan`. At one step there is no eta to lower."""
+    recipe, eta = case.recipe, values["eta"]
+    guided = any((r.maker, r.family, r.kind) == (HYPER_SD, recipe.family, "cfg") for r in case.facts.catalog.recipes)
+    is_detailed = recipe.kind != "unified" or values["steps"] == 1 or eta is None or eta <= MORE_DETAIL
+    could = {"cfg": values["cfg"] <= 1 and recipe.is_lora and guided, "detail": not is_detailed}
+    return tuple(name for name, offered in could.items() if offered)
