@@ -5,11 +5,14 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from .arguments import DONE, REFUSED, USAGE, add_settings
 from .catalog import FAMILIES, Catalog, load, published
+from .header import read_checkpoint
 from .library import Known, Library, below, file_of
 from .library import as_json as known_as_json
+from .names import distillation_of, family_named
 from .plan import File, Model, NoPlan, Plan, Request, as_json, make_plan
 from .playground.command import add_parsers
 from .settings import FIELDS, read
@@ -32,11 +35,12 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="say which LoRA, weight, steps, CFG, sampler and schedule fit, and why")
     plan.set_defaults(run=run_plan)
-    plan.add_argument("--family", required=True, help=", ".join(FAMILIES))
+    plan.add_argument("--family", help=f"{', '.join(FAMILIES.values())}; needed unless --checkpoint is a file")
     plan.add_argument(
-        "--checkpoint", default="the loaded checkpoint", help="its file name, which may say that no LoRA is needed"
-    )
-    plan.add_argument("--prediction", default="epsilon", choices=["epsilon", "v_prediction", "flow"])
+        "--checkpoint", default="the loaded checkpoint",
+        help="a checkpoint's file, or its name, which may say that no LoRA is needed",
+    )  # fmt: skip
+    plan.add_argument("--prediction", choices=["epsilon", "v_prediction", "flow"], help="epsilon unless a file says so")
     plan.add_argument("--prompt", default="", help="may hold <lora:…> tags")
     plan.add_argument(
         "--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published"
@@ -44,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add_settings(plan)
     plan.add_argument("--json", action="store_true", help="print the plan as JSON")
 
-    identify = commands.add_parser("identify", help="say what LoRA files are, whatever their names, and what told it")
+    identify = commands.add_parser("identify", help="say what LoRAs and checkpoints are, and what told it")
     identify.set_defaults(run=run_identify)
     identify.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a folder with all below it")
     identify.add_argument("--no-hash", action="store_true", help="do not read files whole to compute their SHA-256")
@@ -75,11 +79,43 @@ def run_identify(options: argparse.Namespace, catalog: Catalog) -> int:
     known = known_of(paths, catalog, may_hash=not options.no_hash)
     if options.json:
         # Whatever a name is made of, its escapes can be printed and read back.
-        print(json.dumps([{"path": one.path, **known_as_json(one)} for one in known], indent=2))
+        print(json.dumps([{"path": one.path, **as_what_it_is(one)} for one in known], indent=2))
     else:
         for one in known:
-            print(f"{shown(one.path)}: {one.identification.sentence}")
+            print(f"{shown(one.path)}: {sentence_of(one)}")
     return REFUSED if any(one.clues.problem or one.identification.refused for one in known) else DONE
+
+
+def is_checkpoint(known: Known) -> bool:
+    """Whether a file holds no LoRA, and its header can be read."""
+    return known.clues.problem is None and known.clues.lora is None and not known.identification.refused
+
+
+def as_what_it_is(known: Known) -> dict[str, Any]:
+    """All that is known of a LoRA, or of a checkpoint."""
+    if not is_checkpoint(known):
+        return {"kind": "lora", **known_as_json(known)}
+    file = read_checkpoint(known.path)
+    inside = distillation_of(known.name, file.metadata)
+    return {
+        "kind": "checkpoint",
+        "name": known.name,
+        "bytes": known.clues.size,
+        "family": file.family,
+        "architecture": file.architecture or "unknown",
+        "prediction": file.prediction,
+        "inside": inside and {"maker": inside.maker, "steps": inside.steps, "evidence": inside.evidence},
+        "sentence": sentence_of(known),
+    }
+
+
+def sentence_of(known: Known) -> str:
+    if not is_checkpoint(known):
+        return known.identification.sentence
+    file = read_checkpoint(known.path)
+    inside = distillation_of(known.name, file.metadata)
+    with_it = f" with {inside.maker} in it, by {inside.evidence}" if inside else ""
+    return f"{shown(known.name)} is a checkpoint: {file.architecture or 'of an unknown kind'}{with_it}."
 
 
 def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[Known]:
@@ -95,16 +131,19 @@ def run_plan(options: argparse.Namespace, catalog: Catalog) -> int:
     settings, problems, _ = read([{"enabled": True, **given}])
     if options.loras is not None and not options.loras.is_dir():
         problems.append(f"{options.loras} is not a folder.")
+    try:
+        model = model_of(options)
+    except ValueError as error:
+        problems.append(str(error))
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
         return USAGE
 
-    family = options.family.lower()
     request = Request(
         settings,
-        Model(family, options.checkpoint, options.prediction) if family in FAMILIES else Model(None, options.family),
-        in_folder(options.loras, catalog) if options.loras else None,
+        model,
+        in_folder(options.loras, catalog, model.path) if options.loras else None,
         (options.prompt,),
     )
     plan = make_plan(request, catalog)
@@ -112,9 +151,28 @@ def run_plan(options: argparse.Namespace, catalog: Catalog) -> int:
     return REFUSED if plan.problem else DONE
 
 
-def in_folder(folder: Path, catalog: Catalog) -> list[File]:
+def model_of(options: argparse.Namespace) -> Model:
+    """The checkpoint in a file, or one of the family and name that are given.
+
+    Raises:
+        ValueError: a sentence that says what is missing.
+    """
+    path = Path(options.checkpoint)
+    if path.is_file():
+        file = read_checkpoint(path)
+        family = family_named(options.family) if options.family else file.family
+        prediction = options.prediction or file.prediction or "epsilon"
+        return Model(family, path.stem, prediction, file.coarse, file.architecture, file.metadata, path=str(path))
+    if not options.family:
+        raise ValueError(f"--family is needed: {', '.join(FAMILIES.values())}.")
+    family = family_named(options.family)
+    name = options.checkpoint if family else options.family
+    return Model(family, name, options.prediction or "epsilon")
+
+
+def in_folder(folder: Path, catalog: Catalog, checkpoint: str | None) -> list[File]:
     """The LoRAs below a folder, each with the recipe that its name, size and header tell; hashing would take long."""
-    return [file_of(known) for known in known_of(below(folder), catalog, may_hash=False)]
+    return [file_of(known, (), checkpoint) for known in known_of(below(folder), catalog, may_hash=False)]
 
 
 def as_text(plan: Plan | NoPlan) -> str:

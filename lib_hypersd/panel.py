@@ -6,14 +6,15 @@ its model, its files) is passed in, so that the same panel serves every WebUI an
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 from .catalog import FAMILIES, Catalog, Recipe
 from .download import CHECKING, Downloads
-from .plan import MORE_DETAIL, File, Model, Plan, Request, make_plan, point_out
-from .settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, pasted, read
+from .errors import HyperSDError
+from .plan import MORE_DETAIL, File, Memory, Model, Plan, Request, make_plan, point_out
+from .settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Settings, pasted, read
 
 __all__ = ["Panel", "Surroundings", "build", "describe", "file_choices", "show_downloads"]
 
@@ -27,21 +28,26 @@ HELP = {
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
 MOST_SKIPPED = 3
+# What may be said of the checkpoint, beside the makers' names; see plan.Memory.
+INSIDE = {"As its name says": None, "Nothing: it is a plain checkpoint": ""}
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand.
+    """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand, and
+    the request that an image with these settings and this prompt would be.
 
     ``refresh`` lets the host look into its folders again; it is only called when the user presses the button.
-    ``downloads`` fetch what is missing, likewise.
+    ``downloads`` fetch what is missing, likewise. ``remember`` keeps what the user says of the checkpoint.
     """
 
     catalog: Callable[[], Catalog]
     model: Callable[[], Model | None]
-    files: Callable[[Catalog], Sequence[File]]
+    files: Callable[[Catalog, Model | None], Sequence[File]]
+    request: Callable[[Settings, Model, Catalog, str], Request]
     refresh: Callable[[], None]
     downloads: Downloads
+    remember: Callable[[Memory], None]
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,16 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             by_name |= {field.name: dropdown(field) for field in FIELDS[2:5]}
         with gr.Row():
             by_name |= {field.name: dropdown(field) for field in FIELDS[5:]}
+        with gr.Row():
+            inside = gr.Dropdown(
+                inside_choices(surroundings),
+                value=inside_value(surroundings),
+                label="In the checkpoint",
+                info="Few-step models that are merged into it. What you choose is remembered for this checkpoint.",
+                elem_id=elem_id("inside"),
+            )
+            keep = gr.Button("Keep these values for this checkpoint", elem_id=elem_id("keep"), size="sm")
+            forget = gr.Button("Forget this checkpoint", elem_id=elem_id("forget"), size="sm")
 
     controls = [enabled, *by_name.values()]
 
@@ -116,7 +132,27 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         )
 
     def show_files(*values):
-        return *show(*values), gr.update(choices=file_choices(surroundings))
+        return (
+            *show(*values),
+            gr.update(choices=file_choices(surroundings)),
+            gr.update(choices=inside_choices(surroundings), value=inside_value(surroundings)),
+        )
+
+    def remembering(memory_of):
+        """A handler that keeps what ``memory_of`` makes of the memory so far and of the values of the page."""
+
+        def handle(*values):
+            model = surroundings.model()
+            if model is None:
+                return show_files(*values[-len(asked) :])
+            try:
+                surroundings.remember(memory_of(model.memory, *values))
+            except HyperSDError as error:
+                problem, *rest = show_files(*values[-len(asked) :])
+                return status("problem", str(error), model), *rest
+            return show_files(*values[-len(asked) :])
+
+        return handle
 
     def show_afresh(*values):
         surroundings.refresh()
@@ -139,9 +175,18 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
     shown = [status, detail, guided, coming, fetch, cancel]
     for control in controls:
         control.change(show, asked, shown, **quick)
-    for button, handler in ((look, show_files), (refresh, show_afresh), (cancel, stop)):
-        button.click(handler, asked, [*shown, by_name["file"]], **quick)
-    fetch.click(start, [fetch, *asked], [*shown, by_name["file"]], **quick)
+    shown_afresh = [*shown, by_name["file"], inside]
+    for button, handler in (
+        (look, show_files), (refresh, show_afresh), (cancel, stop),
+        (keep, remembering(lambda memory, *values: replace(memory, settings=kept(values[: len(controls)])))),
+        (forget, remembering(lambda memory, *values: Memory())),
+    ):  # fmt: skip
+        button.click(handler, asked, shown_afresh, **quick)
+    fetch.click(start, [fetch, *asked], shown_afresh, **quick)
+    inside.input(
+        remembering(lambda memory, choice, *values: replace(memory, inside=INSIDE.get(choice, choice))),
+        [inside, *asked], shown_afresh, **quick,
+    )  # fmt: skip
     detail.click(lambda: str(MORE_DETAIL), outputs=[by_name["eta"]], **quick)
     guided.click(lambda: VARIANTS["cfg"], outputs=[by_name["variant"]], **quick)
 
@@ -157,10 +202,28 @@ def file_choices(surroundings: Surroundings) -> list[str]:
     """The LoRAs that the loaded model could take."""
     model, catalog = surroundings.model(), surroundings.catalog()
     family = model.family if model else None
-    return [
-        RECOMMENDED,
-        *(f.name for f in surroundings.files(catalog) if f.recipe and family in (None, f.made_for)),
-    ]
+    files = surroundings.files(catalog, model)
+    return [RECOMMENDED, *(f.name for f in files if f.recipe and family in (None, f.made_for))]
+
+
+def inside_choices(surroundings: Surroundings) -> list[str]:
+    """What may be in the checkpoint: the makers whose few-step models its family has recipes for."""
+    model = surroundings.model()
+    recipes = [r for r in surroundings.catalog().recipes if r.kind == "merged" and model and r.family == model.family]
+    return [*INSIDE, *dict.fromkeys(recipe.maker for recipe in recipes)]
+
+
+def inside_value(surroundings: Surroundings) -> str:
+    """What the user has said is in the checkpoint."""
+    model = surroundings.model()
+    inside = model.memory.inside if model else None
+    return next((label for label, value in INSIDE.items() if value == inside), inside or "")
+
+
+def kept(args: Sequence) -> Settings:
+    """The panel's values, to be remembered."""
+    settings, _, _ = read(args)
+    return replace(settings, enabled=False)
 
 
 def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...], Recipe | None]:
@@ -170,14 +233,13 @@ def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[s
     settings, problems, comments = read(args)
     if model is None:
         return status("loading", "The checkpoint is not loaded yet."), (), None
-    files = surroundings.files(catalog)
-    request = Request(settings, model, files, (prompt,))
+    request = surroundings.request(settings, model, catalog, prompt)
     if not settings.enabled:
         found = point_out(request, catalog)
         return status("tag" if found else "off", found or "Off. Your own settings are used.", model), (), None
     plan = make_plan(request, catalog)
     problems += [plan.problem] if plan.problem is not None else []
-    notes = [*plan.warnings, *comments, *catalog.problems, *skipped(files, model.family)]
+    notes = [*plan.warnings, *comments, *catalog.problems, *skipped(request.files or (), model.family)]
     if problems or plan.problem is not None:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
         return status("problem", sentence, model, notes), (), plan.missing

@@ -153,6 +153,9 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
         except ValueError as expected:
             problems.append(f"{label} must be {expected}, not {str(value)[:60]!r}.")
     comments = [f"“{str(key)[:60]}” is unknown to this version of Hyper-SD and was passed over." for key in given]
+    if not enabled:
+        is_null = bool(args) and args[0] is None
+        comments = ["The first argument is null, so Hyper-SD is off; true switches it on."] if is_null else []
     return Settings(enabled, **values), problems, comments
 
 

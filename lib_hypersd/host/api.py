@@ -8,13 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fastapi import HTTPException
 from modules import script_callbacks
 
 from .. import settings as panel
-from ..catalog import HYPER_SD
 from ..library import as_json as known_as_json
-from ..plan import Request, SecondPass, as_json, make_plan, point_out
-from . import downloads, loras, model, samplers
+from ..memory import CannotRemember, read_memory
+from ..memory import as_json as entry_as_json
+from ..plan import as_json, make_plan, point_out
+from . import downloads, loras, memory, model, payloads, samplers
 from .request import recipes
 
 HOSTS_ROUTE = "/sdapi/v1/txt2img"
@@ -62,29 +64,28 @@ def catalog() -> dict[str, Any]:
 def plan(payload: dict) -> dict[str, Any]:
     """The plan for a payload of txt2img, which is not run; a ``problem`` in it says why none can be carried out.
 
-    Read are the prompt, our arguments (where there are none, the panel is taken to be off), the checkpoint, eta and
-    the second pass. Nothing is loaded or changed.
+    Read are the prompt, our arguments (where there are none, the panel is taken to be off), the checkpoint, eta, the
+    refiner and the second pass. Nothing is loaded or changed.
     """
-    given, problems, comments = panel.read(
-        arguments(payload), {} if payload.get("eta") is None else {"eta": payload["eta"]}
-    )
+    args, problem = payloads.arguments(payload)
+    given, problems, comments = panel.read(args)
+    problems += [problem] if problem else []
     prompt = payload.get("prompt") or ""
     if not isinstance(prompt, str):
         problems.append("“prompt” must be a text.")
-    overridden = payload.get("override_settings") or {}
-    checkpoint = overridden.get("sd_model_checkpoint") if isinstance(overridden, Mapping) else None
-    selected = model.selected(checkpoint if isinstance(checkpoint, str) else None)
+    selected = model.selected(payloads.checkpoint(payload))
     if selected is None:
         problems.append("The checkpoint is not loaded yet, and its file does not tell what it is.")
     if problems or selected is None:
         return {"enabled": given.enabled, "problem": " ".join(problems), "sentence": " ".join(problems)}
 
     read = recipes()
-    prompts = (prompt + loras.standing_tag(read),)
-    request = Request(given, selected, loras.files(read), prompts, second_pass(payload))
+    given = samplers.in_hosts_words(given)
+    request = payloads.describe(payload, prompt, given, selected, read)
     if not given.enabled:
         found = point_out(request, read)
-        return {"enabled": False, "problem": None, "sentence": found or "Off. The request's own settings are used."}
+        off = "Off. The request's own settings are used."
+        return {"enabled": False, "problem": None, "sentence": " ".join([found or off, *comments])}
     made = make_plan(request, read)
     problem = samplers.unknown(made.sampler, made.schedule) if made.problem is None else None
     if problem:
@@ -92,24 +93,19 @@ def plan(payload: dict) -> dict[str, Any]:
     return printable({"enabled": True, **as_json(made, prompt), "comments": comments})
 
 
-def arguments(payload: Mapping) -> list:
-    """Our arguments of a payload, as the host finds them: by the script's title, in any case."""
-    scripts = payload.get("alwayson_scripts")
-    for title, given in scripts.items() if isinstance(scripts, Mapping) else ():
-        if str(title).lower() == HYPER_SD.lower() and isinstance(given, Mapping):
-            args = given.get("args")
-            return args if isinstance(args, list) else []
-    return []
+def checkpoints() -> dict[str, Any]:
+    """What is remembered of checkpoints, and what is wrong with the file in which it stands."""
+    content = memory.store().read()
+    return printable({"checkpoints": list(map(entry_as_json, content.entries)), "problem": content.problem})
 
 
-def second_pass(payload: Mapping) -> SecondPass | None:
-    if not payload.get("enable_hr"):
-        return None
-    steps = payload.get("hr_second_pass_steps")
-    names = [payload.get(f"hr_{name}") for name in ("sampler_name", "scheduler")]
-    return SecondPass(
-        steps if isinstance(steps, int) and steps > 0 else 0, *(n if isinstance(n, str) and n else None for n in names)
-    )
+def remember(payload: dict) -> dict[str, Any]:
+    """Remember ``inside`` (a maker, "" for a plain checkpoint) and ``settings`` of ``checkpoint``, or of the selected
+    one; what is left out is forgotten."""
+    try:
+        return printable(entry_as_json(memory.remember(read_memory(payload), payloads.text_in(payload, "checkpoint"))))
+    except CannotRemember as error:
+        raise HTTPException(422, str(error)) from None
 
 
 def printable(value):
@@ -125,6 +121,8 @@ ROUTES = [
     ("GET", "/hypersd/v1/files", files),
     ("GET", "/hypersd/v1/catalog", catalog),
     ("POST", "/hypersd/v1/plan", plan),
+    ("GET", "/hypersd/v1/checkpoints", checkpoints),
+    ("POST", "/hypersd/v1/checkpoint", remember),
     ("POST", "/hypersd/v1/download", downloads.start),
     ("GET", "/hypersd/v1/downloads", downloads.tell),
     ("DELETE", "/hypersd/v1/downloads/{id}", downloads.cancel),

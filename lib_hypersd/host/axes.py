@@ -18,6 +18,7 @@ HOST_AXES = {
     "Sampler": "sampler_name",
     "Schedule type": "scheduler",
     "Hires steps": "hr_second_pass_steps",
+    "Eta": "eta",
 }
 
 

@@ -1,6 +1,7 @@
 """The LoRAs that the host has listed, and those that it has loaded."""
 
 import inspect
+import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ from modules import extra_networks, hashes, paths, shared
 from ..catalog import Catalog
 from ..identify import named_family
 from ..library import Known, Library, file_of
-from ..plan import File
-from ..tags import find, write
+from ..plan import File, Model
+from ..tags import Tag, find, write
 
 
 def networks():
@@ -50,9 +51,10 @@ class Shelf:
 
     library: Library
     disks: list = field(default_factory=list)
-    asked: tuple = ()
+    basis: tuple = ()
     few_step: list[Known] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
+    others: frozenset[str] = frozenset()
 
 
 @cache
@@ -71,22 +73,33 @@ def hosts_hashes(path: str) -> tuple[str, str]:
     )
 
 
-def files(catalog: Catalog) -> list[File]:
+def others(catalog: Catalog, checkpoint: Model | None) -> frozenset[str]:
+    """The names of all other LoRAs that the host has listed, whatever recipe a name sounds like."""
+    files(catalog, checkpoint)
+    return shelf().others
+
+
+def files(catalog: Catalog, checkpoint: Model | None) -> list[File]:
     """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used.
+
+    Each with how many of its layers have a place in the checkpoint.
 
     A file that has changed is looked at again; files that are new are there when the host has listed them. What is
     not promising is read in the background, and found when it was.
     """
     last, disks = shelf(), listed()
-    asked = (catalog, last.library.news, [disk.hash for disk in disks])
+    path = checkpoint.path if checkpoint else None
+    basis = (catalog, path, last.library.news, [disk.hash for disk in disks])
     # Whenever the host lists its folder, it makes new objects.
     as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
-    if as_before and asked == last.asked and last.library.still(last.few_step):
+    if as_before and basis == last.basis and last.library.still(last.few_step):
         return last.files
     known = look(last.library, disks, catalog)
     pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
-    last.few_step, last.files = [one for one, _ in pairs], [as_file(one, disk) for one, disk in pairs]
-    last.disks, last.asked = disks, asked
+    last.few_step, last.files = [one for one, _ in pairs], [as_file(one, disk, path) for one, disk in pairs]
+    few_step = {one.path for one in last.few_step}
+    last.others = frozenset(n for disk in disks if disk.filename not in few_step for n in (disk.name, disk.alias))
+    last.disks, last.basis = disks, basis
     return last.files
 
 
@@ -106,8 +119,8 @@ def look(library: Library, disks: list, catalog: Catalog) -> dict[str, Known]:
     return {one.path: one for one in known}
 
 
-def as_file(known: Known, disk) -> File:
-    return file_of(known, (disk.alias,) if disk.alias != disk.name else ())
+def as_file(known: Known, disk, checkpoint: str | None) -> File:
+    return file_of(known, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
 
 
 def is_few_step(known: Known, disk) -> bool:
@@ -115,10 +128,10 @@ def is_few_step(known: Known, disk) -> bool:
     return found.recipe is not None or found.refused or bool(named_family(disk.name))
 
 
-def standing_tag(catalog: Catalog) -> str:
-    """The few-step LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
+def standing_tag() -> str:
+    """The LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
     name = getattr(shared.opts, "sd_lora", "None")
-    if name == "None" or name not in {file.name for file in files(catalog)}:
+    if name == "None" or name not in {disk.name for disk in listed()}:
         return ""
     return f" {write(name, shared.opts.extra_networks_default_multiplier)}"
 
@@ -164,6 +177,17 @@ def keep_loaded(name: str, p) -> None:
 def forget(p) -> None:
     """Give the request its own ``setup_conds`` again."""
     vars(p).pop("setup_conds", None)
+
+
+def reads_schedules() -> bool:
+    """Whether the extension sd-webui-loractl is here and on, which reads weights that change over the steps."""
+    return getattr(sys.modules.get("loractl.lib.utils"), "is_active", lambda: False)()
+
+
+def unreadable(prompts: Sequence[str]) -> list[Tag]:
+    """The tags whose weight is no number: the host then loads no LoRA at all."""
+    tags = dict.fromkeys(tag for prompt in prompts for tag in find(prompt))
+    return [tag for tag in tags if math.isnan(tag.peak if reads_schedules() else tag.weight)]
 
 
 def unknown(prompts: Sequence[str]) -> list[str]:

@@ -4,9 +4,9 @@ import sys
 
 from modules import sd_models, shared
 
-from ..catalog import LOOKALIKES
 from ..header import Checkpoint, read_checkpoint
 from ..plan import Model
+from . import memory
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
 # Where no flag is set: the end of the name under which the host knows the architecture (F:backend/loader.py).
@@ -21,7 +21,8 @@ def loaded() -> Model | None:
     if info is None:
         return None
     network = getattr(getattr(getattr(model, "forge_objects", None), "unet", None), "model", None)
-    return Model(family(model, info), info.name_for_extra, prediction(model, network), rounds_loras_away(network))
+    file = on_disk(info)
+    return describe(info, file, family(model, file), prediction(model, network), rounds_loras_away(network))
 
 
 def selected(name: str | None = None) -> Model | None:
@@ -30,33 +31,47 @@ def selected(name: str | None = None) -> Model | None:
     Args:
         name: the checkpoint that a request asks for, where that is not the one that the user has selected.
     """
-    info = sd_models.get_closet_checkpoint_match(name or shared.opts.sd_model_checkpoint)
+    info = info_of(name or shared.opts.sd_model_checkpoint)
     in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
     # A reloaded UI lists the checkpoints anew, as other objects.
     is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)
     return loaded() if is_loaded else of_file(info)
 
 
+def named(name: str | None) -> Model | None:
+    """What the file of another checkpoint says, where a request names one that the host has."""
+    info = info_of(name) if name else None
+    return of_file(info) if info else None
+
+
+def info_of(name: str):
+    return sd_models.get_closet_checkpoint_match(name)
+
+
 def of_file(info) -> Model | None:
     """What a checkpoint's file says of it without loading it."""
     file = on_disk(info)
-    coarse = file.coarse and not keeps_loras_apart()
-    return Model(file.family, info.name_for_extra, coarse=coarse) if file.family else None
+    if file.family is None and file.architecture is None:
+        return None
+    return describe(info, file, file.family, file.prediction or "epsilon", file.coarse and not keeps_loras_apart())
 
 
-def family(model, info) -> str | None:
-    """One of ``catalog.FAMILIES`` or of its look-alikes."""
-    known = next((family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)), None)
-    if known is None:
-        repository = getattr(getattr(model, "model_config", None), "huggingface_repo", None) or ""
-        return ARCHITECTURES.get(repository.rpartition("/")[2])
-    if known == "sdxl":
-        # SDXL's flag stands for everything that is built like it; the blocks that are missing show in the file.
-        if getattr(model, "is_ssd", False):
-            return "sdxl-pruned"
-        found = on_disk(info).family
-        return found if found in LOOKALIKES else known
-    return known
+def describe(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
+    return Model(
+        family, info.name_for_extra, prediction, coarse, file.architecture, file.metadata, memory.recall(info), info.filename
+    )
+
+
+def family(model, file: Checkpoint) -> str | None:
+    """One of ``catalog.FAMILIES`` or of its look-alikes; the file tells more than the host, whose flag for SDXL, say,
+    stands for everything that is built like it."""
+    if getattr(model, "is_ssd", False):
+        return "sdxl-pruned"
+    if file.family is not None:
+        return file.family
+    flag = next((family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)), None)
+    repository = getattr(getattr(model, "model_config", None), "huggingface_repo", None) or ""
+    return flag or ARCHITECTURES.get(repository.rpartition("/")[2])
 
 
 def prediction(model, network) -> str:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import gradio as gr
 from modules import shared
 
+from . import memory
+
 TCD_ETA = "hypersd_tcd_eta"
 TCD_ETA_INFOTEXT = "Eta TCD"
 EXACT_STRENGTH = "hypersd_exact_strength"
@@ -51,6 +53,22 @@ def register() -> None:
             "with the published files under their own names; while it is set, nothing is fetched from the net"
         ),
     )
+    shared.opts.add_option(
+        memory.FORGET,
+        shared.OptionInfo(
+            [],
+            "Checkpoints of which something is remembered; those that are ticked are forgotten",
+            gr.CheckboxGroup,
+            lambda: {"choices": list(memory.labels())},
+            onchange=memory.forget_ticked,
+            **SECTION,
+        ).info("it stands in hypersd-checkpoints.json, beside the WebUI's own settings"),
+    )
+
+
+def has_comments() -> bool:
+    """Whether the host strips what stands behind a ``#`` (A:processing_scripts/comments.py)."""
+    return getattr(shared.opts, "enable_prompt_comments", False)
 
 
 @contextmanager

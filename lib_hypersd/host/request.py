@@ -12,10 +12,11 @@ from modules import paths, sd_samplers
 
 from .. import settings as panel
 from ..catalog import Catalog, load
-from ..plan import Plan, Request, SecondPass, make_plan
+from ..plan import Model, Plan, Request, SecondPass, make_plan
 from ..schedules import BY_IMAGE_SIZE
+from ..tags import strip_comments
 from . import guidance, loras, model, samplers, schedules, strength
-from .options import EXACT_STRENGTH_INFOTEXT
+from .options import EXACT_STRENGTH_INFOTEXT, has_comments
 
 NOTE = "Hyper-SD note"
 # What a plan sets, by the host's name for it, as far as the host's request has it.
@@ -66,49 +67,68 @@ def begin(p, args: Sequence) -> None:
     take_back(p)  # scripts such as Loopback run the same request several times
     now = state(p)
     fixed = {ATTRIBUTES[name]: getattr(p, name) for name in now.fixed_by_host}
-    if p.eta is not None:
-        fixed["eta"] = p.eta
     settings, problems, comments = panel.read(args, {**fixed, **now.fixed})
     if not settings.enabled:
-        return
-    for comment in comments:
-        p.comment(comment)
-    if problems:
-        return refuse(p, " ".join(problems))
-
+        return note(p, comments)
     catalog = recipes()
-    for problem in catalog.problems:
-        p.comment(problem)
+    comments = [*comments, *catalog.problems]
     loaded = model.loaded()
     if loaded is None:
-        return refuse(p, "No checkpoint is loaded.")
-    standing = loras.standing_tag(catalog)
-    prompts = [prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []]
-    refiner = getattr(p, "refiner_checkpoint_info", None)
-    plan = make_plan(
-        Request(settings, loaded, loras.files(catalog), prompts, second_pass(p), refiner and model.of_file(refiner)),
-        catalog,
-    )
-    if plan.problem is not None:
-        return refuse(p, plan.problem)
-    if unknown := samplers.unknown(plan.sampler, plan.schedule):
-        return refuse(p, unknown)
-    if plan.file and p.disable_extra_networks:
-        return refuse(p, "The request switches LoRAs off (disable_extra_networks).")
+        problems.append("No checkpoint is loaded.")
+    if problems or loaded is None:
+        return refuse(p, " ".join(problems), comments)
+
+    settings = samplers.in_hosts_words(settings)
+    plan = make_plan(describe(p, settings, loaded, catalog, "eta" in now.fixed_by_host), catalog)
+    problem = plan.problem or samplers.unknown(plan.sampler, plan.schedule)
+    if problem is None and plan.file and p.disable_extra_networks:
+        problem = "The request switches LoRAs off (disable_extra_networks)."
+    if problem or plan.problem is not None:
+        return refuse(p, problem or "", [*comments, *plan.warnings])
     carry_out(p, plan, panel.infotext(settings, plan.recipe))
+    note(p, [*comments, *plan.warnings])
+
+
+def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:
+    """The host's request as a plan wants to know it."""
+    standing = loras.standing_tag()
+    refiner = getattr(p, "refiner_checkpoint_info", None)
+    return Request(
+        settings=settings,
+        model=loaded,
+        files=loras.files(catalog, loaded),
+        others=loras.others(catalog, loaded),
+        prompts=[prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []],
+        second_pass=second_pass(p),
+        refiner=model.of_file(refiner) if refiner else None,
+        eta=None if eta_is_fixed else p.eta,
+        has_comments=has_comments(),
+        reads_schedules=loras.reads_schedules(),
+    )
 
 
 def second_pass(p) -> SecondPass | None:
     """What the request says of its second pass, where it has one."""
     if not getattr(p, "enable_hr", False):
         return None
-    return SecondPass(p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None))
+    other = model.named(getattr(p, "hr_checkpoint_name", None))
+    return SecondPass(p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None), other)
 
 
-def refuse(p, problem: str) -> None:
+def note(p, sentences: Sequence[str]) -> None:
+    """Say something of the request: on the page, and in the image, since clients of the API get no more than that."""
+    for sentence in sentences:
+        p.comment(sentence)
+    if sentences:
+        before = p.extra_generation_params.get(NOTE)
+        p.extra_generation_params[NOTE] = " ".join(filter(None, (before, *sentences)))
+
+
+def refuse(p, problem: str, sentences: Sequence[str] = ()) -> None:
     """Leave the request as the user made it, and say so in the UI and in the image."""
     p.comment(f"Hyper-SD was not applied, and your own settings were used. {problem}")
     p.extra_generation_params[NOTE] = f"not applied. {problem}"
+    note(p, sentences)
 
 
 def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
@@ -118,18 +138,25 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
     values = {name: getattr(plan, ATTRIBUTES[name]) for name in names}
     values = {name: value for name, value in values.items() if value is not None}
     if values.get("eta") == samplers.default_eta(plan.sampler):
-        values.pop("eta", None)  # left unset, a sampler of the user's for another pass keeps its own
+        values["eta"] = None  # the sampler's own, and a sampler of the user's for another pass keeps that of its own
     for name in PROMPTS:
         if getattr(p, name, None):
             values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
-    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name, None) for name in values})
+    own = {name: getattr(p, name, None) for name in values}
+    own |= {name: visible(own[name]) for name in (*PROMPTS, "main_prompt") if name in own}
+    p._hypersd = replace(state(p), plan=plan, values=values, own=own)
     for name, value in values.items():
         setattr(p, name, value)
-    for warning in plan.warnings:
-        p.comment(warning)
     p.extra_generation_params.update(infotext)
+
+
+def visible(prompts):
+    """A prompt or a list of them without comments: taken back after the host has stripped them, they stay stripped."""
+    if not has_comments():
+        return prompts
+    return strip_comments(prompts) if isinstance(prompts, str) else [strip_comments(prompt) for prompt in prompts]
 
 
 def take_back(p) -> None:
@@ -145,11 +172,17 @@ def take_back(p) -> None:
 
 def keep_tags(p) -> None:
     """Put the tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
-    plan = state(p).plan
-    if plan is not None:
-        for name in ("prompts", *PROMPTS):
-            prompts = getattr(p, name, None) or []
-            prompts[:] = [plan.edit(prompt) for prompt in prompts]
+    now = state(p)
+    if now.plan is None:
+        return
+    for name in ("prompts", *PROMPTS):
+        prompts = getattr(p, name, None) or []
+        edited = [now.plan.edit(prompt) for prompt in prompts]
+        if edited != prompts:
+            if name in now.own:
+                now = replace(now, own={**now.own, name: [*prompts]}, values={**now.values, name: edited})
+            prompts[:] = edited
+    p._hypersd = now
 
 
 def confirm(p) -> None:
@@ -165,6 +198,7 @@ def confirm(p) -> None:
     # Some hosts load no LoRA at all if they miss one.
     missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]
     why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
+    why += "".join(f" It cannot read {tag}." for tag in loras.unreadable(p.all_prompts))
     take_back(p)
     for key in INFOTEXT_KEYS:
         p.extra_generation_params.pop(key, None)

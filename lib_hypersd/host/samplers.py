@@ -1,10 +1,13 @@
 """Our samplers in the host's list."""
 
+from dataclasses import replace
+
 from modules import sd_samplers, sd_samplers_kdiffusion, shared
 from modules.sd_samplers_common import SamplerData
 
 from ..samplers import sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import is_flow, model_sigmas
+from ..settings import Settings
 from . import schedules, strength
 from .options import TCD_ETA, TCD_ETA_INFOTEXT, shadowed
 
@@ -77,6 +80,13 @@ def register() -> None:
     forget = getattr(getattr(sd_samplers, "get_sampler_and_scheduler", None), "cache_clear", None)
     if forget:
         forget()
+
+
+def in_hosts_words(settings: Settings) -> Settings:
+    """The settings with a sampler and a schedule as the host spells them, whatever their case."""
+    by_name = {name.lower(): name for name in sd_samplers.all_samplers_map}
+    sampler = settings.sampler and by_name.get(settings.sampler.lower(), settings.sampler)
+    return replace(settings, sampler=sampler, schedule=settings.schedule and schedules.in_hosts_words(settings.schedule))
 
 
 def unknown(sampler: str, schedule: str) -> str | None:

@@ -52,6 +52,13 @@ def has(schedule: str, sampler_is_ours: bool) -> bool:
     return schedule in sd_schedulers.schedulers_map
 
 
+def in_hosts_words(schedule: str) -> str:
+    """A schedule as the host's list spells it, whatever its case and whether by its name or its label."""
+    known = sd_schedulers.schedulers_map if sd_schedulers else {}
+    labels = {key.lower(): getattr(entry, "label", key) for key, entry in known.items() if key}
+    return labels.get(schedule.lower(), schedule)
+
+
 def in_force(sampler, p) -> str | None:
     """The label of the schedule by which this pass of the request is sampled, or None for the sampler's own."""
     name = (

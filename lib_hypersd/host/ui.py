@@ -5,13 +5,23 @@ from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
 from .. import panel
-from . import loras, model
+from ..catalog import Catalog
+from ..plan import Model, Request
+from ..settings import Settings
+from . import loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
 from .request import recipes
 
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    surroundings = panel.Surroundings(recipes, model.selected, loras.files, loras.refresh, DOWNLOADS)
+    surroundings = panel.Surroundings(
+        recipes, model.selected, loras.files, request, loras.refresh, DOWNLOADS, memory.remember
+    )
     built = panel.build(gr, InputAccordion, tab, surroundings, prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
+
+
+def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
+    """The request that an image with these settings and this prompt would be."""
+    return payloads.describe({}, prompt, samplers.in_hosts_words(settings), selected, catalog)

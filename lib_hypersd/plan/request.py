@@ -1,7 +1,8 @@
 """What a plan is made from: the panel's settings, the checkpoint, the files at hand and the prompts."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ..catalog import Recipe
 from ..layers import Fit
@@ -48,6 +49,16 @@ class Memory:
     inside: str | None = None
     settings: Settings = Settings()
 
+    def values(self) -> dict[str, Any]:
+        """The settings that are not left open, by their names."""
+        values = {f.name: getattr(self.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def summary(self) -> str:
+        """In a few words: "plain, steps 6, cfg 1.5"."""
+        inside = [] if self.inside is None else [self.inside or "plain"]
+        return ", ".join([*inside, *(f"{name} {value}" for name, value in self.values().items())])
+
 
 @dataclass(frozen=True)
 class Model:
@@ -55,7 +66,7 @@ class Model:
 
     ``prediction`` is "epsilon", "v_prediction", "edm" or, for flow models, "const". ``coarse`` are weights of so few
     bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences,
-    where the file tells it; ``caution`` says what is special about it; ``metadata`` are the titles in its header.
+    where the file tells it; ``metadata`` are the titles in its header; ``path`` is that of its file, where there is one.
     """
 
     family: str | None
@@ -65,6 +76,7 @@ class Model:
     architecture: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     memory: Memory = Memory()
+    path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +96,9 @@ class SecondPass:
 class Request:
     """All that a plan depends on.
 
-    ``files`` is None where every published file is taken to be at hand. The first prompt decides, tags are put right
-    in all of them. ``refiner`` takes over in the middle, where the host has one and its file tells what it is.
+    ``files`` is None where every published file is taken to be at hand; ``others`` are the names of LoRAs at hand that
+    are no few-step ones. The first prompt decides, tags are put right in all of them. ``refiner`` takes over in the
+    middle, where the host has one and its file tells what it is.
 
     ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
     recipe lets the user choose. ``has_comments``: the host strips what stands behind a ``#``.
@@ -98,6 +111,7 @@ class Request:
     prompts: Sequence[str] = ("",)
     second_pass: SecondPass | None = None
     refiner: Model | None = None
+    others: Collection[str] = ()
     eta: float | None = None
     has_comments: bool = True
     reads_schedules: bool = False

@@ -1,7 +1,7 @@
 """Step 1: everything in a request that has a name becomes facts, each name once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from ..catalog import HYPER_SD, Catalog, Recipe
 from ..identify import identify, named_family
@@ -95,7 +95,7 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
         by_name=by_name,
         tags=tuple(tag for of_prompt in tags for tag in of_prompt),
         first=tuple(tags[0]) if tags else (),
-        loras={name: describe_lora(name, by_name, catalog) for name in names},
+        loras={name: describe_lora(name, request, by_name, catalog) for name in names},
         checkpoint=described[request.model.name],
         refiner=described[request.refiner.name] if request.refiner else None,
         second=described[second.name] if second else None,
@@ -104,8 +104,7 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
 
 def with_memory(settings: Settings, memory: Memory) -> tuple[Settings, tuple[str, ...]]:
     """The settings, with what is remembered of the checkpoint where they leave a choice; and for which fields."""
-    values = {f.name: getattr(memory.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
-    values = {name: value for name, value in values.items() if value is not None and getattr(settings, name) is None}
+    values = {name: value for name, value in memory.values().items() if getattr(settings, name) is None}
     return replace(settings, **values), tuple(values)
 
 
@@ -121,7 +120,9 @@ def names_of(files: Sequence[File]) -> dict[str, File]:
     return {alias: file for file in files for alias in file.aliases} | {file.name: file for file in files}
 
 
-def describe_lora(name: str, by_name: Mapping[str, File], catalog: Catalog) -> Lora:
+def describe_lora(name: str, request: Request, by_name: Mapping[str, File], catalog: Catalog) -> Lora:
+    if name in request.others:
+        return Lora(name, None, None, None, False)
     file, family = by_name.get(name), named_family(name)
     recipe = file.recipe if file else identify(catalog, name)
     made_for = (file.made_for if file else None) or (recipe.family if recipe else family)

@@ -1,6 +1,7 @@
 """One request: its plan, made by ``plan.make_plan``, is carried out over a diffusers pipeline."""
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from PIL import Image, ImageOps
 
 from .. import settings as panel
 from ..catalog import Catalog
-from ..plan import NoPlan, Plan, Refusal, Request, make_plan
+from ..plan import Model, NoPlan, Plan, Refusal, Request, make_plan
 from ..samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import TIMESTEPS, is_flow, levels
-from ..tags import TAG, find
+from ..tags import find, remove_all
 from ..wording import shown
 from .denoiser import Denoiser
 from .files import open_image
@@ -64,8 +65,13 @@ class Playground:
             )
             values = asdict(own) | {"distilled_cfg": own.distilled_cfg if family == "flux" else None}
             return Plan(family=family, **values, sentence=sentence)
-        files = self.loras.files(self.catalog)
-        return make_plan(Request(job.settings, self.loaded.model, files, (job.prompt,)), self.catalog)
+        return make_plan(self.request(job.settings, self.loaded.model, self.catalog, job.prompt), self.catalog)
+
+    def request(self, settings: panel.Settings, model: Model, catalog: Catalog, prompt: str) -> Request:
+        """The request that a picture with these settings and this prompt is; no comments are stripped here."""
+        files = self.loras.files(catalog, model)
+        others = self.loras.by_name().keys() - {file.name for file in files}
+        return Request(settings, model, files, (prompt,), others=others, has_comments=False)
 
     def run(
         self,
@@ -149,6 +155,8 @@ class Playground:
         for tag in find(prompt):
             if tag.name not in by_name:
                 raise Refusal(f"There is no LoRA called {shown(tag.name)}; its file is to be given beside the model.")
+            if math.isnan(tag.weight):
+                raise Refusal(f"The weight in {tag} is no number.")
             weights[by_name[tag.name]] = tag.weight
         return weights
 
@@ -179,7 +187,7 @@ def schedules(loaded: Loaded) -> str:
 
 
 def without_tags(prompt: str) -> str:
-    return TAG.sub("", prompt).strip()
+    return remove_all(prompt).strip()
 
 
 def quoted(value) -> str:

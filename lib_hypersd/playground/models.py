@@ -42,13 +42,15 @@ class Loras:
     paths: Sequence[Path] = ()
     library: Library = field(default_factory=Library)
 
-    def files(self, catalog: Catalog) -> list[File]:
-        """All few-step LoRAs, and those that look like one and must not be used."""
+    def files(self, catalog: Catalog, model: Model | None) -> list[File]:
+        """All few-step LoRAs, and those that look like one and must not be used; for a checkpoint in one file with how many
+        of their layers have a place in it."""
         paths = list(self.by_name().values())
         self.library.look(paths, catalog)
         if self.library.todo:  # what is new is opened, and hashed where only that can tell
             self.library.finish(pause=0)
-        files = [file_of(one) for one in self.library.look(paths, catalog)]
+        checkpoint = model.path if model else None
+        files = [file_of(one, (), checkpoint) for one in self.library.look(paths, catalog)]
         return [f for f in files if f.recipe or f.problem or named_family(f.name)]
 
     def by_name(self) -> dict[str, str]:
@@ -163,7 +165,10 @@ def from_file(path: Path, device: str) -> Loaded:
         pipe = PIPELINES[family].from_single_file(
             str(path), config=folder, local_files_only=True, dtype=dtype_for(device, family)
         )
-    model = Model(family, path.stem, layout.prediction_of(header))
+    file = read_checkpoint(path)
+    model = Model(
+        family, path.stem, layout.prediction_of(header), False, file.architecture, file.metadata, path=str(path)
+    )
     return loaded(pipe, model, layout.resolution_of(header, family), device)
 
 

@@ -176,8 +176,20 @@ class Page:
     def surroundings(self) -> panel.Surroundings:
         here = self.playground
         return panel.Surroundings(
-            lambda: here.catalog, lambda: here.loaded.model, here.loras.files, lambda: None, self.downloads
+            lambda: here.catalog,
+            lambda: here.loaded.model,
+            here.loras.files,
+            here.request,
+            lambda: None,
+            self.downloads,
+            self.remember,
         )
+
+    def remember(self, memory: Memory) -> None:
+        """Keep what is said of the checkpoint, beside the pictures."""
+        here = self.playground
+        self.memories.keep(Entry(here.loaded.model.name, here.loaded.bytes, memory=memory))
+        here.loaded.model = replace(here.loaded.model, memory=memory)
 
     def schedules(self) -> list[str]:
         return ["Simple"] if is_flow(self.playground.loaded.sigmas) else list(TIMESTEPS)
