@@ -351,7 +351,7 @@ def below(path: Path) -> list[str]:
     return found
 
 
-def file_of(known: Known, aliases: tuple[str, ...] = ()) -> File:
+def file_of(known: Known, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
     """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by."""
     found, family = known.identification, known.clues.lora.family if known.clues.lora else None
     recipe, problem = found.recipe, found.sentence if found.refused else None

@@ -16,7 +16,8 @@ from PIL import Image
 
 from .. import panel
 from ..download import Downloads
-from ..plan import Refusal
+from ..memory import Entry, Memories
+from ..plan import Memory, Refusal
 from ..schedules import TIMESTEPS, is_flow
 from ..settings import FIELDS
 from .files import save
@@ -84,6 +85,8 @@ class Page:
 
     def __init__(self, playground: Playground, out: Path, downloads: Downloads, first: Sequence[tuple[str, str]] = ()):
         self.playground, self.out, self.downloads = playground, out, downloads
+        self.memories = Memories(out / "hypersd-checkpoints.json")
+        self.recall()
         self.running: set[threading.Event] = set()  # set to end each picture that is being made
         width, height = playground.loaded.size
         # Small pictures are shown larger than they are, pixel by pixel.
@@ -187,9 +190,18 @@ class Page:
 
     def remember(self, memory: Memory) -> None:
         """Keep what is said of the checkpoint, beside the pictures."""
-        here = self.playground
-        self.memories.keep(Entry(here.loaded.model.name, here.loaded.bytes, memory=memory))
-        here.loaded.model = replace(here.loaded.model, memory=memory)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.memories.keep(Entry(*self.checkpoint(), memory=memory))
+        self.recall()
+
+    def recall(self) -> None:
+        loaded = self.playground.loaded
+        loaded.model = replace(loaded.model, memory=self.memories.find(*self.checkpoint()))
+
+    def checkpoint(self) -> tuple[str, int]:
+        """The name and the size by which the checkpoint is known again."""
+        model = self.playground.loaded.model
+        return model.name, Path(model.path).stat().st_size if model.path else 0
 
     def schedules(self) -> list[str]:
         return ["Simple"] if is_flow(self.playground.loaded.sigmas) else list(TIMESTEPS)

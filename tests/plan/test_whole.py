@@ -1,0 +1,141 @@
+"""A plan is whole or a sentence, whatever is requested; each name is looked up once."""
+
+import dataclasses
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lib_hypersd.catalog import FAMILIES
+from lib_hypersd.identify import identify
+from lib_hypersd.names import distillation_of
+from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan, resolve
+from lib_hypersd.plan.choose import PREFERENCE
+from lib_hypersd.settings import VARIANTS, Settings
+from lib_hypersd.tags import find
+from tests.plans import BY_ID, CATALOG, file, plan
+
+def test_a_refusal_carries_no_settings():
+    refused = plan(files=[])
+    assert refused == NoPlan(family="sdxl", problem=refused.problem, missing=BY_ID["hyper-sdxl-8steps"])
+    assert refused.edit("a <lora:x:1>") == "a <lora:x:1>"
+    told = as_json(refused, "a <lora:x:1>")
+    assert {name for name, value in told.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
+    made = as_json(plan(), "a cat")
+    assert told.keys() == made.keys(), "what there is not is null"
+    assert made["family"] == "sdxl" and "rename" not in made, "what becomes of the tags stands in the prompt"
+
+
+def test_a_refusal_says_all_else_that_is_off():
+    refused = plan(files=[], prompt="<lora:Hyper-SD15-4steps-lora:1>")
+    assert isinstance(refused, NoPlan) and refused.warnings == (
+        "Hyper-SD15-4steps-lora was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
+    )
+
+LORAS = [recipe for recipe in CATALOG.recipes if recipe.is_lora]
+BROKEN = File("broken", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
+MISNAMED = File("misnamed", BY_ID["hyper-sdxl-8steps"], family="sd15")
+FILES = st.none() | st.lists(
+    st.sampled_from([file(r.id) for r in LORAS] + [File("Hyper-SDXL", None), BROKEN, MISNAMED]), unique=True
+)
+TAGS = st.sampled_from(
+    [
+        "<lora:Hyper-SDXL:0.6>",
+        "<lora:hyper-sd15>",
+        "<lora:Hyper-SD15-4steps-lora:0.9>",
+        "<lora:Hyper-SDXL-1step-lora:x>",
+        "<lora:style:1>",
+    ]
+)
+PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).map(" ".join)
+
+
+@settings(max_examples=500)
+@given(
+    st.builds(
+        Request,
+        st.builds(
+            Settings,
+            enabled=st.just(True),
+            variant=st.none() | st.sampled_from(list(VARIANTS)),
+            steps=st.none() | st.integers(1, 20),
+            weight=st.none() | st.floats(0, 2),
+            cfg=st.none() | st.floats(1, 30),
+            eta=st.none() | st.floats(0, 1),
+            file=st.none() | st.sampled_from([r.file.removesuffix(".safetensors") for r in LORAS] + ["x"]),
+            sampler=st.none() | st.just("Euler a"),
+            schedule=st.none() | st.just("Karras"),
+        ),
+        st.builds(
+            Model,
+            st.none() | st.sampled_from(list(FAMILIES)),
+            st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"]),
+        ),
+        FILES,
+        st.lists(PROMPT, min_size=1, max_size=3).map(tuple),
+    )
+)
+def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
+    made, fixed = make_plan(request, CATALOG), request.settings
+    assert made.sentence.endswith(".")
+    if made.problem:
+        assert (made.missing is not None) == (
+            "The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in made.problem
+        )
+        assert made.sentence == made.problem and all(made.edit(p) == p for p in request.prompts)
+        return
+    assert made.recipe.family == request.model.family
+    assert made.sampler and made.schedule and made.steps >= 1 and math.isfinite(made.cfg)
+    for name in ("steps", "cfg", "sampler", "schedule"):
+        assert getattr(fixed, name) in (None, getattr(made, name))
+    assert fixed.eta is None or made.eta == fixed.eta
+    edited = [made.edit(p) for p in request.prompts]
+    few_step = {"hyper-sd15", "Hyper-SDXL", "Hyper-SD15-4steps-lora", "Hyper-SDXL-1step-lora"}
+    if made.file is None:
+        assert made.weight is None and few_step.isdisjoint(tag.name for prompt in edited for tag in find(prompt))
+        return
+    assert math.isfinite(made.weight)
+    assert request.files is None or made.file in {f.name for f in request.files}
+    for prompt, once in zip(request.prompts, edited, strict=True):
+        names = [tag.name for tag in find(once)]
+        assert [tag.weight for tag in find(once) if tag.name == made.file] == [made.weight]
+        assert names.count(made.file) == 1 and few_step.isdisjoint(set(names) - {made.file})
+        assert names.count("style") == [tag.name for tag in find(prompt)].count("style")
+        assert made.edit(once) == once
+    again = make_plan(dataclasses.replace(request, prompts=tuple(edited)), CATALOG)
+    assert (again.problem, again.file, again.weight) == (None, made.file, made.weight), (
+        "the infotext's prompt gives the same plan"
+    )
+
+
+# Each name is looked up once.
+
+
+def test_every_name_of_a_request_is_looked_up_once(monkeypatch):
+    names, checkpoints = [], []
+    monkeypatch.setattr(resolve, "identify", lambda catalog, name: names.append(name) or identify(catalog, name))
+    monkeypatch.setattr(
+        resolve, "distillation_of", lambda name, metadata: checkpoints.append(name) or distillation_of(name, metadata)
+    )
+    prompts = (
+        "a <lora:Hyper-SDXL-4steps-lora:1> <lora:style:1> <lora:Hyper-SDXL-4steps-lora:0.5>",
+        "b <lora:style:0.5> <lora:Hyper-SD15:1> <lora:held:1>",
+    )
+    request = Request(
+        Settings(True, file="Hyper-SDXL-8steps-lora"), Model("sdxl", "base"), [file("hyper-sdxl-8steps", "held")], prompts,
+        SecondPass(model=Model("sdxl", "second")), Model("sdxl", "refiner"), others={"style"},
+    )  # fmt: skip
+    make_plan(request, CATALOG)
+    assert sorted(names) == sorted(
+        ["Hyper-SDXL-4steps-lora", "Hyper-SD15", "Hyper-SDXL-8steps-lora", "base", "second", "refiner"]
+    ), "what is at hand needs no name to be told"
+    assert sorted(checkpoints) == ["base", "refiner", "second"]
+    names.clear()
+    make_plan(dataclasses.replace(request, refiner=Model("sdxl", "base")), CATALOG)
+    assert names.count("base") == 1
+
+
+def test_the_order_of_preference_is_data():
+    assert [name for name, _ in PREFERENCE][:2] == ["fits a CFG that is set", "is Hyper-SD's"]
+    recipe, held = BY_ID["hyper-sdxl-8steps"], file("hyper-sdxl-8steps")
+    assert all(key(Settings(True), recipe, held) is not None for _, key in PREFERENCE)
