@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, fields
 
 from . import tags
 from .catalog import FAMILIES, HYPER_SD, LOOKALIKES, Catalog, Recipe
-from .identify import called, identify, is_merged, named_family
+from .identify import called, identify, named_family
+from .names import distillation_of
 from .settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from .wording import done, in_range, in_steps, missing, spans
 
@@ -319,8 +320,10 @@ def built_in(request: Request, catalog: Catalog) -> Recipe | None:
     named = identify(catalog, request.model.name)
     if named and named.kind == "unet" and named.family == request.model.family:
         return named
-    if request.settings.variant == "merged" or is_merged(request.model.name):
-        return next((r for r in catalog.recipes if r.kind == "merged" and r.family == request.model.family), None)
+    inside = distillation_of(request.model.name)
+    if request.settings.variant == "merged" or (inside and inside.maker == HYPER_SD):
+        merged = [r for r in catalog.recipes if (r.kind, r.maker) == ("merged", HYPER_SD)]
+        return next((r for r in merged if r.family == request.model.family), None)
     return None
 
 
