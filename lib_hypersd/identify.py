@@ -212,10 +212,10 @@ def copies_of_size(catalog: Catalog, clues: Clues) -> bool:
     size, family = clues.size or 0, clues.lora.family if clues.lora else None
 
     def may_be(published: int) -> bool:
-        return 0 < abs(size - published) <= FREE_TEXTS or 0 <= size - published // 2 <= HALF_A_HEADER
+        return abs(size - published) <= FREE_TEXTS or 0 <= size - published // 2 <= HALF_A_HEADER
 
     of_family = [r for r in catalog.recipes if r.is_lora and family in (None, r.family)]
-    return any(may_be(r.bytes) for r in of_family if r.bytes)
+    return any(may_be(r.bytes) for r in of_family if r.bytes not in (None, size))
 
 
 def called(family: str | None) -> str:
