@@ -64,9 +64,9 @@ def listed(text: str) -> frozenset[str]:
 
 
 # Words that are English as well, and the company in which they are: what stands before them, what after.
-ENGLISH = {
+ENGLISH: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "hyper": (
-        listed("ultra super"),
+        frozenset(),
         listed(
             """real reality realism realist realistic realistically realness photo photos photoreal photorealism
             photorealistic photographic detail details detailed detailer naturalistic natural lifelike sharp vivid

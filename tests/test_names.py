@@ -35,6 +35,10 @@ CHECKPOINTS = {
         ("HyperfluxDiversity_q80", None), ("Realistic Vision V6.0 B1 Hyper 4S", 4),
         ("deliberate_v2_hyper-sd15-8steps", 8), ("AnythingHyper_v5-inpainting", None),
         ("cyberrealistic_hyper_v2", None), ("colossusProjectXLSFW_v53Trained_hyper12steps", 12),
+        ("NewRealityXL_Hyper_4S", 4), ("Animagine-XL-4.0-Hyper-8steps", 8), ("prefectIllustriousXL_v3_hyper8", 8),
+        ("Pony Hyper 8 steps", 8), ("HyperVAE_sdxl", None), ("SuperHyperXL_v2", None), ("cineHyperXL", None),
+        ("2dn_4SHyper_v1", 4), ("bb95FurryMix_v14Hyper", None), ("indigoFurryMixXL_hyperV2", None),
+        ("mistoonAnime_ponyAlphaHyper4", 4),
     ],
     "SDXL-Lightning": [
         ("juggernautXL_v9Rdphoto2Lightning", None), ("DreamShaperXL_Lightning", None),
@@ -57,6 +61,10 @@ CHECKPOINTS = {
         ("bluePencilXL_v700Lightning", None), ("zonkeyXL_4stepsLightning", 4), ("SDXL-Lightning-8steps-RealVis", 8),
         ("raemuXL_v35Lightning", None), ("HyperRealXL_Lightning", None), ("RealVisXL_V5.0_Lightning_fp16", None),
         ("Hyper_Realistic_Vision_v1_lightning_4step", 4), ("DucHaiten-Real3D-NSFW-XL_Lightning", None),
+        ("hyper reality xl lightning", None), ("waiNSFWIllustrious_v140_Lightning", None),
+        ("Hyper Photo Lightning 4 step", 4), ("realLightning_XL_v2Lightning", None),
+        ("realvisxl5-lightning-8-step", 8), ("photopediaXL_45Lightning", None),
+        ("mklanXXXNSFWVersion_v2300Lightning4S", 4),
     ],
     "SDXL-Turbo": [
         ("dreamshaperXL_v21TurboDPMSDE", None), ("dreamshaperXL_turboDpmppSDEKarras", None),
@@ -72,13 +80,16 @@ CHECKPOINTS = {
         ("realvisxlV30Turbo_v30TurboBakedvae", None), ("thinkdiffusionxlTurbo", None), ("sdxl-turbo", None),
         ("stableDiffusionXLTurbo_v10", None), ("juggernautXLTurbo_v1", None), ("kolorsTurbo", None),
         ("z_image_turbo_bf16", None), ("ZavyChromaXL_v8_TurboMix", None), ("samaritan3dCartoon_v40SDXLTurbo", None),
+        ("sdxlTurboDPO_v1", None), ("DreamShaper_XL_v2_Turbo_DpmppSDE", None), ("stableCascade_turbo", None),
+        ("halcyonSDXL_v1Turbo4Steps", 4), ("zavyYumeXL_turboV1", None),
     ],
     "SD3.5-Turbo": [
         ("sd3.5_large_turbo", None), ("sd3.5m_turbo_8steps", 8), ("sd35_large_turbo_fp8", None),
     ],
     "FLUX.1-Turbo-Alpha": [
         ("flux-unchained-turbo-Q4_0.gguf", None), ("flux.1-lite-8B-alpha-Turbo-8.Steps-Detail.Plus-fp8", 8),
-        ("flux1-dev-turbo-alpha-Q8_0", None), ("FLUXturbo_v1", None),
+        ("flux1-dev-turbo-alpha-Q8_0", None), ("FLUXturbo_v1", None), ("Flux_Turbo_8step_Q8", 8),
+        ("flux-dev-turbo-alpha-merged-fp8", None),
     ],
     "LCM": [
         ("LCM_Dreamshaper_v7", None), ("LCM_Dreamshaper_v7_4k", None), ("dreamshaper_8LCM", None),
@@ -87,30 +98,35 @@ CHECKPOINTS = {
         ("3dAnimationDiffusion_lcm", None), ("xxmix9realistic_v40+LCM_LoRA_Weights_SD15.fp16", None),
         ("onlyfornsfw118_v10TurboLCM", None), ("semirealxLCM_v10", None), ("LCMXL_v1", None),
         ("photon_hyper_lcm", None), ("meinahentai_v5LCM", None), ("picxReal_10LCM", None),
-        ("epicphotogasm_lcm", None), ("absolutereality_lcm_8s", 8),
+        ("epicphotogasm_lcm", None), ("absolutereality_lcm_8s", 8), ("sd15-lcm-merge", None), ("lcm-sdxl", None),
+        ("LCM-epicrealism", None), ("absoluteRealityLCM_v1", None),
     ],
     "DMD2": [
         ("lustifySDXLNSFW_ggwpV7-DMD2", None), ("lustifySDXLNSFW_endgameDMD2", None),
         ("cyberrealistic_v70DMD2", None), ("xxxRay_dmd2", None), ("DMD2/lustifySDXLNSFW_v40DMD2.safetensors", None),
         ("dmd2_sdxl_4step_unet_fp16", 4), ("anythingxl_dmd2", None), ("bigLustXL_DMD2-8step", 8),
         ("model_dmd_v2", None), ("waiIllustriousSDXL_v150DMD2", None), ("gonzalomoXLFluxPony_v60UnityXLDMD", None),
-        ("splashedMixDMD_v5", None),
+        ("splashedMixDMD_v5", None), ("illustriousXL_v01_dmd2_merged", None), ("fastPhotoXL_dmd", None),
+        ("DMD2-XL-anime", None), ("dmdAnime_v1", None), ("JuggernautXL_Ragnarok_4step_DMD2_fp16", 4),
     ],
     "PCM": [
-        ("realvisXL_PCM_4step", 4), ("dreamshaper8_pcm16step", 16),
+        ("realvisXL_PCM_4step", 4), ("dreamshaper8_pcm16step", 16), ("PCM_SDXL_smallcfg_8step_merged", 8),
+        ("deliberatePCM_v1", None),
     ],
     "TCD": [
         ("duchaitenAiartSDXL_v33515LightningTCD", None), ("animagineXL_TCD", None), ("ponyXL_tcd_v2", None),
+        ("tcd-sdxl-merged-v1", None),
     ],
     "FLUX.1-schnell": [
         ("flux1-schnell-Q4_K_S", None), ("flux1-schnell_fp8", None), ("FLUX.1-schnell-dev-merged-fp8-4step", 4),
         ("flux_dev_schnell_fp8", None), ("FluxFusionV2-Q6_K", None), ("fluxFusionV24StepsGGUFNF4_V2NF4", None),
-        ("svdq-int4-flux.1-schnell", None),
+        ("svdq-int4-flux.1-schnell", None), ("FLUX.1-schnell", None), ("fluxSchnellFp8_v10", None),
+        ("schnell_anime_v2", None), ("PixelWave_FLUX.1-schnell_04", None),
     ],
     None: [
         ("hyperrealism_v3", None), ("Hyper Realism XL v2", None), ("hyper-realistic_v3", None),
-        ("Hyper Detailed Mix", None), ("hyperspire", None), ("hypernetworkTest", None), ("hyperloraMix", None), ("superhyperdetailed", None),
-        ("Hyper3D", None), ("hyperpixel_v10", None), ("hyperfusionFinetune_v7", None),
+        ("Hyper Detailed Mix", None), ("hyperspire", None), ("hypernetworkTest", None), ("hyperloraMix", None),
+        ("superhyperdetailed", None), ("Hyper3D", None), ("hyperpixel_v10", None), ("hyperfusionFinetune_v7", None),
         ("flux1-dev-hyper-realism", None), ("HyperRealisticMix_v5", None), ("ultraHyperRealisticXL", None),
         ("Hyper Cute Anime", None), ("hyperion_v2", None), ("hypnosisXL_v1", None), ("photoHyperDetailer_sdxl", None),
         ("HyperDimensionXL", None), ("turbulent_v2", None), ("turbochargedAnime", None),
@@ -134,6 +150,16 @@ CHECKPOINTS = {
         ("flux1-schnell-dedistilled", None), ("OpenFLUX.1", None), ("starlightXLAnimated_v3", None),
         ("Lightning_Fusion_XL_v1.5", None), ("ntrMIXIllustriousXL_xiii", None), ("fluxedUpFluxNSFW_40DevFp8", None),
         ("hyperbolicTimeChamber", None), ("tPonynai3_v51WeightOptimized", None), ("Hypersonic_v1", None),
+        ("crystalClearXL_ccxl", None), ("HYPERREALISM_XL", None), ("realisticStockPhoto_v20", None),
+        ("plantMilkModelSuite_walnut", None), ("HyperPhotoXL_v2", None), ("flux1-dev-fp8", None),
+        ("PixelWave_FLUX.1-dev_03", None), ("turboCar_v1", None), ("TurboRacer XL", None),
+        ("cyberpunkTurbine_v1", None), ("turbineXL", None), ("enlightningXL", None), ("LightningStorm_XL", None),
+        ("lightning-in-a-bottle", None), ("Lightning_Wolf_SD15", None), ("ThunderLightning", None),
+        ("electricLightningEffects_v1", None), ("hyperlinkXL", None), ("Hyperdreambooth", None),
+        ("hyperStyle_v3", None), ("hyperGAN", None), ("HyperTile", None), ("hyperMaleXL_v1", None),
+        ("hyperFuta_v2", None), ("HyperBeast_PonyXL", None), ("cyberrealisticXL_v22", None), ("lyriel_v16", None),
+        ("flashFusionXL", None), ("quickSilverXL", None), ("speedyMix_8steps", None), ("sdxl_flash_mini", None),
+        ("tcdc_xl", None), ("XLCMix", None),
     ],
 }  # fmt: skip
 ROWS = [(name, maker, steps) for maker, rows in CHECKPOINTS.items() for name, steps in rows]
@@ -155,7 +181,7 @@ def test_what_is_inside_a_checkpoint(name, maker, steps):
 
 def test_there_are_enough_names_and_none_comes_twice():
     names = [name for name, _, _ in ROWS]
-    assert len(names) == len(set(names)) >= 240
+    assert len(names) == len(set(names)) >= 320
     assert set(CHECKPOINTS) == {*MAKERS.values(), *TURBOS.values(), None}
 
 
