@@ -39,7 +39,9 @@ MOST_BYTES = 1_000_000
 class Recipe:
     """One published file and its recommended settings; ``words`` are what its file name must contain (see identify).
 
-    ``maker`` is whose LoRA it is: Hyper-SD's come first, others serve where the user holds them.
+    ``maker`` is whose LoRA it is: Hyper-SD's come first, others serve where the user holds them. For the kind "merged"
+    it is whose distillation the checkpoint has inside, and a ``file`` means the maker's own checkpoint.
+    ``eta`` may be set from ``eta_min`` to ``eta_max``; without these two it is fixed.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
     """
 
@@ -76,6 +78,11 @@ class Recipe:
         return self.kind not in ("unet", "unet-diffusers", "merged")
 
     @property
+    def takes_eta(self) -> bool:
+        """Whether there is an eta to set."""
+        return self.eta_min is not None and self.eta_max is not None and self.eta_min < self.eta_max
+
+    @property
     def can_be_fetched(self) -> bool:
         """Whether it says which file it is, where that stands, and how to tell that it is whole.
 
@@ -84,10 +91,6 @@ class Recipe:
         if self.maker != HYPER_SD or self.kind in ("merged", "unet-diffusers"):
             return False
         return bool(self.file and self.repository and self.bytes and self.sha256)
-
-    @property
-    def takes_eta(self) -> bool:
-        return self.eta_min is not None and self.eta_max is not None and self.eta_min < self.eta_max
 
     def serves(self, steps: int) -> bool:
         return self.steps_min <= steps <= self.steps_max
@@ -219,9 +222,14 @@ def check(recipe: Recipe) -> None:
     if recipe.is_lora:
         require(is_number(recipe.weight, 0, 2), "weight", "a number from 0 to 2")
         require(isinstance(recipe.words, str) and recipe.words.strip(), "words", "words of the file name")
-    for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1)):
+    for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1), ("eta_min", 0, 1), ("eta_max", 0, 1)):
         value = getattr(recipe, name)
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
+    least, most = recipe.eta_min, recipe.eta_max
+    if least is None or most is None:
+        require(least is most, "eta_min", "there with eta_max or not at all")
+    else:
+        require(recipe.eta is not None and least <= recipe.eta <= most, "eta", "between eta_min and eta_max")
     for name in ("sampler", "schedule", "maker"):
         require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
     for name in ("also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"):

@@ -7,25 +7,27 @@ from functools import lru_cache
 
 from .catalog import FAMILIES, LOOKALIKES, Catalog, Recipe
 from .lora import Lora
+from .names import TITLES, titles, words
 from .wording import shown
 
-__all__ = ["Clues", "Identification", "identify", "is_merged", "named_family", "recognise", "words"]
-
-# What people write in file names for the same thing, in the order in which it is replaced.
-SPELLINGS = (
-    (re.compile(r"(\d+) ?steps?"), r" \1step "),
-    (re.compile(r"hyper(?= ?sd| ?xl| ?flux|\b)"), " hyper "),
-    (re.compile(r"sd ?v?1 ?5"), " sd15 "),
-    (re.compile(r"(?:sd ?)?xl"), " sdxl "),
-    (re.compile(r"sd ?3"), " sd3 "),
-    (re.compile(r"flux(?: ?1)?"), " flux "),
-)
-SEPARATOR = re.compile(r"[\W_]+")
-MERGED = re.compile(r"\bhyper\b|hyper ?(?:sd|xl|\d+ ?s)|\d ?s(?:teps?)? ?hyper(?!real|net|det)")
-# Where trainers and converters write the name that a LoRA was given.
-TITLES = ("ss_output_name", "modelspec.title", "name", "title")
+__all__ = ["TITLES", "Clues", "Identification", "identify", "named_family", "recognise", "words"]
 
 CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
+HASHES = ("SHA-256", "addnet hash")
+TRAINED = "ss_output_name"  # where a trainer writes the name; published files have none
+NOT_ONE = "is no few-step LoRA that the catalog knows."
+# How much a kind of evidence tells, for files that compete for one recipe.
+STRENGTHS = {
+    "SHA-256": 90, "addnet hash": 80, "size and metadata": 70, "size and file name": 60, "metadata": 50,
+    "file name": 25, "size": 10, "": 0,
+}  # fmt: skip
+CONFIRMED = 10  # what layers of the right family add to a file name
+RANK = 64  # of the published LoRAs; another rank is a copy made smaller, or a LoRA of another kind
+BY_RANK = 5  # what the right rank adds to a name, and another takes away
+# Words of a LoRA that is *for* a fast checkpoint, in whatever company they stand.
+OF_ANOTHER_KIND = frozenset({"trained", "training", "style", "styles", "character", "characters", "concept"})
+# How far a copy's size may be off: another header's free texts, and at half precision half of a whole header.
+FREE_TEXTS, HALF_A_HEADER = 4096, 300_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Identification:
     ``evidence`` is "SHA-256", "addnet hash", "size", "size and metadata", "size and file name", "metadata",
     "file name" or "", ``confidence`` "certain", "likely", "weak" or "". ``refused``: the file looks like a few-step
     LoRA, that of ``looks_like``, and must not be used as one. ``superseded``: its authors have replaced this edition.
+    ``strength`` compares two files that have the same recipe: the higher, the more tells that it is this one.
     """
 
     recipe: Recipe | None
@@ -63,20 +66,7 @@ class Identification:
     refused: bool = False
     superseded: bool = False
     looks_like: Recipe | None = None
-
-
-@lru_cache(maxsize=65536)
-def words(name: str) -> frozenset[str]:
-    """The words of a file name, in one spelling: ``sdxl_hyper_sd_4step_lora`` → sdxl, hyper, sd, 4step, lora."""
-    text = separated(name)
-    for pattern, replacement in SPELLINGS:
-        text = pattern.sub(replacement, text)
-    return frozenset(text.split())
-
-
-def separated(name: str) -> str:
-    """Lower case, everything but letters and digits a space."""
-    return SEPARATOR.sub(" ", name.lower())
+    strength: int = 0
 
 
 @lru_cache(maxsize=65536)
@@ -99,8 +89,13 @@ def by_hash(catalog: Catalog, hash: str) -> Recipe | None:
 
 
 def by_words(catalog: Catalog, have: frozenset[str]) -> Recipe | None:
-    """The recipe all of whose words are among these, the one with the most of them; of two the first."""
-    candidates = [(parts, recipe) for parts, recipe in needed(catalog) if have >= parts]
+    """The recipe all of whose words are among these, the one with the most of them; of two the first.
+
+    Words beside them that belong to another kind of LoRA rule it out.
+    """
+    candidates = [
+        (parts, recipe) for parts, recipe in needed(catalog) if have >= parts and not have & (OF_ANOTHER_KIND - parts)
+    ]
     return max(candidates, key=lambda candidate: len(candidate[0]), default=(None, None))[1]
 
 
@@ -112,27 +107,19 @@ def needed(catalog: Catalog) -> list[tuple[frozenset[str], Recipe]]:
 def recognise(catalog: Catalog, clues: Clues) -> Identification:
     """The recipe by SHA-256, addnet hash, known size, metadata or file name, in this order; the first that tells wins.
 
-    A size that several published files share, or one beside a name that says another recipe, is no evidence by
-    itself; nor is it where the file's SHA-256 is known and is not that of the size. What the header says comes before
-    what a name says: a file whose layers are made for another family than the recipe is refused.
+    A size that several published files or copies of them share, or one beside a name that says another recipe, is no
+    evidence by itself; nor is it where the file's SHA-256 is known and is not that of the size. What the header says
+    comes before what a name says: a file whose layers are made for another family than the recipe is refused.
     """
     recipe, evidence, confidence = evidence_of(catalog, clues)
     name = shown(clues.name)
     if recipe is None:
-        shared = same_size(catalog, clues)
-        if shared:
-            which = ", ".join((r.file or r.id).removesuffix(".safetensors") for r in shared)
-            one = f"has the size of {which}" if len(shared) == 1 else f"has the size of {len(shared)} files ({which})"
-            return Identification(None, sentence=f"{name} {one} and nothing else tells; its hash will.")
-        if clues.problem:
-            return Identification(
-                None, sentence=f"{clues.problem} It is not used.", refused=bool(named_family(clues.name))
-            )
-        said = f"{name} is a LoRA for {called(clues.lora.family)} and" if clues.lora else name
-        return Identification(None, sentence=f"{said} {NOT_ONE}")
+        return Identification(
+            None, sentence=why_none(catalog, clues), refused=bool(clues.problem and named_family(clues.name))
+        )
 
     what = (recipe.file or recipe.id).removesuffix(".safetensors")
-    told = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
+    sentence = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
     if clues.problem:
         return Identification(None, evidence, confidence, f"{clues.problem} It is not used.", True, looks_like=recipe)
     if recipe.is_lora and clues.checkpoint:
@@ -148,29 +135,59 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
         old = recipe.superseded_sha256 in (clues.sha256, clues.addnet)
     else:
         old = clues.size is not None and clues.size == recipe.superseded_bytes
-    return Identification(recipe, evidence, confidence, told, superseded=old)
+    strength = strength_of(evidence, confidence, clues.lora)
+    return Identification(recipe, evidence, confidence, sentence, superseded=old, strength=strength)
 
 
-HASHES = ("SHA-256", "addnet hash")
-NOT_ONE = "is no few-step LoRA that the catalog knows."
+def why_none(catalog: Catalog, clues: Clues) -> str:
+    """Why a file has no recipe, as a sentence."""
+    name, shared = shown(clues.name), same_size(catalog, clues)
+    if shared:
+        names = [(r.file or r.id).removesuffix(".safetensors") for r in shared]
+        which = names[0] if len(names) == 1 else f"{len(names)} files ({', '.join(names)})"
+        copies = " and of copies of others" if copies_of_size(catalog, clues) else ""
+        return (
+            f"{name} has the size of {which}{copies}, "
+            "and nothing else tells; its hash will, or a name that says what it is."
+        )
+    if clues.problem:
+        return f"{clues.problem} It is not used."
+    subject = f"{name} is a LoRA for {called(clues.lora.family)} and" if clues.lora else name
+    return f"{subject} {NOT_ONE}"
 
 
 def evidence_of(catalog: Catalog, clues: Clues) -> tuple[Recipe | None, str, str]:
+    """The recipe, what tells it and how surely."""
     for kind, hash in zip(HASHES, (clues.sha256, clues.addnet), strict=True):
         if recipe := by_hash(catalog, hash):
             return recipe, kind, CERTAIN
     source, named = "metadata", by_name(catalog, titles(clues.metadata), clues.lora)
-    if named is None:
+    if named is None and not is_another_kind(clues):
         source, named = "file name", by_name(catalog, clues.name, clues.lora)
     sized = same_size(catalog, clues)
     if named in sized:
         return named, f"size and {source}", LIKELY
     if named:
-        confirmed = clues.lora is not None and clues.lora.family == named.family
+        confirmed = clues.lora is not None and clues.lora.family == named.family and not clues.metadata.get(TRAINED)
         return named, source, LIKELY if source == "metadata" or confirmed else WEAK
-    if len(sized) == 1 and not clues.problem:
+    if len(sized) == 1 and not clues.problem and not copies_of_size(catalog, clues):
         return sized[0], "size", WEAK
     return None, "", ""
+
+
+def strength_of(evidence: str, confidence: str, lora: Lora | None) -> int:
+    """How much all that is known of a file tells, as a number for comparison."""
+    strength = STRENGTHS[evidence]
+    if evidence == "file name" and confidence == LIKELY:
+        strength += CONFIRMED
+    if evidence in ("metadata", "file name") and lora and lora.rank:
+        strength += BY_RANK if lora.rank == RANK else -BY_RANK
+    return strength
+
+
+def is_another_kind(clues: Clues) -> bool:
+    """Whether a trainer gave the LoRA another name and another rank: its file is called after what it is for."""
+    return bool(clues.metadata.get(TRAINED)) and clues.lora is not None and clues.lora.rank != RANK
 
 
 def by_name(catalog: Catalog, text: str, lora: Lora | None) -> Recipe | None:
@@ -190,9 +207,15 @@ def same_size(catalog: Catalog, clues: Clues) -> list[Recipe]:
     return [r for r in found if family in (None, r.family)]
 
 
-def titles(metadata: Mapping[str, str]) -> str:
-    """The names that a file's metadata give it, of a length that a name may have."""
-    return " ".join(text[:200] for key in TITLES if isinstance(text := metadata.get(key), str))
+def copies_of_size(catalog: Catalog, clues: Clues) -> bool:
+    """Whether a copy of another published file may have this size: saved anew, or at half the precision."""
+    size, family = clues.size or 0, clues.lora.family if clues.lora else None
+
+    def may_be(published: int) -> bool:
+        return abs(size - published) <= FREE_TEXTS or 0 <= size - published // 2 <= HALF_A_HEADER
+
+    of_family = [r for r in catalog.recipes if r.is_lora and family in (None, r.family)]
+    return any(may_be(r.bytes) for r in of_family if r.bytes not in (None, size))
 
 
 def called(family: str | None) -> str:
@@ -209,8 +232,3 @@ def named_family(name: str) -> str | None:
         (family,) = have - {"hyper"}
         return family if family in FAMILIES else None
     return None
-
-
-def is_merged(checkpoint: str) -> bool:
-    """Whether a checkpoint's name says that Hyper-SD is merged into it (``…XL_4SHyper``, not ``hyperrealism``)."""
-    return bool(MERGED.search(separated(checkpoint)))

@@ -54,6 +54,29 @@ NEIGHBOURS = {
     "TDD-FLUX.1-dev-lora-beta": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
     "FLUX.1-dev_tdd_adv_lora_weights": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
 }
+# What is already inside a checkpoint: maker, family, steps min–max, recommended steps, CFG min, CFG, CFG max, distilled
+# CFG, sampler, schedule, eta.
+INSIDE = {
+    "hyper-sd15-merged": (HYPER_SD, "sd15", 1, 8, 8, 1, 1, 2, None, "DDIM-Trailing", "Trailing", 0),
+    "hyper-sdxl-merged": (HYPER_SD, "sdxl", 1, 8, 8, 1, 1, 2, None, "DDIM-Trailing", "Trailing", 0),
+    "hyper-flux-merged": (HYPER_SD, "flux", 8, 16, 8, 1, 1, 1, 3.5, "Euler", "Simple", None),
+    "lightning-sdxl-own": ("SDXL-Lightning", "sdxl", 2, 8, 4, 1, 1, 1.5, None, "Euler", "Trailing", None),
+    "lightning-sdxl-merged": ("SDXL-Lightning", "sdxl", 3, 9, 6, 1, 1.5, 2, None, "DPM++ SDE", "Karras", None),
+    "turbo-sdxl-own": ("SDXL-Turbo", "sdxl", 1, 4, 4, 1, 1, 1, None, "Euler a", "Trailing", None),
+    "turbo-sdxl-merged": ("SDXL-Turbo", "sdxl", 4, 8, 8, 1, 2, 2.5, None, "DPM++ SDE", "Karras", None),
+    "dmd2-sdxl-merged": ("DMD2", "sdxl", 4, 8, 8, 1, 1, 1.8, None, "TCD", "Trailing", 1),
+    **{f"lcm-{f}-merged": ("LCM", f, 4, 12, 8, 1, 1.5, 2.5, None, "LCM", "TCD", None) for f in ("sd15", "sdxl")},
+    **{f"tcd-{f}-merged": ("TCD", f, 4, 50, 8, 1, 1, 1, None, "TCD", "TCD", 0.3) for f in ("sd15", "sdxl")},
+    **{
+        f"pcm-{f}-merged": ("PCM", f, 2, 16, 4, 1, 1, 2, None, "DDIM-Trailing", "Trailing", 0) for f in ("sd15", "sdxl")
+    },
+    "turbo-sd3-merged": ("SD3.5-Turbo", "sd3", 4, 8, 8, 1, 1, 1.5, None, "Euler", "Simple", None),
+    "schnell-flux-merged": ("FLUX.1-schnell", "flux", 4, 8, 6, 1, 1, 1, 3.5, "Euler", "Simple", None),
+    "turbo-alpha-flux-merged": ("FLUX.1-Turbo-Alpha", "flux", 8, 8, 8, 1, 1, 1, 3.5, "Euler", "Simple", None),
+}
+# Samplers and schedules that AUTOMATIC1111 and Forge have, and ours.
+SAMPLERS = {"Euler", "Euler a", "DPM++ SDE", "LCM", "TCD", "DDIM-Trailing"}
+SCHEDULES = {"Karras", "Trailing", "TCD", "Start at 800", "Simple"}
 
 
 def stem(recipe):
@@ -76,9 +99,34 @@ def test_the_neighbours_have_the_settings_of_theirs_and_come_after():
         stem(r): (
             r.maker, r.steps_min, r.steps_max, r.weight, r.cfg_min, r.cfg_max, r.distilled_cfg, r.sampler, r.schedule, r.eta
         )
-        for r in published().recipes if r.file and r.maker != HYPER_SD
+        for r in published().recipes if r.is_lora and r.maker != HYPER_SD
     }  # fmt: skip
     assert table == NEIGHBOURS
+
+
+def test_what_is_already_inside_a_checkpoint_has_the_settings_of_those_who_made_it():
+    table = {
+        r.id: (
+            r.maker, r.family, r.steps_min, r.steps_max, r.steps, r.cfg_min, r.cfg, r.cfg_max, r.distilled_cfg,
+            r.sampler, r.schedule, r.eta,
+        )
+        for r in published().recipes if r.kind == "merged"
+    }  # fmt: skip
+    assert table == INSIDE
+    assert not any(r.is_lora or r.weight or r.words or r.can_be_fetched for r in published().recipes if r.id in INSIDE)
+    own = {r.id: r.file for r in published().recipes if r.kind == "merged" and r.file}
+    assert own == {
+        "lightning-sdxl-own": "sdxl_lightning_4step.safetensors",
+        "turbo-sdxl-own": "sd_xl_turbo_1.0_fp16.safetensors",
+    }
+
+
+def test_where_there_is_an_eta_to_set():
+    takes = {r.id for r in published().recipes if r.takes_eta}
+    unified = {f"hyper-{family}-unified" for family in ("sd15", "sdxl")}
+    assert takes == unified | {f"tcd-{family}{end}" for family in ("sd15", "sdxl") for end in ("", "-merged")}
+    assert all((r.eta_min, r.eta_max) == (0, 1) for r in published().recipes if r.takes_eta)
+    assert not Recipe(**NEW, eta=0.5, eta_min=0.5, eta_max=0.5).takes_eta
 
 
 def test_dmd2_visits_the_timesteps_of_its_model_card():
@@ -98,7 +146,7 @@ def test_the_catalog_is_sound():
     hashes = [h for r in recipes for h in (r.sha256, r.superseded_sha256) if h]
     assert all(len(h) == 64 and int(h, 16) for h in hashes) and len(set(hashes)) == len(hashes)
     assert len({r.sha256 for r in recipes if r.sha256 and r.maker == HYPER_SD}) == 19
-    assert {r.sampler for r in recipes} <= {"TCD", "DDIM-Trailing", "Euler", "LCM"}
+    assert {r.sampler for r in recipes} == SAMPLERS and {r.schedule for r in recipes} == SCHEDULES
     assert {r.family for r in recipes} == set(FAMILIES) and {r.kind for r in recipes} == set(KINDS)
 
 
@@ -166,6 +214,15 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path):
         ('{"id": "hyper-sdxl-8steps", "file": "a\\\\b.safetensors"}', 2, "file must be a bare file name"),
         ('{"id": "hyper-sdxl-8steps", "words": " "}', 2, "words must be words of the file name"),
         ('{"id": "hyper-sdxl-8steps", "eta": -1}', 2, "eta must be null or a number from 0 to 1"),
+        ('{"id": "hyper-sdxl-8steps", "eta_min": 0}', 2, "eta_min must be there with eta_max or not at all"),
+        ('{"id": "hyper-sdxl-8steps", "eta_max": 1}', 2, "eta_min must be there with eta_max or not at all"),
+        ('{"id": "hyper-sdxl-unified", "eta_max": 2}', 2, "eta_max must be null or a number from 0 to 1"),
+        (
+            '{"id": "hyper-sdxl-unified", "eta_min": 0.5, "eta": 0.3}',
+            2,
+            "eta must be between eta_min and eta_max, not 0.3",
+        ),
+        ('{"id": "hyper-sdxl-unified", "eta": null}', 2, "eta must be between eta_min and eta_max, not None"),
         ('{"id": "hyper-sdxl-8steps", "source": "me"}', 2, "source must be a list of texts"),
     ],
 )

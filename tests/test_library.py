@@ -5,6 +5,7 @@ import os
 import struct
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from lib_hypersd import library
 from lib_hypersd.catalog import HYPER_SD, published
 from lib_hypersd.identify import Clues, recognise
 from lib_hypersd.library import Library, Seen, below, hashes_of, read_cache
+from lib_hypersd.lora import Lora
 from tests import loras
 
 CATALOG = published()
@@ -83,14 +85,15 @@ GOOD = [
     *((r.file, like(r.id), r.id, SIZE_NAME) for r in CATALOG.recipes if r.is_lora and r.file and r.maker == HYPER_SD),
     ("Hyper-SDXL-1step-Unet.safetensors", checkpoint("hyper-sdxl-unet-diffusers"), "hyper-sdxl-unet-diffusers", SIZE_NAME),
     ("Hyper-SDXL-1step-Unet-Comfyui.fp16.safetensors", checkpoint("hyper-sdxl-unet", "model.diffusion_model."), "hyper-sdxl-unet", SIZE_NAME),
-    # Renamed: a size of its own tells, though weakly; a shared one does not, and the hash then does.
-    ("renamed/my fast one.safetensors", like("hyper-sd15-unified"), "hyper-sd15-unified", SIZE),
+    # Renamed: a size that no copy of another has tells, though weakly; a shared one does not, and the hash then does.
+    ("renamed/fast flux.safetensors", like("tdd-flux-beta", "peft", 16, size=628447488), "tdd-flux-beta", SIZE),
+    ("renamed/my fast one.safetensors", like("hyper-sd15-unified"), None, "", "hyper-sd15-unified", SHA),
     ("renamed/eight.safetensors", like("hyper-sdxl-8steps"), None, "", "hyper-sdxl-8steps", SHA),
     ("renamed/pytorch_lora_weights.safetensors", like("lightning-sdxl-4steps", "kohya", dtype=loras.F16), None, "", "lightning-sdxl-4steps", SHA),
-    ("renamed/deep/pytorch_lora_weights.safetensors", like("tcd-sd15", "kohya", dtype=loras.F16, metadata=loras.PT), "lcm-sd15", SIZE, "tcd-sd15", SHA),
+    ("renamed/deep/pytorch_lora_weights.safetensors", like("tcd-sd15", "kohya", dtype=loras.F16, metadata=loras.PT), None, "", "tcd-sd15", SHA),
     ("renamed/deep/Hyper-SD15-2steps-lora (2).safetensors", like("hyper-sd15-8steps"), "hyper-sd15-2steps", SIZE_NAME, "hyper-sd15-8steps", ADDNET),
     ("renamed/known to the host.safetensors", like("hyper-sdxl-8steps-cfg"), "hyper-sdxl-8steps-cfg", ADDNET),
-    ("renamed/flux.safetensors", like("turbo-alpha-flux", "peft", dtype=("BF16", 2)), "turbo-alpha-flux", SIZE),
+    ("renamed/flux.safetensors", like("turbo-alpha-flux", "peft", dtype=("BF16", 2)), None, "", "turbo-alpha-flux", SHA),
     # Saved again: without metadata the size is DMD2's, and the name is right.
     ("saved/Hyper-SDXL-4steps-lora.safetensors", like("hyper-sdxl-4steps", "kohya", metadata=None, size=787359616), "hyper-sdxl-4steps", NAME),
     ("saved/speed.safetensors", like("hyper-sdxl-8steps-cfg", "kohya", metadata={"ss_output_name": "Hyper-SDXL-8steps-CFG-lora"}), "hyper-sdxl-8steps-cfg", META),
@@ -133,6 +136,8 @@ REFUSED = {
     "broken/<img src=x onerror=alert(1)>\n\"'&\u202e💥 Hyper-SDXL-12steps-CFG.safetensors": (raw(b"{"), "\\u202e💥 Hyper-SDXL-12steps-CFG.safetensors has no safetensors header."),
 }  # fmt: skip
 HASHED = {
+    "my fast one": (BY_ID["hyper-sd15-unified"].sha256, UNKNOWN),
+    "renamed/flux": (BY_ID["turbo-alpha-flux"].sha256, UNKNOWN),
     "eight": (BY_ID["hyper-sdxl-8steps"].sha256, UNKNOWN),
     "pytorch_lora_weights": (BY_ID["lightning-sdxl-4steps"].sha256, UNKNOWN),
     "deep/pytorch_lora_weights": (BY_ID["tcd-sd15"].sha256, UNKNOWN),
@@ -166,9 +171,9 @@ def seen_in(folder, shelf):
     return {os.path.relpath(known.path, folder): known for known in shelf.look(paths, CATALOG)}
 
 
-def test_sixty_files_are_all_known_for_what_they_are(folder, monkeypatch):
+def test_sixty_one_files_are_all_known_for_what_they_are(folder, monkeypatch):
     monkeypatch.setattr(library, "hashes_of", lambda path: (UNKNOWN, UNKNOWN))
-    assert len(GOOD) + len(OTHER) + len(REFUSED) == 60
+    assert len(GOOD) + len(OTHER) + len(REFUSED) == 61
     shelf = Library(hash_of=hash_of)
     first = seen_in(folder, shelf)
     assert set(first) == {row[0] for row in GOOD} | OTHER.keys() | REFUSED.keys()
@@ -205,7 +210,7 @@ def test_confidence_is_said():
     cfg = BY_ID["hyper-sdxl-8steps-cfg"]
     assert confidence(name="x", sha256=cfg.sha256) == confidence(name="x", addnet=cfg.addnet) == "certain"
     assert confidence(name="Hyper-SDXL-8steps-CFG-lora", size=cfg.bytes) == "likely"
-    assert confidence(name="Hyper-SDXL-8steps-CFG-lora") == confidence(name="x", size=269127096) == "weak"
+    assert confidence(name="Hyper-SDXL-8steps-CFG-lora") == confidence(name="x", size=628447488) == "weak"
     assert confidence(name="x", size=cfg.bytes) == confidence(name="x") == ""
 
 
@@ -213,8 +218,74 @@ def test_a_size_that_several_share_says_so():
     said = recognise(CATALOG, Clues("some", 393854592)).sentence
     assert said == (
         "some has the size of 4 files (sdxl_lightning_2step_lora, sdxl_lightning_4step_lora, sdxl_lightning_8step_lora, "
-        "dmd2_sdxl_4step_lora_fp16) and nothing else tells; its hash will."
+        "dmd2_sdxl_4step_lora_fp16) and of copies of others, and nothing else tells; its hash will, or a name that says "
+        "what it is."
     )
+
+
+@pytest.mark.parametrize(
+    "recipe", [r for r in CATALOG.recipes if r.is_lora and r.maker == HYPER_SD], ids=lambda r: r.id
+)
+@pytest.mark.parametrize("dtype", [loras.F16, ("BF16", 2)], ids=["fp16", "bf16"])
+def test_a_copy_at_half_precision_is_told_by_its_name_and_never_by_its_size(tmp_path, recipe, dtype):
+    shapes, metadata = loras.published(recipe.family)
+    named = recipe.file.removesuffix(".safetensors") + "_half.safetensors"
+    for name in ("speed lora.safetensors", named):
+        loras.write(tmp_path / name, shapes, dtype, metadata)
+    (copy, unnamed) = Library(may_hash=False).look(
+        [str(tmp_path / named), str(tmp_path / "speed lora.safetensors")], CATALOG
+    )
+    assert copy.identification.recipe == recipe and copy.identification.confidence == "likely"
+    assert unnamed.identification.recipe is None and not unnamed.identification.refused
+    assert unnamed.clues.lora.family == recipe.family and unnamed.clues.lora.rank == loras.RANK
+
+
+@pytest.mark.parametrize(
+    "size", [269127096, 269127064, 787359616, 787359648, 694082424, 134621556, 393854592, 393855224]
+)
+def test_a_size_that_another_files_copy_could_have_is_no_evidence(size):
+    assert recognise(CATALOG, Clues("speed", size)).recipe is None
+
+
+def style_lora(rank, output_name=None, name="AnimeStyle for Hyper-SDXL_8steps"):
+    metadata = {"ss_output_name": output_name} if output_name else {}
+    return recognise(CATALOG, Clues(name, 10**8, lora=Lora("sdxl", "kohya", rank, False), metadata=metadata))
+
+
+def test_a_lora_that_is_called_after_what_it_is_for_is_no_few_step_lora():
+    assert style_lora(8, "AnimeStyle").recipe is None and style_lora(8).recipe is None
+    plain = "Anime for Hyper-SDXL_8steps"
+    assert style_lora(8, "Anime", plain).recipe is None and style_lora(None, "Anime", plain).recipe is None
+    assert style_lora(64, "Anime", plain).confidence == "weak"
+    assert style_lora(64, "Anime", plain).strength < style_lora(64, None, plain).strength
+    assert style_lora(8, "Hyper-SDXL-8steps-lora", "Anime").recipe.id == "hyper-sdxl-8steps"
+    ours = recognise(
+        CATALOG,
+        Clues("Hyper-SDXL-8steps-lora", BY_ID["hyper-sdxl-8steps"].bytes, lora=Lora("sdxl", "kohya", 64, False)),
+    )
+    other, copy = style_lora(8, None, plain), style_lora(64, None, plain)
+    assert other.recipe == copy.recipe == ours.recipe and other.strength < copy.strength < ours.strength
+
+
+def test_evidence_can_be_compared():
+    recipe, lora = BY_ID["hyper-sdxl-8steps"], Lora("sdxl", "kohya", 64, False)
+    named, titled = "Hyper-SDXL-8steps-lora", {"modelspec.title": "Hyper-SDXL-8steps-lora"}
+    weaker = [
+        Clues("x", sha256=recipe.sha256), Clues("x", addnet=recipe.addnet), Clues("x", recipe.bytes, lora=lora, metadata=titled),
+        Clues(named, recipe.bytes, lora=lora), Clues("x", lora=lora, metadata=titled), Clues("x", metadata=titled),
+        Clues("x", lora=replace(lora, rank=8), metadata=titled), Clues(named, lora=lora), Clues(named, lora=replace(lora, rank=None)),
+        Clues(named, lora=replace(lora, rank=8)), Clues(named),
+    ]  # fmt: skip
+    strengths = [recognise(CATALOG, clues).strength for clues in weaker]
+    assert strengths == sorted(set(strengths), reverse=True)
+    assert (
+        strengths[-1]
+        > recognise(CATALOG, Clues("x", 628447488)).strength
+        > recognise(CATALOG, Clues("x")).strength
+        == 0
+    )
+    refused = recognise(CATALOG, Clues(named, lora=Lora("sd15", "kohya", 64, False)))
+    assert refused.refused and refused.strength == 0
 
 
 def test_a_size_is_nothing_beside_a_hash_that_is_anothers():

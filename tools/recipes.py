@@ -26,7 +26,8 @@ an `id` from here changes only what it names; a new one needs every value. This 
 
 ## Other makers
 
-They serve where you hold them; Hyper-SD's come first where both could serve. They are never downloaded.
+LoRAs serve where you hold them; Hyper-SD's come first where both could serve. They are never downloaded. A checkpoint
+that has such a distillation inside is told by its metadata or its name, and gets no LoRA but what its recipe says.
 
 {others}
 
@@ -53,10 +54,11 @@ def values(recipe: Recipe) -> tuple[str, ...]:
 
 
 def name(recipe: Recipe) -> str:
-    if recipe.kind == "merged":
-        return f"{KINDS[recipe.kind]} ({FAMILIES[recipe.family]})"
-    is_what = {"unet": " (checkpoint)", "unet-diffusers": " (checkpoint in a form that no WebUI loads)"}
-    return recipe.file.removesuffix(".safetensors") + is_what.get(recipe.kind, "")
+    if recipe.kind == "merged" and not recipe.file:
+        maker = "" if recipe.maker == HYPER_SD else f": {recipe.maker}"
+        return f"{KINDS[recipe.kind]} ({FAMILIES[recipe.family]}{maker})"
+    form = {"unet-diffusers": " (checkpoint in a form that no WebUI loads)"}.get(recipe.kind, " (checkpoint)")
+    return recipe.file.removesuffix(".safetensors") + ("" if recipe.is_lora else form)
 
 
 def row(*cells: str) -> str:

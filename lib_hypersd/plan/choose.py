@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..layers import LEAST_SHARE
+from ..names import recipe_inside
 from ..settings import Settings
 from ..tags import Tag
 from . import describe
 from .outcome import Refusal
 from .request import File
-from .resolve import Facts, Lora, merged_recipe
+from .resolve import Facts, Lora, by_word
 
 __all__ = ["PREFERENCE", "VARIANT_KINDS", "Choice", "Tags", "choose", "sort_tags"]
 
@@ -87,7 +88,7 @@ def choose(facts: Facts, tags: Tags) -> Choice:
     fixed = facts.loras.get(facts.settings.file or "")
     notes = []
     if uses_what_is_inside(facts, by_hand=bool(tag or fixed)):
-        recipe, file = recipe_inside(facts), None
+        recipe, file = recipe_of_checkpoint(facts), None
     else:
         if named and fixed and not named.is_alias and fixed.name != named.name:
             notes.append(describe.tag_before_file(named.name, fixed.name))
@@ -125,13 +126,13 @@ def uses_what_is_inside(facts: Facts, by_hand: bool) -> bool:
     return facts.checkpoint.maker is not None and variant is None and not by_hand
 
 
-def recipe_inside(facts: Facts) -> Recipe:
+def recipe_of_checkpoint(facts: Facts) -> Recipe:
     """The recipe for what is in the checkpoint; where only the user says that something is, Hyper-SD's."""
     if facts.checkpoint.recipe is not None:
         return facts.checkpoint.recipe
     if facts.checkpoint.maker is not None:
         raise Refusal(describe.unknown_inside(facts))
-    recipe = merged_recipe(facts.catalog, facts.family, HYPER_SD)
+    recipe = recipe_inside(facts.catalog, by_word(HYPER_SD), facts.family)
     if recipe is None:
         raise Refusal(describe.nothing_published(facts))
     return recipe

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from ..catalog import HYPER_SD, Catalog, Recipe
 from ..identify import identify, named_family
-from ..names import Distillation, distillation_of
+from ..names import Distillation, distillation_of, recipe_inside
 from ..settings import Settings
 from ..tags import Tag, find, strip_comments
 from .request import File, Memory, Model, Request
 
-__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "files_of", "merged_recipe", "names_of", "resolve"]
+__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "files_of", "by_word", "names_of", "resolve"]
 
 YOUR_WORD = "your own word"
 
@@ -132,19 +132,19 @@ def describe_lora(name: str, request: Request, by_name: Mapping[str, File], cata
 def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
     """What is in a checkpoint: the user's word comes before its metadata, and those before its name."""
     if model.memory.inside is not None:
-        found = Distillation(model.memory.inside) if model.memory.inside else None
-        evidence = YOUR_WORD
+        inside = by_word(model.memory.inside) if model.memory.inside else None
     else:
         recipe = identify(catalog, model.name)
         if recipe and recipe.kind == "unet" and recipe.family == model.family:
             return Checkpoint(model, HYPER_SD, recipe, evidence="its name")
-        found = distillation_of(model.name, model.metadata)
-        evidence = found.evidence if found else ""
-    if found is None:
+        inside = distillation_of(model.name, model.metadata)
+    if inside is None:
         return Checkpoint(model)
-    return Checkpoint(model, found.maker, merged_recipe(catalog, model.family, found.maker), found.steps, evidence)
+    return Checkpoint(
+        model, inside.maker, recipe_inside(catalog, inside, model.family), inside.steps, inside.evidence
+    )
 
 
-def merged_recipe(catalog: Catalog, family: str | None, maker: str) -> Recipe | None:
-    """The recipe for checkpoints of a family that have a maker's few-step model in them."""
-    return next((r for r in catalog.recipes if (r.kind, r.family, r.maker) == ("merged", family, maker)), None)
+def by_word(maker: str) -> Distillation:
+    """What the user says is in a checkpoint."""
+    return Distillation(maker, None, YOUR_WORD, "")

@@ -121,8 +121,8 @@ def test_a_refiner_that_the_lora_does_not_fit_is_said():
 
 @pytest.mark.parametrize(("role", "key"), [("refiner", "refiner"), ("second pass's checkpoint", "second")])
 def test_another_checkpoint_in_the_same_image_has_the_lora_and_nothing_else(role, key):
-    def warnings(model, **fixed):
-        return plan(**{key: model if key == "refiner" else SecondPass(model=model)}, **fixed).warnings
+    def warnings(other, **fixed):
+        return plan(**{key: other if key == "refiner" else SecondPass(model=other)}, **fixed).warnings
 
     remedy = "Take the refiner out." if key == "refiner" else "Let it use the same checkpoint."
     assert warnings(Model("sdxl", "other")) == warnings(Model(None, "other")) == ()

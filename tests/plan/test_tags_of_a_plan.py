@@ -116,10 +116,10 @@ def test_a_tag_that_another_one_swallows_is_none():
 
 
 def test_a_lora_that_is_no_few_step_one_is_left_alone_whatever_it_is_called():
-    prompt = "a <lora:trained_on_Hyper-SDXL_8steps:0.6>"
+    prompt = "a <lora:Hyper-SDXL_8steps_anime:0.6>"
     named_alike = plan(prompt=prompt)
-    assert named_alike.weight == 0.6 and "trained_on" not in named_alike.edit(prompt)
-    made = plan(prompt=prompt, others={"trained_on_Hyper-SDXL_8steps"})
+    assert named_alike.weight == 0.6 and "anime" not in named_alike.edit(prompt)
+    made = plan(prompt=prompt, others={"Hyper-SDXL_8steps_anime"})
     assert made.weight == 0.75 and made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}"
 
 

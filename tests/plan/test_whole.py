@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from lib_hypersd.catalog import FAMILIES
 from lib_hypersd.identify import identify
 from lib_hypersd.names import distillation_of
-from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan, resolve
+from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan
 from lib_hypersd.plan.choose import PREFERENCE
 from lib_hypersd.settings import VARIANTS, Settings
 from lib_hypersd.tags import find
@@ -112,7 +113,7 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
 
 
 def test_every_name_of_a_request_is_looked_up_once(monkeypatch):
-    names, checkpoints = [], []
+    resolve, names, checkpoints = sys.modules["lib_hypersd.plan.resolve"], [], []
     monkeypatch.setattr(resolve, "identify", lambda catalog, name: names.append(name) or identify(catalog, name))
     monkeypatch.setattr(
         resolve, "distillation_of", lambda name, metadata: checkpoints.append(name) or distillation_of(name, metadata)
