@@ -9,7 +9,7 @@ last section of the table's document, in place of those of an earlier run.
 """
 
 import argparse
-from collections.abc import Sequence
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,23 +86,30 @@ def together(rows: list[Ends]) -> Ends:
     return Ends(np.mean([row.right for row in rows], 0), latents, pixels)
 
 
+TEXT = """
+Our samplers return the predicted image x0. diffusers' TCD, and its DDIM as Stable Diffusion's configuration has it,
+end at timestep 0 and return √ᾱ₀·x0 + √(1 − ᾱ₀)·ε instead, where ε is the last predicted noise and √(1 − ᾱ₀) is
+0.0292. Both ends are measured on the same runs, of {count} held-out captions with the seeds {seeds}, by which nothing
+was chosen. “Right” is the share of pictures, in %, in which all five attributes are what the caption says; the
+difference is that of diffusers' end less ours, with its standard error from picture to picture; the last columns are
+the root mean square by which latents (relative to ours) and pixels differ. By more than {beyond} standard errors
+diffusers' end draws better in {better}, and worse in {worse}.
+"""
+
+
 def section(rows: dict[str, Ends], count: int) -> str:
     """The figures as Markdown, with what follows from them."""
     beyond = {name: row.difference for name, row in rows.items() if abs(row.difference) > BEYOND * row.error}
-    better, worse = ([name for name in beyond if (beyond[name] > 0) == wanted] for wanted in (True, False))
-    verdict = f"better in {listed(better)} and worse in {listed(worse)}"
+    better, worse = (
+        "; ".join(f"“{name}”" for name in beyond if (beyond[name] > 0) == wanted) or "no row"
+        for wanted in (True, False)
+    )
+    seeds = " and ".join(map(str, SEEDS))
+    text = TEXT.format(count=count, seeds=seeds, beyond=BEYOND, better=better, worse=worse)
     lines = [
         END_OF_RUN,
         "",
-        "Our samplers return the predicted image x0. diffusers' TCD, and its DDIM as Stable Diffusion's configuration",
-        "has it, end at timestep 0 and return √ᾱ₀·x0 + √(1 − ᾱ₀)·ε instead, where ε is the last predicted noise and",
-        "√(1 − ᾱ₀) = 0.0292. Both ends are measured on the same runs, of",
-        f"{count} held-out captions with the seeds {listed(SEEDS)}, by which nothing was chosen. “Right” is the",
-        "share of pictures, in %, in which all five attributes are what the caption says; the difference is that of",
-        "diffusers' end less ours, with its standard error from picture to picture; the last columns are the root mean",
-        "square by which latents (relative to ours) and pixels differ.",
-        "",
-        f"By more than {BEYOND} standard errors diffusers' end draws {verdict}.",
+        *textwrap.wrap(text.strip(), 118),
         "",
         "Made by `python -m tools.tiny.end_of_run --model assets/tiny --table docs/quality.md`.",
         "",
@@ -116,8 +123,10 @@ def section(rows: dict[str, Ends], count: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def listed(names: Sequence) -> str:
-    return ", ".join(map(str, names)) or "none of the rows"
+def write_section(path: Path, rows: dict[str, Ends], count: int) -> None:
+    """The section at the end of a document, in place of an earlier one."""
+    before = path.read_text(encoding="utf-8").partition(END_OF_RUN)[0].rstrip("\n")
+    path.write_text(f"{before}\n\n{section(rows, count)}", encoding="utf-8")
 
 
 def main() -> None:
@@ -133,8 +142,7 @@ def main() -> None:
         rows[name] = measure(studio, settings, asked.count)
         print(f"{name}: {rows[name].difference:+.2f} ± {rows[name].error:.2f}", flush=True)
     rows["all of these"] = together(list(rows.values()))
-    before = asked.table.read_text(encoding="utf-8").partition(END_OF_RUN)[0].rstrip("\n")
-    asked.table.write_text(f"{before}\n\n{section(rows, asked.count)}", encoding="utf-8")
+    write_section(asked.table, rows, asked.count)
 
 
 if __name__ == "__main__":
