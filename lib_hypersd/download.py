@@ -19,6 +19,7 @@ from typing import BinaryIO
 from tqdm import tqdm
 
 from .catalog import Catalog, Recipe, published
+from .errors import HyperSDError
 from .source import Failed, Interrupted, Source
 
 try:
@@ -28,7 +29,7 @@ except ImportError:
 else:
     IS_POSIX = True
 
-__all__ = ["Download", "Downloads"]
+__all__ = ["Cancelled", "DiskFull", "Download", "Downloads"]
 
 SPARE_BYTES = 100_000_000  # left free on the disk
 FURTHER_BYTES = 1_000_000
@@ -37,8 +38,12 @@ FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 RUNNING, CHECKING, DONE, CANCELLED, FAILED = "running", "checking", "done", "cancelled", "failed"
 
 
-class Cancelled(Exception):
+class Cancelled(HyperSDError):
     """The user does not want the file any more."""
+
+
+class DiskFull(Failed):
+    """The disk has no room for the file."""
 
 
 class Download:
@@ -85,12 +90,6 @@ class Download:
             self.state = CANCELLED
         except Failed as failure:
             self.fail(str(failure))
-        except OSError as error:
-            if error.errno in FULL:
-                self.fail(f"{self.path.parent} has no room for it. Make room and try again.")
-            else:
-                where = error.filename or self.path.parent
-                self.fail(f"{where} could not be read or written ({error.strerror or error}).")
         except Exception as error:  # a thread has nobody else to tell
             self.fail(f"{self.path.name}: unexpected fault ({type(error).__name__}: {error}).")
 
@@ -98,6 +97,20 @@ class Download:
         self.problem, self.state = problem, FAILED
 
     def fetch(self) -> None:
+        """Fetch the file, in this thread.
+
+        Raises:
+            Failed: why it is not there; DiskFull among them. Cancelled.
+        """
+        try:
+            self.transfer()
+        except OSError as error:
+            if error.errno in FULL:
+                raise DiskFull(f"{self.path.parent} has no room for it. Make room and try again.") from error
+            where = error.filename or self.path.parent
+            raise Failed(f"{where} could not be read or written ({error.strerror or error}).") from error
+
+    def transfer(self) -> None:
         if self.is_there():
             return
         source = self.source()
@@ -158,7 +171,7 @@ class Download:
         needed = self.total - self.done + SPARE_BYTES
         free = shutil.disk_usage(self.path.parent).free
         if free < needed:
-            raise Failed(
+            raise DiskFull(
                 f"{self.path.name} needs {needed / 1e6:,.0f} MB in {self.path.parent}, where {free / 1e6:,.0f} MB are "
                 "free. Make room and try again."
             )

@@ -1,7 +1,7 @@
-"""The one base of the project's errors."""
+"""The base of all errors of this project."""
 
 __all__ = ["HyperSDError"]
 
 
 class HyperSDError(Exception):
-    """Something could not be done; the message is a sentence for the user."""
+    """Why something was not done, and what to do; every message is a sentence for the user."""

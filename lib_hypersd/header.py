@@ -1,23 +1,27 @@
 """The header of a safetensors file, and the checkpoint that a header tells of: no weight is read, no pickle opened."""
 
 import json
+import os
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from . import gguf
 from .wording import shown
 
 __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
 
-# Real headers run to hundreds of kilobytes, and to a few megabytes where a trainer has written its captions down.
+FORMAT_BYTES = 100_000_000  # the most that the format allows
+# Real headers run to hundreds of kilobytes; more are texts that a trainer has written down, of which nothing is used.
 MOST_BYTES = 10_000_000
 # Brackets, braces and commas, which bound what a header of that size can become in memory.
 MOST_PARTS = 500_000
+LONGEST_TEXT = 10_000  # bytes; what is longer is left out of a header that is beyond one of the two bounds above
+BLOCK = 1 << 18
 PREFIX = "model.diffusion_model."
 # The width of the prompt's encoding, by which UNets are told apart.
 UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -58,7 +62,8 @@ def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
 class Header(NamedTuple):
     """``dtype``, ``shape`` and ``data_offsets`` of every tensor by its key, the free texts, and the header's own size.
 
-    ``length`` counts the bytes of the JSON text; tensors begin at ``8 + length``.
+    In a header beyond our bounds, long texts are empty. ``length`` counts the bytes of the JSON; tensors begin at
+    ``8 + length``.
     """
 
     tensors: dict[str, dict]
@@ -68,6 +73,9 @@ class Header(NamedTuple):
 
 def read_header(path: Path) -> Header:
     """The header of a safetensors file (8 bytes of length, JSON, tensors; github.com/huggingface/safetensors).
+
+    What is not ours may cost what it likes: up to ``MOST_BYTES`` and ``MOST_PARTS`` a header is read as it stands, and
+    one beyond that, up to the format's own bound, if it is within them without its long texts.
 
     Raises:
         ValueError: a sentence that says why this is no safetensors file. OSError: it cannot be read.
@@ -83,12 +91,10 @@ def read_header(path: Path) -> Header:
         (length,) = struct.unpack("<Q", start)
         if length > status.st_size - 8:
             raise ValueError(f"{name} says that its header has {length} bytes, which is more than the file has.")
-        if length > MOST_BYTES:
-            raise ValueError(f"{name} has a header of {length} bytes, which cannot be; it was not read.")
-        text = file.read(length)
+        text = header_text(file, length) if length <= FORMAT_BYTES else None
+    if text is None:
+        raise ValueError(f"{name} has a header of {length} bytes, which cannot be; it was not read.")
     try:
-        if len(text) < length or sum(map(text.count, (b"{", b"[", b","))) > MOST_PARTS:
-            raise ValueError
         entries = json.loads(text, object_pairs_hook=without_duplicates, parse_constant=refuse)
         tensors = {key: entry for key, entry in entries.items() if key != "__metadata__"}
         sound = all(map(is_tensor, tensors.values()))
@@ -101,6 +107,55 @@ def read_header(path: Path) -> Header:
     if any(tensor["data_offsets"][1] > status.st_size - 8 - length for tensor in tensors.values()):
         raise ValueError(f"{name} is cut short: its header names more than the file has; get it again.")
     return Header(tensors, metadata, length)
+
+
+def header_text(file: BinaryIO, length: int) -> bytes | None:
+    """The JSON of a header, which begins here in the file; None where it could become too much in memory."""
+    if length <= MOST_BYTES:
+        text = file.read(length)
+        if parts_in(text) <= MOST_PARTS:
+            return text
+        file.seek(-len(text), os.SEEK_CUR)
+    return without_long_texts(file.read(min(BLOCK, length - start)) for start in range(0, length, BLOCK))
+
+
+def parts_in(text: bytes) -> int:
+    return sum(map(text.count, (b"{", b"[", b",")))
+
+
+def without_long_texts(blocks: Iterable[bytes]) -> bytes | None:
+    """JSON with every text of more than ``LONGEST_TEXT`` bytes empty; None where what is left is too much.
+
+    Only what is left is counted: a comma within a text is no part of the JSON.
+    """
+    kept, start, size, parts, quotes = bytearray(), 0, 0, 0, 0
+    for follows_quote, piece in between_quotes(blocks):
+        if follows_quote:
+            kept += b'"'
+            start, size, quotes = len(kept), 0, quotes + 1
+        is_text = quotes % 2 == 1
+        size += len(piece)
+        if is_text and size > LONGEST_TEXT:
+            del kept[start:]
+            continue
+        kept += piece
+        parts += 0 if is_text else parts_in(piece)
+        if len(kept) > MOST_BYTES or parts > MOST_PARTS or quotes > 2 * MOST_PARTS:
+            return None
+    return bytes(kept)
+
+
+def between_quotes(blocks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
+    """JSON, cut where its texts begin and end, and where blocks do; each piece with whether a quote comes before it."""
+    held = b""
+    for block in blocks:
+        block = held + block
+        held = b"\\" * ((len(block) - len(block.rstrip(b"\\"))) % 2)  # it belongs to what follows it
+        block = block[: len(block) - len(held)]
+        place = 0
+        for i, piece in enumerate(block.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')):
+            yield i > 0, block[place : place + len(piece)]
+            place += len(piece) + 1
 
 
 def without_duplicates(pairs: list[tuple]) -> dict:

@@ -5,7 +5,9 @@ cannot be stopped, does not check a file against a known SHA-256 and keeps its u
 over from it are its addresses. No token is sent: all files are public, and a mirror must not see one.
 """
 
+import os
 import re
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from .catalog import Recipe
+from .environment import OFFLINE, certificates, is_offline, proxy_for, without_user
+from .errors import HyperSDError
 
 __all__ = ["HUB", "Body", "Failed", "Folder", "Interrupted", "Server", "Source"]
 
@@ -30,16 +34,17 @@ REFUSALS = {
     401: "asks for an account",
     403: "refuses the file",
     404: "does not have the file",
+    407: "is behind a proxy that asks for a user name and a password",
     410: "does not have the file any more",
 }
 FAULTS = {408: "did not get the request in time", 425: "is not ready", 429: "is asked too often"}
 
 
-class Failed(Exception):
+class Failed(HyperSDError):
     """Why a file cannot be had and what to do, as sentences."""
 
 
-class Interrupted(Exception):
+class Interrupted(HyperSDError):
     """A fault, as a sentence, that another attempt may get past.
 
     ``wait_s``: how many seconds the server asks to wait. ``stale``: what is here already does not belong to its file.
@@ -98,7 +103,8 @@ class Server:
             parts = urlsplit("")
         plain = re.fullmatch(r"[!-~]+", self.base) and not (parts.query or parts.fragment or parts.username)
         if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-            raise Failed(f"The mirror “{base[:200]}” is no address such as {HUB}. Put it right in the settings.")
+            given = without_user(base) if "@" in base else base[:200]
+            raise Failed(f"The mirror “{given}” is no address such as {HUB}. Put it right in the settings.")
         self.host = parts.hostname
 
     def place(self, recipe: Recipe) -> str:
@@ -110,27 +116,66 @@ class Server:
     @contextmanager
     def open(self, recipe: Recipe, start: int, version: str | None) -> Iterator[Body]:
         import requests  # not before it is needed: it would lengthen every start
-        from requests import exceptions
         from urllib3.exceptions import HTTPError
 
+        self.check_environment()
         headers = {"Accept-Encoding": "identity"}
         if start:
             headers["Range"] = f"bytes={start}-"
             if version:
                 headers["If-Range"] = version
+        answers: list = []
         try:
             with requests.Session() as session:
                 session.max_redirects = MOST_REDIRECTS
+                session.hooks["response"].append(lambda response, **_: answers.append(response))
                 timeout = (self.connect_s, self.stall_s)
                 with session.get(self.place(recipe), headers=headers, stream=True, timeout=timeout) as response:
                     self.refuse(response)
                     yield Body(self.first_byte(response, recipe, start), tag(response), self.chunks(response))
-        except exceptions.TooManyRedirects:
-            raise Failed(f"{self.host} sends the request around in circles. {self.by_hand(recipe)}") from None
-        except ValueError:  # what requests calls a bad scheme or address, and what it lets through from its parser
-            raise Failed(f"{self.host} sends on to what is no web address. {self.by_hand(recipe)}") from None
-        except (exceptions.RequestException, HTTPError) as error:
-            raise Interrupted(f"The connection to {self.host} broke ({reason(error)}).") from None
+        except (requests.RequestException, HTTPError, ValueError) as error:  # its parser lets plain ValueErrors through
+            raise self.fault(recipe, error, has_answered=bool(answers)) from None
+
+    def check_environment(self) -> None:
+        """Raise Failed where nothing may be fetched, or nothing could be."""
+        if is_offline():
+            raise Failed(
+                f"{OFFLINE} is set, so nothing is fetched. Take it out of the environment and start again, "
+                "or set an offline folder in the settings."
+            )
+        variable, path = certificates() or ("", "")
+        if variable and self.base.startswith("https:") and not os.path.exists(path):
+            raise Failed(f"{variable} names certificates that are not there ({path}). Put it right and start again.")
+
+    def fault(self, recipe: Recipe, error: Exception, has_answered: bool) -> Failed | Interrupted:
+        """What the transfer's error comes to; ``has_answered``: the server did before, if only by sending on."""
+        from requests import exceptions
+
+        proxy, why = proxy_for(self.place(recipe)), reason(error)
+        if isinstance(error, exceptions.TooManyRedirects):
+            return Failed(f"{self.host} sends the request around in circles. {self.by_hand(recipe)}")
+        if isinstance(error, ValueError):  # a bad scheme or address: our own was looked at before
+            if proxy is None or has_answered:
+                return Failed(f"{self.host} sends on to what is no web address. {self.by_hand(recipe)}")
+            if proxy.is_socks and isinstance(error, exceptions.InvalidSchema):
+                return Failed(
+                    f"The proxy {proxy} is a SOCKS proxy, for which Python needs the package requests[socks]. "
+                    "Install it into the WebUI's environment, or name a proxy that begins with http://."
+                )
+            return Failed(
+                f"The proxy {proxy} is no address such as http://127.0.0.1:7890. Put it right, special characters of "
+                "a password as %23 and the like, and start again."
+            )
+        if isinstance(innermost(error), ssl.SSLCertVerificationError):
+            whose = proxy if proxy and isinstance(error, exceptions.ProxyError) else self.host
+            return Failed(
+                f"The certificate of {whose} is not trusted ({why}). If a proxy or a virus scanner of yours stands "
+                "between, name the file of its certificate in REQUESTS_CA_BUNDLE and start again."
+            )
+        if proxy and isinstance(error, exceptions.ProxyError):
+            return Interrupted(f"The proxy {proxy} cannot be reached, or lets nothing through ({why}).")
+        through = f" through the proxy {proxy}" if proxy else ""
+        return Interrupted(f"The connection to {self.host}{through} broke ({why}).")
 
     def by_hand(self, recipe: Recipe) -> str:
         return f"Fetch {self.place(recipe)} by hand, or set a mirror or an offline folder in the settings."
@@ -223,6 +268,12 @@ def retry_after(response) -> float:
 
 def reason(error: BaseException) -> str:
     """The innermost cause in few words."""
+    cause = innermost(error)
+    words = (getattr(cause, name, None) for name in ("verify_message", "strerror"))
+    return (next(filter(None, words), None) or str(cause) or type(cause).__name__)[:120]
+
+
+def innermost(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:120]
+    return error

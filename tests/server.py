@@ -2,15 +2,18 @@
 
 import contextlib
 import re
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from random import Random
 
 from lib_hypersd.catalog import published
 
+SELF_SIGNED = Path(__file__).with_name("self-signed.pem")  # a key and a certificate for 127.0.0.1, of nobody
 CONTENT = Random(0).randbytes(200_000)
 OTHER = Random(1).randbytes(len(CONTENT))
 
@@ -120,17 +123,25 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Hub:
-    """The server: ``answers`` in order, then ``otherwise``; ``requests`` are those that came."""
+    """The server: ``answers`` in order, then ``otherwise``; ``requests`` are those that came.
 
-    def __init__(self, *answers, otherwise=None):
+    ``secure``: it speaks TLS, with a certificate that it has signed itself.
+    """
+
+    def __init__(self, *answers, otherwise=None, secure=False):
         self.answers, self.otherwise, self.requests = list(answers), otherwise or Answer(), []
         self.over = threading.Event()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.hub, self.http.daemon_threads = self, True
+        self.scheme = "https" if secure else "http"
+        if secure:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(SELF_SIGNED)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.http.server_port}"
+        return f"{self.scheme}://127.0.0.1:{self.http.server_port}"
 
     def __enter__(self):
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()

@@ -10,6 +10,7 @@ told of the file must be a sentence without anything that does not print. Anythi
 
 import argparse
 import json
+import os
 import resource
 import struct
 import subprocess
@@ -49,6 +50,17 @@ WORST = {
     "deep": lambda n, parts: b'{"a":' + b"[" * (parts - 9),
     "a number of ten million digits": lambda n, parts: b'{"a":' + b"9" * (n - 7) + b"}",
     "blanks": lambda n, parts: b" " * (n - 2) + b"{}",
+    "100 MB in one text": lambda n, parts: b'{"__metadata__":{"a":"' + b"x" * (10 * n - 30) + b'"}}',
+    "100 MB of quotes in one text": lambda n, parts: b'{"__metadata__":{"a":"' + b'\\"' * (5 * n - 15) + b'"}}',
+    "100 MB of commas in texts": lambda n, parts: b'{"__metadata__":{' + b",".join(
+        b'"%d":"%b"' % (i, b"," * 1_000_000) for i in range(99)) + b"}}",
+    "100 MB in texts that are kept": lambda n, parts: b'{"__metadata__":{' + b",".join(
+        b'"%d":"%b"' % (i, b"," * 9_000) for i in range(11_000)) + b"}}",
+    "10 MB of texts that are kept, beyond Latin": lambda n, parts: '{"__metadata__":{"💥":"'.encode() + b"," * n + b'",'
+        + b",".join(b'"%d":"%b"' % (i, b"," * 9_000) for i in range(1_100)) + b"}}",
+    "100 MB of empty texts": lambda n, parts: b'{"a":[' + b'"",' * (33 * n // 10) + b"1]}",
+    "100 MB of quotes": lambda n, parts: b'"' * (10 * n),
+    "100 MB of backslashes": lambda n, parts: b"\\" * (10 * n),
     "more bytes than are read": lambda n, parts: b" " * 10 * n + b"{}",
 }  # fmt: skip
 
@@ -68,6 +80,9 @@ def check(path, modules):
     assert told.sentence.isprintable() and told.sentence.endswith("."), told
     assert seen.problem is None or seen.problem.startswith(path.name), seen.problem
     header.cached_checkpoint.__wrapped__(path, 0, 0)
+    text = path.read_bytes()[8:]
+    in_blocks = header.without_long_texts(text[i : i + 7] for i in range(0, len(text), 7))
+    assert in_blocks == text or text.endswith(b"\\"), "short texts stay as they are, however they are cut"
     library.hashes_of(str(path))
 
 
@@ -111,24 +126,29 @@ def fuzz(seconds):
 
 def worst():
     """Time and memory of each kind of costly header, in a process of its own."""
-    for name in WORST:
-        code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from tools import fuzz_header; fuzz_header.cost({name!r})"
-        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-
-
-def cost(name):
+    code = f"import sys; sys.path[:0] = [{str(ROOT)!r}]; from tools import fuzz_header; fuzz_header.cost(*sys.argv[1:])"
     modules = load()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "Hyper-SDXL-8steps-lora.safetensors"
-        text = WORST[name](modules[1].MOST_BYTES, modules[1].MOST_PARTS - 10)
-        path.write_bytes(struct.pack("<Q", len(text)) + text)
-        del text
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.process_time()
-        seen = modules[3].opened(str(path), modules[3].Seen(path.stat().st_size, 0))
-        spent = time.process_time() - start
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"{name:<45} {spent:6.2f} s of CPU   {grown:6.0f} MB   {seen.problem or 'read'}", flush=True)
+    for name, make in WORST.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "Hyper-SDXL-8steps-lora.safetensors"
+            text = make(modules[1].MOST_BYTES, modules[1].MOST_PARTS - 10)
+            path.write_bytes(struct.pack("<Q", len(text)) + text)
+            subprocess.run([sys.executable, "-c", code, name, path], check=True, cwd=ROOT)
+
+
+def cost(name, path):
+    modules = load()
+    before = peak()
+    start = time.process_time()
+    seen = modules[3].opened(path, modules[3].Seen(os.stat(path).st_size, 0))
+    spent = time.process_time() - start
+    print(f"{name:<45} {spent:6.2f} s of CPU   {peak() - before:6.0f} MB   {seen.problem or 'read'}", flush=True)
+
+
+def peak():
+    """The most memory in MB that this process has had; getrusage begins with that of the process that started it."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from ..arguments import DONE, REFUSED, USAGE, add_settings
 from ..catalog import Catalog, published
+from ..errors import HyperSDError
 from ..header import PREFIX, read_header
 from ..lora import lora_of
-from ..plan import Refusal, as_json
+from ..plan import as_json
 from ..settings import FIELDS, Settings
 from ..wording import shown
+from .errors import RefusedJob, Unloadable, UnwritableFolder
 from .job import NAMES, Job, Own, read_job
 
 if TYPE_CHECKING:
@@ -64,10 +66,11 @@ def add_parsers(commands) -> None:
 def told(run: Callable[[argparse.Namespace, Catalog], int], options: argparse.Namespace, catalog: Catalog) -> int:
     """Run a command; what it refuses is a sentence on stderr."""
     # Everything is on this machine: nobody is asked for a configuration, and nobody is told of the visit.
-    os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
+    # (huggingface_hub takes the first for HF_HUB_OFFLINE, which here is the user's word on downloads.)
+    os.environ.update(TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
     try:
         return run(options, catalog)
-    except Refusal as refusal:
+    except HyperSDError as refusal:
         print(refusal, file=sys.stderr)
     except ModuleNotFoundError as error:
         print(
@@ -106,15 +109,15 @@ def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
     """The object on each line that is not empty, with its number; a sentence in place of what is none.
 
     Raises:
-        Refusal: the file cannot be read.
+        RefusedJob: the file cannot be read.
     """
     try:
         if path.stat().st_size > MOST_BATCH_BYTES:
-            raise Refusal(f"{shown(str(path))} is larger than {MOST_BATCH_BYTES} bytes and was not read.")
+            raise RefusedJob(f"{shown(str(path))} is larger than {MOST_BATCH_BYTES} bytes and was not read.")
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise Refusal(f"{shown(str(path))} cannot be read ({why}).") from error
+        raise RefusedJob(f"{shown(str(path))} cannot be read ({why}).") from error
     for number_of_line, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -139,7 +142,7 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
         try:
             made = make(playground, job, options.out, f"{index} of {len(jobs)}")
             sentences = made["warnings"]
-        except Refusal as refusal:
+        except HyperSDError as refusal:
             made, sentences, code = {"problem": str(refusal)}, [str(refusal)], REFUSED
         for sentence in sentences:
             print(place(options, line) + sentence, file=sys.stderr)
@@ -151,7 +154,7 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
 
 
 def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict:
-    """A picture as a file, and what there is to say of it; raises Refusal."""
+    """A picture as a file, and what there is to say of it; raises HyperSDError."""
     from tqdm import tqdm
 
     from .files import save
@@ -174,21 +177,21 @@ def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict:
 
 
 def check_folder(folder: Path) -> None:
-    """Find out before any work whether the folder can be written to; raises Refusal."""
+    """Find out before any work whether the folder can be written to; raises UnwritableFolder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".hypersd-{os.getpid()}"
         trial.touch()
         trial.unlink()
     except OSError as error:
-        raise Refusal(f"{shown(str(folder))} cannot be written to ({error.strerror}).") from error
+        raise UnwritableFolder(f"{shown(str(folder))} cannot be written to ({error.strerror}).") from error
 
 
 def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playground":
-    """The model and LoRAs of the arguments, or the embedded ones; raises Refusal."""
+    """The model and LoRAs of the arguments, or the embedded ones; raises Unloadable."""
     for path in options.lora or ():
         if not path.exists():
-            raise Refusal(f"{shown(str(path))} does not exist.")
+            raise Unloadable(f"{shown(str(path))} does not exist.")
     checkpoint = options.checkpoint or embedded_checkpoint()
     loras = options.lora or ([] if options.checkpoint else [EMBEDDED])
     import peft  # noqa: F401, which diffusers would miss only when it meets a LoRA
@@ -205,7 +208,7 @@ def embedded_checkpoint() -> Path:
         shapes = {key: tensor["shape"] for key, tensor in read_header(path).tensors.items()}
         if lora_of(shapes) is None and any(key.startswith(PREFIX) for key in shapes):
             return path
-    raise Refusal("The embedded model is not in this copy (assets/tiny); give one with --checkpoint.")
+    raise Unloadable("The embedded model is not in this copy (assets/tiny); give one with --checkpoint.")
 
 
 def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
@@ -218,7 +221,7 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
         job = Job(EXAMPLE, settings=Settings(enabled=not base, steps=4), own=Own(steps=4))
         try:
             path = make(playground, job, options.out, what)["image"]
-        except Refusal as refusal:  # a LoRA may be missing, and the page says how to get it
+        except HyperSDError as refusal:  # a LoRA may be missing, and the page says how to get it
             print(f"{what}: {refusal}", file=sys.stderr)
         else:
             print(f"{what}: {Path(path).resolve()}", flush=True)

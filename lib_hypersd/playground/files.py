@@ -8,8 +8,8 @@ from typing import BinaryIO
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from ..plan import Refusal
 from ..wording import shown
+from .errors import UnreadableImage, UnwritableFolder
 
 __all__ = ["open_image", "save"]
 
@@ -18,7 +18,7 @@ def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
     """Write an image as the next free ``00001-NAME.png`` of a folder, which is made if need be.
 
     Raises:
-        Refusal: the folder cannot be written to.
+        UnwritableFolder: the folder cannot be written to.
     """
     text = PngInfo()
     text.add_text("parameters", infotext)
@@ -33,7 +33,7 @@ def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
         part.replace(path)
         return path
     except OSError as error:
-        raise Refusal(f"{shown(str(folder))} cannot be written to ({error.strerror or error}).") from error
+        raise UnwritableFolder(f"{shown(str(folder))} cannot be written to ({error.strerror or error}).") from error
     finally:
         if part:
             part.unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def open_image(source: Path | BinaryIO | Image.Image) -> Image.Image:
     """An image, or the one in a file, upright and in three colours; on white where it is transparent.
 
     Raises:
-        Refusal: the file has none.
+        UnreadableImage: the file has none.
     """
     try:
         image = source if isinstance(source, Image.Image) else Image.open(source)
@@ -63,5 +63,5 @@ def open_image(source: Path | BinaryIO | Image.Image) -> Image.Image:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         name = shown(str(source)) if isinstance(source, Path) else "What was given"
         why = "does not exist" if isinstance(error, FileNotFoundError) else "is no image that can be read"
-        raise Refusal(f"{name} {why}.") from error
+        raise UnreadableImage(f"{name} {why}.") from error
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

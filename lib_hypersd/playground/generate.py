@@ -13,12 +13,14 @@ from PIL import Image, ImageOps
 
 from .. import settings as panel
 from ..catalog import Catalog
-from ..plan import Model, NoPlan, Plan, Refusal, Request, make_plan
+from ..errors import HyperSDError
+from ..plan import Model, NoPlan, Plan, Request, make_plan
 from ..samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import TIMESTEPS, is_flow, levels
 from ..tags import find, remove_all
 from ..wording import shown
 from .denoiser import Denoiser
+from .errors import RefusedJob
 from .files import open_image
 from .job import Job
 from .models import LATENT_SIDE, Loaded, Loras
@@ -36,7 +38,7 @@ SAMPLERS = {
 }
 
 
-class Interrupted(Exception):
+class Interrupted(HyperSDError):
     """Somebody has asked to stop; there is no picture."""
 
 
@@ -86,30 +88,31 @@ class Playground:
             interrupted: asked before each; once it says so there is no picture.
 
         Raises:
-            Refusal: the plan cannot be carried out, or the image to start from is none. Interrupted: asked to stop.
+            RefusedJob: it cannot be made. Unloadable, UnreadableImage: nor with this LoRA, from this image.
+            Interrupted: asked to stop.
         """
         with self.lock:
             start = time.perf_counter()
             plan = self.plan(job)
             if plan.problem is not None:
-                raise Refusal(plan.problem, plan.missing)
+                raise RefusedJob(plan.problem)
             try:
                 with torch.inference_mode():
                     image = decode(self.loaded, self.latents(job, plan, progress, interrupted))
             except (torch.OutOfMemoryError, MemoryError) as error:
-                raise Refusal(f"The memory of {self.loaded.device} is too small for this picture.") from error
+                raise RefusedJob(f"The memory of {self.loaded.device} is too small for this picture.") from error
             return Picture(image, self.infotext(job, plan), plan, time.perf_counter() - start)
 
     def latents(self, job: Job, plan: Plan, progress: Callable, interrupted: Callable) -> torch.Tensor:
         """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
         loaded, (width, height) = self.loaded, self.size(job)
         if plan.sampler not in SAMPLERS:
-            raise Refusal(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
+            raise RefusedJob(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
         sampler, own_eta, _ = SAMPLERS[plan.sampler]
         strength = 1.0 if job.init is None else job.strength
         sigmas = levels(plan.schedule, plan.steps, strength, loaded.sigmas, tokens_of(width, height))
         if sigmas is None:
-            raise Refusal(f"The playground has no schedule “{plan.schedule}” for this model; {schedules(loaded)}.")
+            raise RefusedJob(f"The playground has no schedule “{plan.schedule}” for this model; {schedules(loaded)}.")
 
         loaded.put_on(self.weights(plan.edit(job.prompt)))
         prompts = [encode(loaded, without_tags(job.prompt), width, height)]
@@ -149,14 +152,16 @@ class Playground:
         """The LoRAs that a prompt names: the weight of each by the path of its file.
 
         Raises:
-            Refusal: one is not at hand; few steps without a LoRA that was asked for are not made.
+            RefusedJob: one is not at hand; few steps without a LoRA that was asked for are not made.
         """
         by_name, weights = self.loras.by_name(), {}
         for tag in find(prompt):
             if tag.name not in by_name:
-                raise Refusal(f"There is no LoRA called {shown(tag.name)}; its file is to be given beside the model.")
+                raise RefusedJob(
+                    f"There is no LoRA called {shown(tag.name)}; its file is to be given beside the model."
+                )
             if math.isnan(tag.weight):
-                raise Refusal(f"The weight in {tag} is no number.")
+                raise RefusedJob(f"The weight in {tag} is no number.")
             weights[by_name[tag.name]] = tag.weight
         return weights
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..header import PREFIX, Header
-from ..plan import Refusal
+from .errors import Unloadable
 
 __all__ = ["family_by_parts", "prediction_of", "resolution_of", "write_config", "write_tokenizer"]
 
@@ -73,18 +73,22 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     """Write the folder of configurations that diffusers' ``from_single_file`` takes as ``config``.
 
     Raises:
-        Refusal: a part of the checkpoint is missing, or it is none that makes images from noise.
+        Unloadable: a part of the checkpoint is missing, or it is none that makes images from noise.
     """
     shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
 
     def size(key: str, axis: int = 0) -> int:
         if key not in shapes:
-            raise Refusal(f"The checkpoint has no {key}; one with its text encoder and VAE in the same file is needed.")
+            raise Unloadable(
+                f"The checkpoint has no {key}; one with its text encoder and VAE in the same file is needed."
+            )
         return shapes[key][axis]
 
     taken = size(f"{PREFIX}input_blocks.0.0.weight", 1)
     if taken != 4:
-        raise Refusal(f"The checkpoint takes {taken} channels, as those for inpainting do; one that takes 4 is needed.")
+        raise Unloadable(
+            f"The checkpoint takes {taken} channels, as those for inpainting do; one that takes 4 is needed."
+        )
     parts: dict[str, Any] = {
         "scheduler": ["diffusers", "DDIMScheduler"],
         "unet": ["diffusers", "UNet2DConditionModel"],
@@ -179,13 +183,13 @@ def write_tokenizer(folder: Path, words: int, pad: str | None = None) -> None:
     """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless told otherwise.
 
     Raises:
-        Refusal: the package that has them is not installed.
+        Unloadable: the package that has them is not installed.
     """
     package = importlib.util.find_spec("clip")
     folders = package.submodule_search_locations if package else None
     packed = Path(folders[0], "bpe_simple_vocab_16e6.txt.gz") if folders else None
     if packed is None or not packed.is_file():
-        raise Refusal("CLIP's words are missing: install the package openai-clip.")
+        raise Unloadable("CLIP's words are missing: install the package openai-clip.")
     letters = [chr(i) for i in (*range(33, 127), *range(161, 173), *range(174, 256))]
     letters += [chr(256 + i) for i in range(256 - len(letters))]  # for the bytes that are no letters
     start, end = "<|startoftext|>", "<|endoftext|>"

@@ -13,13 +13,15 @@ import transformers
 from safetensors.torch import load_file
 
 from ..catalog import FAMILIES, Catalog
+from ..errors import HyperSDError
 from ..header import read_checkpoint, read_header
 from ..identify import named_family
 from ..library import Library, below, file_of
-from ..plan import File, Model, Refusal
+from ..plan import File, Model
 from ..schedules import flux_shift
 from ..wording import shown
 from . import layout
+from .errors import Unloadable
 
 __all__ = ["SMALL", "Loaded", "Loras", "load"]
 
@@ -88,7 +90,7 @@ class Loaded:
         """Have exactly these LoRAs, by the path of each file, in force; loaded ones are kept until others are.
 
         Raises:
-            Refusal: a file cannot be loaded or has no layer that fits; then none is in force.
+            Unloadable: a file cannot be loaded or has no layer that fits; then none is in force.
         """
         wanted = {path: Path(path).stat().st_mtime_ns for path in weights}
         asked = {path: (weights[path], wanted[path]) for path in weights}
@@ -114,7 +116,7 @@ class Loaded:
             self.pipe.unload_lora_weights()
             self.on_it.clear()
             names = " and ".join(shown(Path(path).stem) for path in weights)
-            raise Refusal(f"{names} could not be put on {self.model.name} ({first_line(error)}).") from error
+            raise Unloadable(f"{names} could not be put on {self.model.name} ({first_line(error)}).") from error
 
 
 def load(path: Path, device: str | None = None) -> Loaded:
@@ -124,22 +126,22 @@ def load(path: Path, device: str | None = None) -> Loaded:
         device: "cuda", "mps" or "cpu"; the best there is unless given.
 
     Raises:
-        Refusal: a sentence that says why it cannot be loaded.
+        Unloadable: a sentence that says why it cannot be loaded.
     """
     for logging in (diffusers.utils.logging, transformers.utils.logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     device = device or best_device()
     if not path.exists():
-        raise Refusal(f"{shown(str(path))} does not exist.")
+        raise Unloadable(f"{shown(str(path))} does not exist.")
     try:
         return from_folder(path, device) if path.is_dir() else from_file(path, device)
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise Refusal(f"{shown(path.name)} does not fit into the memory of {device}.") from error
-    except (Refusal, ModuleNotFoundError):
+        raise Unloadable(f"{shown(path.name)} does not fit into the memory of {device}.") from error
+    except (HyperSDError, ModuleNotFoundError):
         raise
     except Exception as error:  # whatever diffusers makes of a file
-        raise Refusal(f"{shown(path.name)} could not be loaded ({first_line(error)}).") from error
+        raise Unloadable(f"{shown(path.name)} could not be loaded ({first_line(error)}).") from error
 
 
 def best_device() -> str:
@@ -152,11 +154,11 @@ def from_file(path: Path, device: str) -> Loaded:
     try:
         header = read_header(path)
     except ValueError as error:
-        raise Refusal(f"{error} A checkpoint is a safetensors file, or a folder of diffusers.") from None
+        raise Unloadable(f"{error} A checkpoint is a safetensors file, or a folder of diffusers.") from None
     family = read_checkpoint(path).family or layout.family_by_parts(header)
     if family not in ("sd15", "sdxl"):
         what = f"one of {FAMILIES[family]}" if family in FAMILIES else "no SD1.5 and no SDXL"
-        raise Refusal(
+        raise Unloadable(
             f"{shown(path.name)} is {what}. One file holds all of an SD1.5 or SDXL; "
             "of the other families give the folder that diffusers has made."
         )
@@ -175,11 +177,11 @@ def from_file(path: Path, device: str) -> Loaded:
 def from_folder(path: Path, device: str) -> Loaded:
     index = path / "model_index.json"
     if not index.is_file():
-        raise Refusal(f"{shown(path.name)} is a folder without {index.name}; give one that diffusers has saved.")
+        raise Unloadable(f"{shown(path.name)} is a folder without {index.name}; give one that diffusers has saved.")
     name = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     family = CLASSES.get(name)
     if family is None:
-        raise Refusal(f"{shown(path.name)} holds {shown(str(name))}; {', '.join(CLASSES)} are carried out here.")
+        raise Unloadable(f"{shown(path.name)} holds {shown(str(name))}; {', '.join(CLASSES)} are carried out here.")
     pipe = PIPELINES[family].from_pretrained(
         str(path), local_files_only=True, use_safetensors=True, dtype=dtype_for(device, family),
         **({"safety_checker": None, "requires_safety_checker": False} if family == "sd15" else {}),

@@ -16,10 +16,12 @@ from PIL import Image
 
 from .. import panel
 from ..download import Downloads
+from ..errors import HyperSDError
 from ..memory import Entry, Memories
-from ..plan import Memory, Refusal
+from ..plan import Memory
 from ..schedules import TIMESTEPS, is_flow
 from ..settings import FIELDS
+from .errors import RefusedJob, Unservable
 from .files import save
 from .generate import SAMPLERS, Interrupted, Picture, Playground
 from .job import Job, Own, read_job
@@ -237,7 +239,7 @@ class Page:
                 except Interrupted:
                     said.append(panel.status("tag", "Interrupted."))
                     break
-                except Refusal as refusal:
+                except HyperSDError as refusal:
                     said.append(panel.status("problem", str(refusal)))
                 else:
                     new.append((str(path), caption(picture)))
@@ -266,7 +268,7 @@ class Page:
             return panel.status("problem", " ".join(problems))
         try:
             picture = self.playground.run(replace(job, init=scribble(drawn)))
-        except (Refusal, binascii.Error) as refusal:
+        except (HyperSDError, binascii.Error) as refusal:
             return panel.status("problem", str(refusal))
         content = io.BytesIO()
         picture.image.save(content, "PNG")
@@ -281,14 +283,14 @@ def job_of(asked: Sequence, **fixed) -> Job:
     """What the page's controls ask for, with some values of the panel fixed.
 
     Raises:
-        Refusal: a sentence for each value that is off.
+        RefusedJob: a sentence for each value that is off.
     """
     values = dict(zip(ASKED, asked, strict=True)) | fixed
     init, own = values.pop("init"), {name: values.pop(f"own_{name}") for name in OWN}
     base = not values.pop("enabled")
     job, problems, _ = read_job({**values, "base": base, **(own if base else {})})
     if job is None:
-        raise Refusal(" ".join(problems))
+        raise RefusedJob(" ".join(problems))
     return replace(job, init=init)
 
 
@@ -322,14 +324,14 @@ def chosen(kept: list, choice: gr.SelectData) -> str:
 
 
 def serve(playground: Playground, out: Path, downloads: Downloads, first: list, host: str, port: int | None) -> None:
-    """Serve the page until somebody ends it; raises Refusal where that address is not free."""
+    """Serve the page until somebody ends it; raises Unservable where that address is not free."""
     page = Page(playground, out, downloads, first)
     options = {"server_name": host, "server_port": port, "allowed_paths": [str(out.resolve())]}
     try:
         _, url, _ = page.blocks.launch(**options, prevent_thread_lock=True, quiet=True, **looks())
     except OSError as error:
         where = host if port is None else f"{host}, port {port}"
-        raise Refusal(f"The page cannot be served at {where}; give another with --port.") from error
+        raise Unservable(f"The page cannot be served at {where}; give another with --port.") from error
     print(f"The page is at {url} until you press Ctrl+C.", flush=True)
     page.blocks.block_thread()
 

@@ -157,7 +157,8 @@ class Host:
         own = {name: str(path) for name, path in own.items()}
         # No compiled files either: the host folder stays as it was.
         own |= {"OMP_WAIT_POLICY": "passive"}  # threads that wait do not keep a core that another host could use
-        own |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        # huggingface_hub takes this for HF_HUB_OFFLINE, which would keep our own downloads from the tests' server.
+        own |= {"TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**os.environ, **own, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1,localhost"}
 
     def boot(self, *extra: str, seconds: float = 180) -> None:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from lib_hypersd import catalog
 from lib_hypersd.header import read_header
-from lib_hypersd.plan import Refusal
 from lib_hypersd.playground import layout
 from lib_hypersd.playground.command import embedded_checkpoint
+from lib_hypersd.playground.errors import RefusedJob, Unloadable
 from lib_hypersd.playground.generate import Interrupted, encode_image
 from lib_hypersd.playground.job import Job, Own, read_job
 from lib_hypersd.playground.models import Loras
@@ -224,14 +224,14 @@ def test_a_lora_of_the_users_own_counts_beside_the_plans(playground, tmp_path):
     assert "<lora:style:0.7>" in with_style.run(job).infotext
     assert set(with_style.loaded.pipe.get_active_adapters()) == {"lora1", "lora2"}
     assert relative_rms(latents(with_style, job), latents(playground, job_of(steps=4))) > 1e-3
-    with pytest.raises(Refusal, match="no LoRA called style"):
+    with pytest.raises(RefusedJob, match="no LoRA called style"):
         playground.run(job)
 
 
 def test_a_lora_that_fits_nothing_takes_all_of_them_off(playground, tmp_path, folder):
     wrong = models.write_lora(tmp_path / "Hyper-SD15-4steps-lora.safetensors", {"no.such.layer.to_q": (32, 32)})
     other = models.playground_of(folder / "sd15.safetensors", wrong)
-    with pytest.raises(Refusal, match="Hyper-SD15-4steps-lora could not be put on sd15"):
+    with pytest.raises(Unloadable, match="Hyper-SD15-4steps-lora could not be put on sd15"):
         other.run(job_of(steps=4))
     assert other.loaded.on_it == {}
 
@@ -271,7 +271,7 @@ def test_what_the_playground_does_not_have_is_named(playground):
         (Own(sampler="DPM++ 2M"), "no sampler “DPM\\+\\+ 2M”; it has TCD, DDIM-Trailing, Euler, LCM."),
         (Own(schedule="Karras"), "no schedule “Karras” for this model; it has Trailing, TCD, Start at 800."),
     ):
-        with pytest.raises(Refusal, match=said):
+        with pytest.raises(RefusedJob, match=said):
             playground.run(Job("a cat", settings=Settings(enabled=False), own=own))
 
 

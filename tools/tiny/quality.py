@@ -26,6 +26,7 @@ GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
 FEW = (1, 2, 4, 8)
+END_OF_RUN = "## The end of a run"  # a section that tools.tiny.end_of_run writes
 COLUMNS = ("shape", "colour", "count", "place", "background", "all", "distance")
 
 
@@ -116,7 +117,8 @@ def read_rows(path: Path) -> dict[str, dict[str, float]]:
 
 
 def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> None:
-    """All rows that are measured so far, as Markdown."""
+    """All rows that are measured so far, as Markdown; the section of another program, the last one, stays."""
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = [
         "# Quality of the embedded model",
         "",
@@ -142,6 +144,7 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
             if row := rows.get(str(settings[name])):
                 shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS[:-1])
                 lines.append(f"| {name} | {shares} | {row['distance']:.1f} |")
+    lines += ["", before[before.index(END_OF_RUN) :].rstrip("\n")] if END_OF_RUN in before else []
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

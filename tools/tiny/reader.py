@@ -113,6 +113,11 @@ def common(names: list[str]) -> str:
 
 def score(pictures: np.ndarray, scenes: list[Scene]) -> dict[str, float]:
     """The share of pictures (uint8 ``[N, 64, 64, 3]``) in which each attribute is right, and in which "all" are."""
-    right = [np.equal(astuple(read(picture) or Scene(0, "", "", "", "")), astuple(scene)) for picture, scene in
-             zip(pictures, scenes, strict=True)]  # fmt: skip
-    return dict(zip(FIELDS, np.mean(right, 0).tolist(), strict=True)) | {"all": float(np.mean(np.all(right, 1)))}
+    right = judge(pictures, scenes)
+    return dict(zip(FIELDS, right.mean(0).tolist(), strict=True)) | {"all": float(right.all(1).mean())}
+
+
+def judge(pictures: np.ndarray, scenes: list[Scene]) -> np.ndarray:
+    """Which attributes are right, ``[N, 5]`` in the order of ``FIELDS``, in pictures (uint8 ``[N, 64, 64, 3]``)."""
+    found = [read(picture) or Scene(0, "", "", "", "") for picture in pictures]
+    return np.array([np.equal(astuple(one), astuple(scene)) for one, scene in zip(found, scenes, strict=True)])

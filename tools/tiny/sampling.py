@@ -1,5 +1,6 @@
 """Makes pictures with the extension's own samplers, which take the model as k-diffusion does."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,13 @@ class Studio:
     @torch.no_grad()
     def make(self, prompts: list[str], settings: Settings, seed: int, batch: int = 100) -> torch.Tensor:
         """One picture for every prompt, uint8 ``[N, 64, 64, 3]``; the same bytes for the same seed and batch."""
+        return model.decode(self.networks["vae"], self.latents(prompts, settings, seed, batch))
+
+    @torch.no_grad()
+    def latents(
+        self, prompts: list[str], settings: Settings, seed: int, batch: int = 100, callback: Callable | None = None
+    ) -> torch.Tensor:
+        """The same as scaled latents, ``[N, 4, 8, 8]``; ``callback`` as the samplers have it, batch by batch."""
         denoiser = Denoiser(self.with_lora(settings.lora, settings.weight))
         sigmas = sigmas_at(SCHEDULES[settings.schedule](settings.steps), denoiser.sigmas)
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
@@ -95,5 +103,5 @@ class Studio:
 
             x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
-            made.append(sample(denoiser, x, sigmas, extra, None, True, settings.eta, noise))
-        return model.decode(self.networks["vae"], torch.cat(made))
+            made.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
+        return torch.cat(made)
