@@ -225,11 +225,10 @@ def check(recipe: Recipe) -> None:
     for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1), ("eta_min", 0, 1), ("eta_max", 0, 1)):
         value = getattr(recipe, name)
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
-    least, most = recipe.eta_min, recipe.eta_max
-    if least is None or most is None:
-        require(least is most, "eta_min", "there with eta_max or not at all")
-    else:
-        require(recipe.eta is not None and least <= recipe.eta <= most, "eta", "between eta_min and eta_max")
+    least, most, eta = recipe.eta_min, recipe.eta_max, recipe.eta
+    require((least is None) == (most is None), "eta_min", "there with eta_max or not at all")
+    if least is not None and most is not None:
+        require(eta is not None and least <= eta <= most, "eta", "between eta_min and eta_max")
     for name in ("sampler", "schedule", "maker"):
         require(isinstance(getattr(recipe, name), str) and getattr(recipe, name), name, "a name")
     for name in ("also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"):
