@@ -6,6 +6,7 @@ naming and several in another (query, key and value) counts as its smallest part
 diffusers' ``scripts/convert_diffusers_to_original_*.py`` and ``loaders/single_file_utils.py``.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -29,25 +30,29 @@ def network(shapes: Mapping[str, list[int]]) -> dict[str, list[int]]:
 def modules(tensors: Mapping[str, list[int]]) -> dict[str, Shape]:
     """The shape of every module's weight, by its flat name in the file's own naming.
 
-    Packed weights are unpacked where something tells their shape: bitsandbytes' nf4 ([n, 1], two values in each) by the
-    bias beside them, nvfp4 (two values side by side) by its second scale.
+    Weights that are stored in another shape get their own back where something tells it: bitsandbytes' nf4 ([n, 1], two
+    values in each) and ComfyUI-GGUF's ([n / 256, 256]) by the width of the bias beside them or of the attention that
+    they belong to, nvfp4 (two values side by side) by its second scale.
     """
     found: dict[str, Shape] = {}
     for key, shape in tensors.items():
         suffix = next((suffix for suffix in WEIGHTS if key.endswith(suffix)), None)
-        if suffix is None or not shape:
-            continue
-        name = key[: -len(suffix)]
-        bias = tensors.get(f"{name}.bias")
-        if suffix == ".qweight":
-            found[flat(name)] = None
-        elif len(shape) == 2 and shape[1] == 1:
-            found[flat(name)] = (bias[0], 2 * shape[0] // bias[0]) if bias and bias[0] else None
-        elif len(shape) == 2 and f"{key}_scale_2" in tensors:
-            found[flat(name)] = (shape[0], 2 * shape[1])
-        else:
-            found[flat(name)] = tuple(shape)
+        if suffix and shape:
+            name = key[: -len(suffix)]
+            found[flat(name)] = None if suffix == ".qweight" else own_shape(tensors, name, tuple(shape))
     return found
+
+
+def own_shape(tensors: Mapping[str, list[int]], name: str, shape: tuple[int, ...]) -> Shape:
+    if len(shape) != 2:
+        return shape
+    if f"{name}.weight_scale_2" in tensors:
+        return shape[0], 2 * shape[1]
+    bias = tensors.get(f"{name}.bias")
+    if shape[1] == 1:
+        bias = bias or tensors.get(f"{name.rpartition('.')[0]}.to_out.0.bias")
+        return (bias[0], 2 * shape[0] // bias[0]) if bias and bias[0] else None
+    return (bias[0], math.prod(shape) // bias[0]) if bias and bias[0] not in (0, shape[0]) else shape
 
 
 def flat(name: str) -> str:
@@ -85,8 +90,10 @@ def parts(name: str, blocks: int = 2, renamed: bool = True) -> tuple[str, ...]:
 
 def cut(shape: Shape, count: int) -> list[Shape]:
     """The shapes of the parts that are stacked in a weight: equal, or (four) query, key, value and all the rest."""
-    if shape is None or count == 1:
-        return [shape] * count
+    if count == 1:
+        return [shape]
+    if shape is None or len(shape) < 2:
+        return [None] * count
     outer, rest = shape[0], shape[1:]
     if count == 4:
         return [(rest[0], *rest)] * 3 + [(max(outer - 3 * rest[0], 0), *rest)]
