@@ -47,15 +47,17 @@ class Architecture:
 UNKNOWN = Architecture("unknown", "an unknown kind of checkpoint", None, None, evidence="")
 
 SD3 = {"width": 1536, "double": 24}
-SD3_HAS = ("pos_embed_proj\n", "time_text_embed_text_embedder_")
-FLUX = {"width": 3072, "prompt": (4096, None), "double": 19, "single": 38}
-FLUX_HAS = ("time_text_embed_text_embedder_",)  # Chroma, LongCat and Ovis, built alike, have none
+SD3_HAS = ("joint_blocks_|pos_embed_proj\n",)
+FLUX = {
+    "width": 3072, "prompt": (4096, None), "pooled": (768, None), "feed": (12288, None), "double": 19, "single": 38,
+}  # fmt: skip
+# Chroma's, FLUX.2's, HunyuanVideo's, and those of Ovis-Image.
 NOT_FLUX = ("distilled_guidance_layer_", "double_stream_modulation_", "context_embedder_token_refiner_",
-            "txt_in_individual_token_refiner_")  # fmt: skip
+            "txt_in_individual_token_refiner_", "txt_norm", "transformer_blocks_0_img_mlp_gate_proj")  # fmt: skip
 GUIDED = ("time_text_embed_guidance_embedder_",)
 XL = {"context": 2048, "pooled": (2816, None)}
 SDXL = {**XL, "down": "2,2 10,10", "outputs": (4, None)}
-SD1 = {"context": 768, "down": "1,1 1,1 1,1", "up": "1,1,1 1,1,1 1,1,1"}
+SD1 = {"context": 768, "down": "1,1 1,1 1,1", "up": ("1,1,1 1,1,1 1,1,1", "")}
 SD2 = {"context": 1024, "down": "1,1 1,1 1,1", "width": (320, None)}
 V = r"\bv ?(?:pred(?:iction)?|parameteri[sz]ation)\b"
 
@@ -67,7 +69,7 @@ ARCHITECTURES = (
                  sizes={**SD1, "inputs": 8}),
     Architecture("sd1-v", "SD1.x with v-prediction", "sd15", "v_prediction", variant_of=("sd1",), words=V),
     Architecture("sd1-pruned", "a pruned SD1.x (BK-SDM or the like)", "sd1-pruned", "epsilon",
-                 sizes={"context": 768, "deepest": 1, "width": 320}),
+                 sizes={"context": 768, "down": "1 1 1"}),
     Architecture("sd2", "SD 2", "sd2", None, sizes={**SD2, "inputs": (4, None)}),
     Architecture("sd2-v", "SD 2 with v-prediction", "sd2", "v_prediction", variant_of=("sd2",),
                  words=rf"\b768\b|{V}"),
@@ -80,7 +82,7 @@ ARCHITECTURES = (
     Architecture("sdxl-v", "SDXL with v-prediction", "sdxl", "v_prediction", sizes={**SDXL, "inputs": (4, None)},
                  keys=("v_pred|edm_vpred.sigma_max",)),
     Architecture("sdxl", "SDXL", "sdxl", "epsilon", lacks=("encoder_hid_proj",), sizes={**SDXL, "inputs": (4, None)}),
-    Architecture("sdxl", "SDXL", "sdxl", "epsilon", sizes={"context": 2048, "middle": "10", "width": (32, 64)}),
+    Architecture("sdxl", "SDXL", "sdxl", "epsilon", sizes={"context": 2048, "middle": "10", "width": (32, 64, None)}),
     Architecture("sdxl-inpainting", "SDXL for inpainting", "sdxl", "epsilon", sizes={**SDXL, "inputs": 9}),
     Architecture("sdxl-pix2pix", "SDXL for instructions (InstructPix2Pix)", "sdxl", "epsilon",
                  sizes={**SDXL, "inputs": 8}),
@@ -104,28 +106,28 @@ ARCHITECTURES = (
                  sizes={**XL, "down": "2 6", "middle": "6", "up": "6,6 2,2"}),
     Architecture("sdxl-pruned", "a pruned SDXL", "sdxl-pruned", "epsilon", sizes={"context": 2048, "deepest": range(1, 10)}),
     Architecture("sdxl-refiner", "SDXL's refiner", "sdxl-refiner", "epsilon",
-                 sizes={"context": 1280, "down": "4,4 4,4"}),
+                 sizes={"context": 1280, "deepest": range(1, 5)}),
     Architecture("sd3-medium", "SD3 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": 0}),
     Architecture("sd35-medium", "SD3.5 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": range(1, 25)}),
     Architecture("sd35-large", "SD3.5 large", "sd35-large", has=SD3_HAS, sizes={"width": 2432, "double": 38}),
-    Architecture("flux-fill", "FLUX.1-Fill", "flux", has=FLUX_HAS + GUIDED, lacks=NOT_FLUX,
+    Architecture("flux-fill", "FLUX.1-Fill", "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": 384}),
-    Architecture("flux-control", "FLUX.1-Canny or FLUX.1-Depth", "flux", has=FLUX_HAS + GUIDED, lacks=NOT_FLUX,
+    Architecture("flux-control", "FLUX.1-Canny or FLUX.1-Depth", "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": 128}),
     Architecture("flux-canny", "FLUX.1-Canny", "flux", variant_of=("flux-control",), words=r"\bcanny\b"),
     Architecture("flux-depth", "FLUX.1-Depth", "flux", variant_of=("flux-control",), words=r"\bdepth\b"),
-    Architecture("flux-dev", "FLUX.1-dev", "flux", has=FLUX_HAS + GUIDED, lacks=NOT_FLUX,
+    Architecture("flux-dev", "FLUX.1-dev", "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": (64, None)}),
     Architecture("flux-kontext", "FLUX.1-Kontext", "flux", variant_of=("flux-dev",), words=r"\bkontext\b"),
     Architecture("flux-krea", "FLUX.1-Krea", "flux", variant_of=("flux-dev",), words=r"\bkrea\b"),
-    Architecture("flux-schnell", "FLUX.1-schnell", "flux-schnell", has=FLUX_HAS, lacks=NOT_FLUX + GUIDED,
+    Architecture("flux-schnell", "FLUX.1-schnell", "flux-schnell", lacks=NOT_FLUX + GUIDED,
                  sizes={**FLUX, "inputs": (64, None)}),
-    Architecture("flux-lite", "FLUX.1-lite or Flex.1", "flux-pruned", has=FLUX_HAS, lacks=NOT_FLUX,
+    Architecture("flux-lite", "FLUX.1-lite or Flex.1", "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": 8}),
     Architecture("flex", "Flex.1", "flux-pruned", variant_of=("flux-lite",), words=r"\bflex\b"),
-    Architecture("flux-mini", "FLUX-Mini", "flux-pruned", has=FLUX_HAS, lacks=NOT_FLUX,
+    Architecture("flux-mini", "FLUX-Mini", "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": 5, "single": 10}),
-    Architecture("flux-pruned", "a pruned FLUX.1", "flux-pruned", has=FLUX_HAS, lacks=NOT_FLUX,
+    Architecture("flux-pruned", "a pruned FLUX.1", "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": range(1, 20), "single": range(1, 39)}),
     Architecture("flux2-dev", "FLUX.2-dev", "flux2", has=("double_stream_modulation_img_",),
                  sizes={"width": 6144, "double": 8, "single": 48}),

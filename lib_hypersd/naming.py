@@ -217,7 +217,7 @@ def depths(names: str, blocks: int = 2) -> tuple[str, str, str]:
     def written(side):
         levels: dict[int, list[str]] = {}
         for (level, _), numbers in sorted(found[side].items()):
-            levels.setdefault(level, []).append(str(len(numbers)))
+            levels.setdefault(level, []).append(str(max(map(int, numbers)) + 1))
         return " ".join(map(",".join, levels.values()))
 
     return written("down"), written(""), written("up")
