@@ -19,8 +19,8 @@ from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, p
 
 __all__ = ["LEAST_SHARE", "Fit", "fit", "fit_of_files", "layers", "places"]
 
-# Halfway between the least share of what fits (SD3.5 medium takes 96 % of Hyper-SD3's layers) and the largest of what
-# does not and is not told by its architecture already; docs/fit.md has the table.
+# Halfway between the least share of what must fit (SD3.5 medium takes 96.2 % of Hyper-SD3's layers) and the largest of
+# what must not (SD 2 would take 88.5 % of Hyper-SD15's); docs/fit.md has the table, and what layers alone do not tell.
 LEAST_SHARE = 0.92
 
 PREFIX = re.compile(

@@ -31,8 +31,8 @@ def modules(tensors: Mapping[str, list[int]]) -> dict[str, Shape]:
     """The shape of every module's weight, by its flat name in the file's own naming.
 
     Weights that are stored in another shape get their own back where something tells it: bitsandbytes' nf4 ([n, 1], two
-    values in each) and ComfyUI-GGUF's ([n / 256, 256]) by the width of the bias beside them or of the attention that
-    they belong to, nvfp4 (two values side by side) by its second scale.
+    values in each) and ComfyUI-GGUF's ([n / 256, 256]) by the width of the bias beside them (nf4: or of
+    the attention that they belong to), nvfp4 (two values side by side) by its second scale.
     """
     found: dict[str, Shape] = {}
     for key, shape in tensors.items():
@@ -52,7 +52,9 @@ def own_shape(tensors: Mapping[str, list[int]], name: str, shape: tuple[int, ...
     if shape[1] == 1:
         bias = bias or tensors.get(f"{name.rpartition('.')[0]}.to_out.0.bias")
         return (bias[0], 2 * shape[0] // bias[0]) if bias and bias[0] else None
-    return (bias[0], math.prod(shape) // bias[0]) if bias and bias[0] not in (0, shape[0]) else shape
+    if shape[1] == 256 and bias and bias[0] not in (0, shape[0]):
+        return bias[0], math.prod(shape) // bias[0]
+    return shape
 
 
 def flat(name: str) -> str:
