@@ -11,18 +11,12 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+from .architectures import LOOKALIKES
+
 __all__ = ["FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
 
 HYPER_SD = "Hyper-SD"
 FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
-# Checkpoints that resemble a family, and why nothing of Hyper-SD fits them.
-LOOKALIKES = {
-    "flux-schnell": "FLUX.1-schnell, which is made for 1 to 4 steps by itself; Hyper-FLUX is for FLUX.1-dev",
-    "chroma": "Chroma, whose blocks Hyper-FLUX does not fit",
-    "sdxl-pruned": "a pruned SDXL (SSD-1B, Segmind-Vega or the like), whose blocks Hyper-SDXL does not fit",
-    "sdxl-refiner": "SDXL's refiner, which Hyper-SDXL does not fit",
-    "sd2": "SD 2, for which no Hyper-SD was made",
-}
 KINDS = {
     "fixed": "a LoRA for exactly one number of steps",
     "unified": "one LoRA for a range of steps",

@@ -102,7 +102,7 @@ def as_what_it_is(known: Known) -> dict[str, Any]:
         "name": known.name,
         "bytes": known.clues.size,
         "family": file.family,
-        "architecture": file.architecture or "unknown",
+        "architecture": file.kind or "unknown",
         "prediction": file.prediction,
         "inside": inside and {"maker": inside.maker, "steps": inside.steps, "evidence": inside.evidence},
         "sentence": sentence_of(known),
@@ -115,7 +115,7 @@ def sentence_of(known: Known) -> str:
     file = read_checkpoint(known.path)
     inside = distillation_of(known.name, file.metadata)
     with_it = f" with {inside.maker} in it, by {inside.evidence}" if inside else ""
-    return f"{shown(known.name)} is a checkpoint: {file.architecture or 'of an unknown kind'}{with_it}."
+    return f"{shown(known.name)} is a checkpoint: {file.kind or 'of an unknown kind'}{with_it}."
 
 
 def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[Known]:
@@ -162,7 +162,7 @@ def model_of(options: argparse.Namespace) -> Model:
         file = read_checkpoint(path)
         family = family_named(options.family) if options.family else file.family
         prediction = options.prediction or file.prediction or "epsilon"
-        return Model(family, path.stem, prediction, file.coarse, file.architecture, file.metadata, path=str(path))
+        return Model(family, path.stem, prediction, file.coarse, file.kind, file.metadata, path=str(path))
     if not options.family:
         raise ValueError(f"--family is needed: {', '.join(FAMILIES.values())}.")
     family = family_named(options.family)

@@ -5,12 +5,14 @@ import os
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from . import gguf
+from .architectures import UNKNOWN, Architecture, architecture_of
+from .names import MERGES, TITLES
 from .wording import shown
 
 __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
@@ -23,8 +25,11 @@ MOST_PARTS = 500_000
 LONGEST_TEXT = 10_000  # bytes; what is longer is left out of a header that is beyond one of the two bounds above
 BLOCK = 1 << 18
 PREFIX = "model.diffusion_model."
-# The width of the prompt's encoding, by which UNets are told apart.
-UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
+# The free texts that tell what a checkpoint is, and how much of each is kept; half a text in JSON tells nothing.
+TEXTS = {
+    **dict.fromkeys((*TITLES, "modelspec.architecture", "modelspec.prediction_type"), 200), "modelspec.merged_from": 2000,
+    **dict.fromkeys(MERGES, 100_000),
+}  # fmt: skip
 FEW_BITS = ("F8_", "U8", "I8", "Q")  # as safetensors spells them (4 bits are packed into bytes), and GGUF's
 
 
@@ -32,11 +37,23 @@ FEW_BITS = ("F8_", "U8", "I8", "Q")  # as safetensors spells them (4 bits are pa
 class Checkpoint:
     """A family of ``catalog.FAMILIES`` or a look-alike of ``catalog.LOOKALIKES``, None where the file does not tell.
 
-    ``coarse`` are weights of 8 bits or fewer.
+    ``coarse`` are weights of 8 bits or fewer. ``prediction`` is the architecture's. ``metadata`` are what the header's
+    free texts say of what the checkpoint is and was merged from (``TEXTS``), each cut to its length.
     """
 
     family: str | None = None
     coarse: bool = False
+    architecture: Architecture = UNKNOWN
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def prediction(self) -> str | None:
+        return self.architecture.prediction
+
+    @property
+    def kind(self) -> str | None:
+        """What the architecture is called in sentences; None of an unknown one."""
+        return None if self.architecture is UNKNOWN else self.architecture.name
 
 
 def read_checkpoint(filename: str | Path) -> Checkpoint:
@@ -51,12 +68,18 @@ def read_checkpoint(filename: str | Path) -> Checkpoint:
 @lru_cache(maxsize=256)
 def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     try:
-        tensors = gguf.read_tensors(path) if path.suffix.lower() == ".gguf" else read_header(path).tensors
+        if path.suffix.lower() == ".gguf":
+            tensors, texts = gguf.read_tensors(path), {}
+        else:
+            tensors, texts, _ = read_header(path)
     except (ValueError, OSError):
         return Checkpoint()
     # The largest part of a network are matrices, and only those are ever stored in few bits.
-    coarse = any(key.endswith(".weight") and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items())
-    return Checkpoint(family_of({key: tensor["shape"] for key, tensor in tensors.items()}), coarse)
+    coarse = any(key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items())
+    metadata = {key: texts[key][:length] for key, length in TEXTS.items() if key in texts}
+    shapes = {key: tensor["shape"] for key, tensor in tensors.items()}
+    architecture = architecture_of(shapes, metadata, path.stem)
+    return Checkpoint(architecture.family, coarse, architecture, metadata)
 
 
 class Header(NamedTuple):
@@ -189,20 +212,4 @@ def is_tensor(entry) -> bool:
 
 def family_of(shapes: Mapping[str, list[int]]) -> str | None:
     """The family of a network, from the names and shapes of its tensors, alone or in a whole checkpoint."""
-    shapes = {key.removeprefix(PREFIX): shape for key, shape in shapes.items()}
-
-    def has(start):
-        return any(key.startswith(start) for key in shapes)
-
-    if has("joint_blocks."):
-        return "sd3"
-    if has("double_blocks."):
-        if has("distilled_guidance_layer."):
-            return "chroma"
-        return "flux" if has("guidance_in.") else "flux-schnell"
-    prompts = [shape for key, shape in shapes.items() if key.endswith("transformer_blocks.0.attn2.to_k.weight")]
-    widths = {shape[-1] for shape in prompts if shape}
-    family = UNETS.get(widths.pop()) if len(widths) == 1 else None
-    # The depth of 10 blocks, which SDXL has in the middle, is what smaller copies of it lack.
-    pruned = family == "sdxl" and not any("transformer_blocks.9." in key for key in shapes)
-    return "sdxl-pruned" if pruned else family
+    return architecture_of(shapes).family

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .header import UNETS
+from .architectures import pruned_like
+from .naming import depths
 
 __all__ = ["Lora", "lora_of"]
 
@@ -22,7 +23,8 @@ LAYER = re.compile(
 )
 CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_k(?:_lora)?$")
 ATTENTION = re.compile(r"attn(?:_to_q|_to_k|_qkv)$")
-DEEPER_THAN_FLUX = re.compile(r"(?<!single_)transformer_blocks_(?:19|[2-9]\d)_")  # FLUX has 19 double blocks
+DOUBLE = re.compile(r"(?<!single_)(?<!joint_)(?:transformer|double|joint)_blocks_(\d+)_")
+SINGLE = re.compile(r"single_(?:transformer_)?blocks_(\d+)_")
 TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)", re.MULTILINE)
 NAMINGS = (
     ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)", re.MULTILINE)),
@@ -30,8 +32,21 @@ NAMINGS = (
     ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)", re.MULTILINE)),
     ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)", re.MULTILINE)),
 )
-# The width of the network itself, by which transformers are told apart.
-TRANSFORMERS = {1536: "sd3", 3072: "flux"}
+# The width of the prompt's encoding, by which UNets are told apart.
+UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
+# The width of the network itself, by which transformers are told apart, and how many double and single blocks it has.
+TRANSFORMERS = {1536: ("sd3", 24, 0), 2432: ("sd35-large", 38, 0), 3072: ("flux", 19, 38), 6144: ("flux2", 8, 48)}
+PRUNED_FLUX = {(8, 38), (5, 10)}  # FLUX.1-lite and Flex.1, FLUX-Mini
+# Layers that others have where FLUX and SD3 have none, or of another name.
+OTHERS = {
+    "chroma": re.compile(r"distilled_guidance_layer"),
+    "flux2": re.compile(r"to_qkv_mlp_proj|double_stream_modulation|(?:ff|ff_context)_linear_in"),
+    "qwen-image": re.compile(r"transformer_blocks_\d+_(?:img|txt)_m(?:lp|od)_"),
+    "auraflow": re.compile(r"joint_transformer_blocks_"),
+    "hunyuan": re.compile(r"individual_token_refiner|token_refiner_refiner_blocks"),
+}
+# The last layer of a single block takes what the attention and the MLP made: 1 + 4 widths in FLUX.1, 1 + 3 in FLUX.2.
+LAST = re.compile(r"single_(?:blocks_\d+_linear2|transformer_blocks_\d+_proj_out)$")
 
 
 @dataclass(frozen=True)
@@ -71,15 +86,12 @@ def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
     def has(*parts):
         return any(part in names for part in parts)
 
-    if has("distilled_guidance_layer"):
-        return "chroma"
+    if other := next((family for family, pattern in OTHERS.items() if pattern.search(names)), None):
+        return other
     if has("double_blocks", "single_blocks", "single_transformer_blocks", "joint_blocks", "attn_add_q_proj"):
-        widths = {shape[1] for module, shape in downs.items() if ATTENTION.search(module)}
-        if widths == {3072} and DEEPER_THAN_FLUX.search(names):
-            return None
-        if widths:
-            return TRANSFORMERS.get(widths.pop()) if len(widths) == 1 else None
-        return "sd3" if has("joint_blocks") else "flux" if has("double_blocks", "single_") else None
+        return transformer(names, downs, "sd3" if has("joint_blocks") else "flux")
+    if pruned_like(depths(names)):
+        return "sdxl-pruned"
     widths = {shape[1] for module, shape in downs.items() if CROSS_ATTENTION.search(module)}
     if len(widths) == 1:
         return UNETS.get(widths.pop())
@@ -87,3 +99,24 @@ def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
         return None
     # Without a layer that sees the prompt: SDXL alone has blocks ten deep, and a second text encoder of this name.
     return "sdxl" if has("transformer_blocks_9_", "lora_te2_", "text_encoder_2") and not has("lora_te3_") else None
+
+
+def transformer(names: str, downs: Mapping[str, list[int]], otherwise: str) -> str | None:
+    """The family of a network of double and single blocks; ``otherwise`` where no layer tells its width."""
+    double, single = ({int(number) for number in set(kind.findall(names))} for kind in (DOUBLE, SINGLE))
+    widths = {shape[1] for module, shape in downs.items() if ATTENTION.search(module)}
+    if len(widths) > 1 or (widths and not widths <= TRANSFORMERS.keys()):
+        return None
+    last = {shape[1] for module, shape in downs.items() if LAST.search(module)}
+    for width in widths:
+        family, most_double, most_single = TRANSFORMERS[width]
+        if max(double, default=0) >= most_double or max(single, default=-1) >= most_single:
+            return None
+        if family == "flux" and last == {4 * width}:
+            return "flux2"
+        if (len(double), len(single)) in PRUNED_FLUX and max(double) < len(double) and max(single) < len(single):
+            return "flux-pruned"
+        return family
+    if otherwise == "flux" and not single and "double_blocks" not in names:
+        return None
+    return otherwise

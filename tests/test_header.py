@@ -9,19 +9,16 @@ from hypothesis import strategies as st
 
 from lib_hypersd.catalog import FAMILIES, LOOKALIKES
 from lib_hypersd.header import Checkpoint, family_of, read_checkpoint, read_header
+from tests.checkpoints import LAYOUTS, listed, nunchaku_flux
 
+# A checkpoint of each family, and of some look-alikes.
+ARCHITECTURES = {
+    "sd15": "sd1", "sd2": "sd2", "sdxl": "sdxl", "sdxl-pruned": "ssd-1b", "sdxl-refiner": "sdxl-refiner",
+    "sd3": "sd3-medium", "sd35-large": "sd35-large", "flux": "flux-dev", "flux-schnell": "flux-schnell",
+    "flux-pruned": "flux-lite", "chroma": "chroma",
+}  # fmt: skip
+NETWORKS = {family: listed(LAYOUTS[name]) for family, name in ARCHITECTURES.items()}
 UNET = "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
-NETWORKS = {
-    "sd15": {UNET: [640, 768]},
-    "sd2": {UNET: [640, 1024]},
-    "sdxl": {UNET: [640, 2048], "middle_block.1.transformer_blocks.9.attn2.to_k.weight": [1280, 2048]},
-    "sdxl-pruned": {UNET: [640, 2048], "output_blocks.0.1.transformer_blocks.3.norm1.weight": [1280]},
-    "sdxl-refiner": {UNET: [768, 1280]},
-    "sd3": {"joint_blocks.0.x_block.attn.qkv.weight": [4608, 1536]},
-    "flux": {"double_blocks.0.img_attn.qkv.weight": [9216, 3072], "guidance_in.in_layer.weight": [3072, 256]},
-    "flux-schnell": {"double_blocks.0.img_attn.qkv.weight": [9216, 3072]},
-    "chroma": {"double_blocks.0.img_attn.qkv.weight": [9216, 3072], "distilled_guidance_layer.norms.0.scale": [5120]},
-}
 
 
 def write(path, header, length=None):
@@ -34,8 +31,8 @@ def tensors(shapes, dtype="F16", prefix=""):
     return {prefix + key: {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]} for key, shape in shapes.items()}
 
 
-def test_every_family_and_every_lookalike_can_be_told():
-    assert NETWORKS.keys() == FAMILIES.keys() | LOOKALIKES.keys()
+def test_every_family_can_be_told():
+    assert FAMILIES.keys() < NETWORKS.keys() <= FAMILIES.keys() | LOOKALIKES.keys()
 
 
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
@@ -43,13 +40,40 @@ def test_every_family_and_every_lookalike_can_be_told():
 def test_the_family_is_told_from_names_and_shapes(tmp_path, family, prefix):
     header = tensors(NETWORKS[family], prefix=prefix) | tensors({"first_stage_model.decoder.conv_in.weight": [512, 4]})
     path = write(tmp_path / "some.safetensors", {"__metadata__": {"format": "pt"}} | header)
-    assert read_checkpoint(path) == Checkpoint(family, coarse=False)
+    found = read_checkpoint(path)
+    assert (found.family, found.coarse) == (family, False)
+    assert found.architecture.id == ARCHITECTURES[family] and found.prediction == found.architecture.prediction
 
 
 @pytest.mark.parametrize(("dtype", "coarse"), [("F8_E4M3", True), ("U8", True), ("BF16", False), ("F32", False)])
 def test_weights_of_few_bits_are_told(tmp_path, dtype, coarse):
     path = write(tmp_path / "some.safetensors", tensors(NETWORKS["flux"], dtype))
-    assert read_checkpoint(path) == Checkpoint("flux", coarse)
+    found = read_checkpoint(path)
+    assert (found.family, found.coarse) == ("flux", coarse)
+
+
+def test_a_network_that_nunchaku_packed_is_of_few_bits(tmp_path):
+    path = write(tmp_path / "some.safetensors", tensors(listed(nunchaku_flux()), "I8"))
+    found = read_checkpoint(path)
+    assert (found.family, found.coarse) == ("flux", True)
+
+
+def test_what_the_metadata_say_is_kept_within_bounds(tmp_path):
+    recipe = json.dumps({"type": "webui", "primary_model_name": "DreamShaperXL_Lightning"})
+    texts = {
+        "modelspec.title": "NoobAI XL V-Pred " + "x" * 300, "modelspec.prediction_type": "v", "sd_merge_recipe": recipe,
+        "sd_merge_models": "y" * 10**5, "ss_tag_frequency": "{}",
+    }  # fmt: skip
+    path = write(tmp_path / "some.safetensors", {"__metadata__": texts, **tensors(NETWORKS["sdxl"])})
+    found = read_checkpoint(path)
+    assert found.metadata.keys() == texts.keys() - {"ss_tag_frequency"} and found.metadata["sd_merge_recipe"] == recipe
+    assert len(found.metadata["modelspec.title"]) == 200 and len(found.metadata["sd_merge_models"]) == 8000
+    assert (found.architecture.id, found.prediction, found.architecture.evidence) == ("sdxl-v", "v_prediction", "metadata")
+
+
+def test_the_files_name_tells_what_its_header_does_not(tmp_path):
+    path = write(tmp_path / "flux1-kontext-dev.safetensors", tensors(NETWORKS["flux"]))
+    assert (read_checkpoint(path).family, read_checkpoint(path).architecture.id) == ("flux", "flux-kontext")
 
 
 def test_what_is_no_network_has_no_family(tmp_path):

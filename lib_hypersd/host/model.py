@@ -51,14 +51,14 @@ def info_of(name: str):
 def of_file(info) -> Model | None:
     """What a checkpoint's file says of it without loading it."""
     file = on_disk(info)
-    if file.family is None and file.architecture is None:
+    if file.family is None and file.kind is None:
         return None
     return describe(info, file, file.family, file.prediction or "epsilon", file.coarse and not keeps_loras_apart())
 
 
 def describe(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
     return Model(
-        family, info.name_for_extra, prediction, coarse, file.architecture, file.metadata, memory.recall(info), info.filename
+        family, info.name_for_extra, prediction, coarse, file.kind, file.metadata, memory.recall(info), info.filename
     )
 
 

@@ -169,7 +169,7 @@ def from_file(path: Path, device: str) -> Loaded:
         )
     file = read_checkpoint(path)
     model = Model(
-        family, path.stem, layout.prediction_of(header), False, file.architecture, file.metadata, path=str(path)
+        family, path.stem, layout.prediction_of(header), False, file.kind, file.metadata, path=str(path)
     )
     return loaded(pipe, model, layout.resolution_of(header, family), device)
 

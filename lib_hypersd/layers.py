@@ -1,0 +1,155 @@
+"""Which layers of a LoRA have a place of the right shape in a checkpoint, from the two headers.
+
+A layer fits where the checkpoint has one of its name (``naming.unified``) and as many values: A1111's and Forge's loaders
+reshape, so a matrix fits the 1×1 convolution of the same layer. Where the checkpoint packs its weights in a way that
+does not tell their shape, the name alone decides. The text encoders' layers are left out of the count: they fit every
+checkpoint of a family, and few-step LoRAs have none.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from .gguf import read_tensors
+from .header import read_header
+from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, parts, unified
+
+__all__ = ["LEAST_SHARE", "Fit", "fit", "fit_of_files", "layers", "places"]
+
+# Halfway between the least share of what must fit (SD3.5 medium takes 96.2 % of Hyper-SD3's layers) and the largest of
+# what must not (SD 2 would take 88.5 % of Hyper-SD15's); docs/fit.md has the table, and what layers alone do not tell.
+LEAST_SHARE = 0.92
+
+PREFIX = re.compile(
+    r"(?:base_model_model_)?(?:lora_unet_|lora_transformer_|lora_prior_unet_|lycoris_|model_diffusion_model_|"
+    r"diffusion_model_|unet_|transformer_(?!blocks_))?"
+)
+TEXT_ENCODER = re.compile(r"(?:base_model_model_)?(?:lora_te|lora_prior_te|text_encoder|te\d?_|lora_clip|text_model)")
+# The factors of a layer by the ends of their names: what makes its output, what takes its input, what stands between;
+# and what tells of a layer and not of its shape.
+ENDS = {
+    "inner": ("lora_down", "lora_A", "lora.down", "hada_w1_b"),
+    "outer": ("lora_up", "lora_B", "lora.up", "hada_w1_a"),
+    "between": ("lora_mid",),
+    "shapeless": ("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w2_a", "hada_t1", "oft_blocks", "oft_diag", "on_input", "diff"),
+}
+# XLabs and old diffusers write "…lora1.down", where "lora1" is a part of the layer's name.
+SHORT = {"inner": ".down", "outer": ".up"}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Of how many layers of a LoRA, ``placed`` have a place of the right shape."""
+
+    layers: int
+    placed: int
+
+    @property
+    def share(self) -> float:
+        return self.placed / self.layers
+
+
+def places(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
+    """The shape of every weight of a checkpoint's network, by unified name; None where it is packed."""
+    return unified(modules(network(shapes)))
+
+
+def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
+    """The shape of the weight that each layer of a LoRA changes, by unified name; None for kinds that do not tell it.
+
+    Known are the namings and kinds of ``lora.py``; text encoders' layers are left out.
+    """
+    factors: dict[str, dict[str, list[int]]] = {}
+    for key, shape in shapes.items():
+        if found := factor(key.removesuffix(".weight").removesuffix(".default")):
+            name, part = found
+            factors.setdefault(flat(name), {})[part] = shape
+    named = {PREFIX.sub("", name, 1): found for name, found in factors.items() if not TEXT_ENCODER.match(name)}
+    renamed = any(name.startswith(ORIGINAL_TRANSFORMERS) for name in named)
+    result: dict[str, Shape] = {}
+    for name, found in named.items():
+        names = parts(plain(name), renamed=renamed)
+        result.update(zip(names, cut(weight(found), len(names)), strict=True))
+    return result
+
+
+def factor(key: str) -> tuple[str, str] | None:
+    """The layer that a tensor belongs to, and which of its factors it is."""
+    for part, ends in ENDS.items():
+        if key.endswith(ends):
+            end = max((end for end in ends if key.endswith(end)), key=len)
+            return key[: -len(end) - 1], part
+    for part, end in SHORT.items():
+        if key.endswith(end):
+            return key[: -len(end)], part
+    return None
+
+
+def plain(name: str) -> str:
+    """A layer's name without diffusers' old attention processors (``attn1.processor.to_q_lora``)."""
+    if "_processor_to_" not in name:
+        return name
+    name = name.replace("_processor_", "_").removesuffix("_lora")
+    return f"{name}_0" if name.endswith("_to_out") else name
+
+
+def weight(factors: Mapping[str, list[int]]) -> Shape:
+    outer, inner = factors.get("outer"), factors.get("inner")
+    if not outer or not inner or len(inner) < 2 or "shapeless" in factors:
+        return None
+    return (outer[0], *inner[1:2], *factors.get("between", inner)[2:])
+
+
+def fit(lora: Mapping[str, list[int]], checkpoint: Mapping[str, list[int]]) -> Fit | None:
+    """How a LoRA fits a checkpoint, from both headers' shapes; None if the LoRA's layers do not tell."""
+    return compared(layers(lora), places(checkpoint))
+
+
+def compared(needed: Mapping[str, Shape], there: Mapping[str, Shape]) -> Fit | None:
+    known = {name: shape for name, shape in needed.items() if shape is not None}
+    if not known or not there:
+        return None
+
+    def has_place(name, shape):
+        place = there[name]
+        return place is None or math.prod(place) == math.prod(shape)
+
+    return Fit(len(known), sum(name in there and has_place(name, shape) for name, shape in known.items()))
+
+
+def fit_of_files(lora: str | Path, checkpoint: str | Path) -> Fit | None:
+    """How the LoRA in one file fits the checkpoint in another; each is read again only when it has changed.
+
+    None where a file cannot be read, or the LoRA's layers do not tell.
+    """
+    try:
+        one, other = (Path(path).stat() for path in (lora, checkpoint))
+        return fit_of_states(
+            (str(lora), one.st_mtime_ns, one.st_size), (str(checkpoint), other.st_mtime_ns, other.st_size)
+        )
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def fit_of_states(lora: tuple[str, int, int], checkpoint: tuple[str, int, int]) -> Fit | None:
+    return compared(layers_of_file(*lora), places_of_file(*checkpoint))
+
+
+# The names of a few files' layers: some thousand each.
+@lru_cache(maxsize=32)
+def layers_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Shape]:
+    return layers(shapes_of_file(Path(path)))
+
+
+@lru_cache(maxsize=8)
+def places_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Shape]:
+    return places(shapes_of_file(Path(path)))
+
+
+def shapes_of_file(path: Path) -> dict[str, list[int]]:
+    tensors = read_tensors(path) if path.suffix.lower() == ".gguf" else read_header(path).tensors
+    return {key: tensor["shape"] for key, tensor in tensors.items()}

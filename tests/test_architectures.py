@@ -1,0 +1,223 @@
+"""What a checkpoint is, told from headers with the published names and shapes, whole, copied and damaged."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib_hypersd.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
+from lib_hypersd.catalog import FAMILIES
+from tests import checkpoints
+from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
+from tests.live.layouts import under
+
+PREDICTIONS = ("epsilon", "v_prediction", "flow", "edm", None)
+UNETS = [name for name, shapes in LAYOUTS.items() if "input_blocks.0.0.weight" in shapes or "conv_in.weight" in shapes]
+
+
+def told(shapes, metadata=None, name=""):
+    return architecture_of(listed(shapes), metadata or {}, name).id
+
+
+# The table.
+
+
+def test_every_row_has_a_family_or_a_reason_and_a_prediction():
+    for row in ARCHITECTURES:
+        assert row.family in FAMILIES or row.family in LOOKALIKES, row
+        assert row.prediction in PREDICTIONS and row.name and row.evidence == "header", row
+    assert LOOKALIKES.keys() == {row.family for row in ARCHITECTURES} - FAMILIES.keys()
+    assert not LOOKALIKES.keys() & FAMILIES.keys()
+    assert {"flux-schnell", "chroma", "sdxl-pruned", "sdxl-refiner", "sd2"} <= LOOKALIKES.keys()
+
+
+def test_a_row_is_told_by_layers_or_by_words_of_a_row_above():
+    above = set()
+    for row in ARCHITECTURES:
+        assert set(row.variant_of) <= above, row
+        assert bool(row.words) == bool(row.variant_of) != bool(row.has or row.sizes), row
+        above.add(row.id)
+
+
+def test_reasons_can_be_cut_into_the_name_that_sentences_use():
+    for why in LOOKALIKES.values():
+        assert ", which " in why or ", whose " in why or ", for which " in why
+
+
+# Whole headers.
+
+
+@pytest.mark.parametrize("prefix", ["", NETWORK, "diffusion_model."])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_architecture_is_told_from_its_layers(name, prefix):
+    found = architecture_of(listed(under(prefix, LAYOUTS[name])))
+    assert found in ARCHITECTURES and found.id == name and found.evidence == "header"
+
+
+@pytest.mark.parametrize("name", IN_DIFFUSERS)
+def test_every_architecture_is_told_in_diffusers_naming(name):
+    assert told(IN_DIFFUSERS[name]) == name
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_what_stands_beside_the_network_does_not_count(name):
+    beside = checkpoints.VAE | checkpoints.TEXTS | {"model_ema.decay": (), "logit_scale": ()}
+    assert told(under(NETWORK, LAYOUTS[name]) | beside) == name
+    assert told(LAYOUTS[name] | under("vae.", {"decoder.conv_in.weight": (512, 16, 3, 3)})) == name
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_few_missing_tensors_change_nothing(name, seed):
+    shapes = dict(LAYOUTS[name])
+    marks = ("input_blocks.0.0.", "img_in.", "guidance_in.", "out.2.")
+    marks += ("label_emb", "add_embedding", "encoder_hid", "embedder", "clip_", "clf", "patch", "caption", "cap_", "_in.")
+    for key in random.Random(seed).sample(sorted(shapes), len(shapes) // 50 + 1):
+        if not any(mark in key for mark in marks) and "blocks" in key:
+            del shapes[key]
+    assert told(shapes) == name
+
+
+COPIES = {"fp8": checkpoints.fp8, "nf4": checkpoints.nf4, "nvfp4": checkpoints.nvfp4}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if name.startswith(("flux-", "sd3", "sd", "chroma"))])
+def test_copies_of_few_bits_are_what_they_were(name, copy):
+    assert told(under(NETWORK, COPIES[copy](LAYOUTS[name]))) == name
+
+
+@pytest.mark.parametrize("name", UNETS)
+def test_copies_in_rows_of_256_are_what_they_were(name):
+    assert told(checkpoints.in_256(LAYOUTS[name])) == name
+
+
+def test_a_network_that_nunchaku_packed_is_told():
+    assert told(checkpoints.nunchaku_flux()) == "flux-dev"
+
+
+# What the layers leave open.
+
+
+@pytest.mark.parametrize(
+    ("layout", "text", "found"),
+    [
+        ("flux-dev", "flux1-dev-kontext_fp8_scaled", "flux-kontext"),
+        ("flux-dev", "FLUX.1-Krea-dev", "flux-krea"),
+        ("flux-dev", "flux1-krea-dev-Q4_K_S", "flux-krea"),
+        ("flux-dev", "someMix_v2", "flux-dev"),
+        ("flux-control", "flux1-canny-dev", "flux-canny"),
+        ("flux-control", "flux1DepthDev_v10", "flux-depth"),
+        ("flux-lite", "Flex.1-alpha", "flex"),
+        ("flux-lite", "flux.1-lite-8B-alpha", "flux-lite"),
+        ("sd2", "v2-1_768-ema-pruned", "sd2-v"),
+        ("sd2", "v2-1_512-ema-pruned", "sd2-base"),
+        ("sd2", "stable-diffusion-v2-768-v", "sd2-v"),
+        ("sd2", "someMix", "sd2"),
+        ("sdxl", "NoobAI-XL-Vpred-v1.0", "sdxl-v"),
+        ("sdxl", "noobaiXLNAIXL_vPred10Version", "sdxl-v"),
+        ("sdxl", "animagine-v3", "sdxl"),
+        ("sdxl", "ChenkinNoob-XL-V0.2-Rectified-Flow", "sdxl-flow"),
+        ("sdxl", "noobRectifiedFlow_v1", "sdxl-flow"),
+        ("sdxl", "playground-v2.5-1024px-aesthetic", "playground-2.5"),
+        ("sdxl", "playground-v2-1024px-aesthetic", "sdxl"),
+        ("sdxl", "perfectRealism", "sdxl"),
+        ("sd1", "fluffyrock_vpred_e75", "sd1-v"),
+        ("wan", "wan2.2_t2v_high_noise_14B", "wan22"),
+        ("wan", "Wan2_1-T2V-14B_fp8", "wan21"),
+    ],
+)
+def test_titles_and_names_tell_what_layers_do_not(layout, text, found):
+    for metadata, name, evidence in (({"modelspec.title": text}, "renamed", "metadata"), ({}, text, "file name")):
+        one = architecture_of(listed(LAYOUTS[layout]), metadata, name)
+        assert (one.id, one.evidence) == (found, "header" if found == layout else evidence)
+
+
+def test_layers_come_before_metadata_and_metadata_before_the_name():
+    assert told(LAYOUTS["flux-fill"], {"modelspec.title": "kontext"}, "flux-krea") == "flux-fill"
+    assert told(LAYOUTS["flux-dev"], {"modelspec.title": "FLUX.1 Kontext"}, "flux-krea") == "flux-kontext"
+
+
+@pytest.mark.parametrize(
+    ("layout", "prediction", "found"),
+    [("sdxl", "v", "sdxl-v"), ("sdxl", "v_prediction", "sdxl-v"), ("sdxl", "epsilon", "sdxl"), ("sd2", "v", "sd2-v"),
+     ("sdxl", "rectified_flow", "sdxl-flow"), ("sdxl", "flow", "sdxl-flow"), ("sd2", "epsilon", "sd2-base")],
+)  # fmt: skip
+def test_the_metadatas_prediction_counts(layout, prediction, found):
+    assert told(LAYOUTS[layout], {"modelspec.prediction_type": prediction, "modelspec.title": "V"}) == found
+
+
+@pytest.mark.parametrize(
+    ("keys", "found", "prediction"),
+    [
+        (["v_pred"], "sdxl-v", "v_prediction"),
+        (["v_pred", "ztsnr"], "sdxl-v-zero-snr", "v_prediction"),
+        (["ztsnr"], "sdxl", "epsilon"),
+        (["edm_vpred.sigma_max"], "sdxl-v", "v_prediction"),
+        (["edm_mean", "edm_std"], "playground-2.5", "edm"),
+        (["edm_mean"], "sdxl", "epsilon"),
+    ],
+)
+def test_tensors_beside_sdxls_network_tell_its_prediction(keys, found, prediction):
+    one = architecture_of(listed(under(NETWORK, LAYOUTS["sdxl"]) | dict.fromkeys(keys, ())))
+    assert (one.id, one.prediction) == (found, prediction)
+
+
+def test_inpainting_with_v_prediction_predicts_v():
+    one = architecture_of(listed(LAYOUTS["sdxl-inpainting"] | {"v_pred": ()}))
+    assert (one.id, one.prediction) == ("sdxl-inpainting", "v_prediction")
+
+
+# What is unknown.
+
+
+def without(shapes, start):
+    return {key: shape for key, shape in shapes.items() if not key.startswith(start)}
+
+
+STRANGE = {
+    "nothing": {},
+    "a VAE": {"decoder.conv_in.weight": (512, 4, 3, 3)},
+    "a text encoder": {"model.layers.0.self_attn.q_proj.weight": (2048, 2048)},
+    "FLUX with another prompt (LongCat-Image)": without(checkpoints.flux1(10, 20), "vector_in") | {"txt_in.weight": (3072, 3584)},
+    "FLUX twice as wide": {key: tuple(2 * n for n in shape) for key, shape in checkpoints.flux1().items()},
+    "FLUX with more blocks": checkpoints.flux1(24, 48),
+    "FLUX with another MLP": checkpoints.flux1()
+    | {f"double_blocks.{i}.img_mlp.0.weight": (8192, 3072) for i in range(19)},
+    "FLUX of 48 channels": checkpoints.flux1(inputs=192),
+    "FLUX.2 of another size": checkpoints.flux2(5120, 8, 40, 12288, False),
+    "a ControlNet of SDXL": LAYOUTS["sdxl"] | {"input_hint_block.0.weight": (16, 3, 3, 3)},
+    "a ControlNet of FLUX": checkpoints.flux1() | {"controlnet_blocks.0.weight": (3072, 3072)},
+    "SDXL of 16 channels": checkpoints.sdxl(16, 16),
+    "SD1 of 7 channels": checkpoints.sd1(7),
+    "SD3 of another size": checkpoints.sd35(30),
+    "NewBie": LAYOUTS["lumina2"] | {"clip_text_pooled_proj.0.weight": (1024,)},
+    "HunyuanVideo of another size": {key: shape for key, shape in LAYOUTS["hunyuan-video"].items() if ".19." not in key},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_what_is_unknown_is_called_unknown(name):
+    assert architecture_of(listed(STRANGE[name])) == UNKNOWN
+
+
+PIECES = ["double_blocks.0.", "img_attn.qkv", ".weight", ".bias", "input_blocks.", "transformer_blocks.1.", "attn2.to_k",
+          "joint_blocks.3.", "x_block.", ".qweight", "single_blocks.7.linear1", NETWORK, "img_in", "conv_in", "_scale_2"]  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=5).map("".join),
+        st.lists(st.integers(), max_size=5),
+    ),
+    st.text(max_size=20),
+)
+def test_any_names_and_shapes_come_to_a_row_or_to_unknown(shapes, name):
+    found = architecture_of(shapes, {"modelspec.title": name}, name)
+    assert found.family in {None, *FAMILIES, *LOOKALIKES}
+
+
+@given(st.text())
+def test_spaced_text_is_words(text):
+    assert spaced(text) == spaced(spaced(text)) == spaced(text).lower()
