@@ -82,7 +82,7 @@ def coverage(session):
     install(session, "pytest")
     session.run("coverage", "combine", "--keep", *(f".coverage.{name}-{session.python}" for name in MEASURED))
     session.run("coverage", "report", "--fail-under=90")
-    session.run("coverage", "report", "--include=lib_hypersd/plan.py", "--fail-under=100")
+    session.run("coverage", "report", "--include=lib_hypersd/plan/*", "--fail-under=100")
 
 
 @nox.session(python=PYTHONS, default=False)

@@ -75,7 +75,9 @@ def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     except (ValueError, OSError):
         return Checkpoint()
     # The largest part of a network are matrices, and only those are ever stored in few bits.
-    coarse = any(key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items())
+    coarse = any(
+        key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items()
+    )
     metadata = {key: texts[key][:length] for key, length in TEXTS.items() if key in texts}
     shapes = {key: tensor["shape"] for key, tensor in tensors.items()}
     architecture = architecture_of(shapes, metadata, path.stem)

@@ -34,7 +34,17 @@ ENDS = {
     "inner": ("lora_down", "lora_A", "lora.down", "hada_w1_b"),
     "outer": ("lora_up", "lora_B", "lora.up", "hada_w1_a"),
     "between": ("lora_mid",),
-    "shapeless": ("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w2_a", "hada_t1", "oft_blocks", "oft_diag", "on_input", "diff"),
+    "shapeless": (
+        "lokr_w1",
+        "lokr_w2",
+        "lokr_w1_a",
+        "lokr_w2_a",
+        "hada_t1",
+        "oft_blocks",
+        "oft_diag",
+        "on_input",
+        "diff",
+    ),
 }
 # XLabs and old diffusers write "…lora1.down", where "lora1" is a part of the layer's name.
 SHORT = {"inner": ".down", "outer": ".up"}

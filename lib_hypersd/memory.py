@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Entry:
     name: str
     size: int
     sha256: str = ""
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
 
     def is_of(self, name: str, size: int, sha256: str) -> bool:
         if self.sha256 and sha256:
@@ -125,7 +125,7 @@ def read_memory(value: Mapping) -> Memory:
     """
     inside, given = value.get("inside"), value.get("settings") or {}
     if inside is not None and not isinstance(inside, str):
-        raise CannotRemember("“inside” must be a maker's name, \"\" for a plain checkpoint, or null.")
+        raise CannotRemember('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.')
     if not isinstance(given, Mapping):
         raise CannotRemember("“settings” must be an object of the panel's values.")
     settings, problems, comments = read([{**given, "enabled": False}])

@@ -47,7 +47,7 @@ class Surroundings:
     request: Callable[[Settings, Model, Catalog, str], Request]
     refresh: Callable[[], None]
     downloads: Downloads
-    remember: Callable[[Memory], None]
+    remember: Callable[[Memory], object]
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             try:
                 surroundings.remember(memory_of(model.memory, *values))
             except HyperSDError as error:
-                problem, *rest = show_files(*values[-len(asked) :])
-                return status("problem", str(error), model), *rest
+                return status("problem", str(error), model), *show_files(*values[-len(asked) :])[1:]
             return show_files(*values[-len(asked) :])
 
         return handle

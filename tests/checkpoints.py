@@ -32,7 +32,9 @@ def sd2(inner=4):
 
 
 def sdxl(inner=4, outer=4, adm=2816):
-    shapes = unet(320, (1, 2, 4), [0, 0, 2, 2, 10, 10], 10, [10] * 3 + [2] * 3 + [0] * 3, **XL | {"adm": adm}, inner=inner)
+    shapes = unet(
+        320, (1, 2, 4), [0, 0, 2, 2, 10, 10], 10, [10] * 3 + [2] * 3 + [0] * 3, **XL | {"adm": adm}, inner=inner
+    )
     return shapes | conv("out.2", 320, outer)
 
 
@@ -51,7 +53,9 @@ def koala(depth, middle):
     """KOALA's: one residual block a level on the way down, two on the way up."""
     width, emb = 320, 1280
     keys = join(linear("time_embed.0", width, emb), linear("time_embed.2", emb, emb))
-    keys |= join(linear("label_emb.0.0", 2816, emb), linear("label_emb.0.2", emb, emb), conv("input_blocks.0.0", 4, 320))
+    keys |= join(
+        linear("label_emb.0.0", 2816, emb), linear("label_emb.0.2", emb, emb), conv("input_blocks.0.0", 4, 320)
+    )
 
     def block(name, inner, outer, deep):
         keys.update(residual(f"{name}.0", inner, outer, emb))
@@ -116,9 +120,13 @@ def chroma(radiance=False):
     """FLUX's blocks without what they learn of time and guidance, which one small network makes for all of them."""
     gone = re.compile(r"time_in|vector_in|guidance_in|.*_mod\.lin|.*modulation" + (r"|img_in|final_layer" * radiance))
     shapes = {key: shape for key, shape in flux(19, 38).items() if not gone.match(key)}
-    shapes |= join(linear("distilled_guidance_layer.in_proj", 64, 5120), linear("distilled_guidance_layer.out_proj", 5120, 3072))
+    shapes |= join(
+        linear("distilled_guidance_layer.in_proj", 64, 5120), linear("distilled_guidance_layer.out_proj", 5120, 3072)
+    )
     layer = join(linear("in_layer", 5120, 5120), linear("out_layer", 5120, 5120))
-    shapes |= times(5, "distilled_guidance_layer.layers", layer) | times(5, "distilled_guidance_layer.norms", {"scale": (5120,)})
+    shapes |= times(5, "distilled_guidance_layer.layers", layer) | times(
+        5, "distilled_guidance_layer.norms", {"scale": (5120,)}
+    )
     if radiance:
         shapes |= conv("img_in_patch", 3, 3072, 16) | conv("nerf_final_layer_conv.conv", 64, 3)
         shapes |= linear("nerf_image_embedder.embedder.0", 67, 64)
@@ -136,14 +144,20 @@ def flux2(width, double, single, prompt, guidance):
     keys |= plain("final_layer.adaLN_modulation.1", width, 2 * width)
     for name in ("time_in", "guidance_in") if guidance else ("time_in",):
         keys |= join(plain(f"{name}.in_layer", 256, width), plain(f"{name}.out_layer", width, width))
-    for name, count in (("double_stream_modulation_img", 6), ("double_stream_modulation_txt", 6), ("single_stream_modulation", 3)):
+    for name, count in (
+        ("double_stream_modulation_img", 6),
+        ("double_stream_modulation_txt", 6),
+        ("single_stream_modulation", 3),
+    ):
         keys |= plain(f"{name}.lin", width, count * width)
     heads = {f"norm.{part}_norm.scale": (128,) for part in ("query", "key")}
     for side in ("img", "txt"):
         attention = under(f"{side}_attn.", join(plain("qkv", width, 3 * width), plain("proj", width, width), heads))
         feed = join(plain(f"{side}_mlp.0", width, 6 * width), plain(f"{side}_mlp.2", 3 * width, width))
         keys |= times(double, "double_blocks", attention | feed)
-    return keys | times(single, "single_blocks", join(plain("linear1", width, 9 * width), plain("linear2", 4 * width, width), heads))
+    return keys | times(
+        single, "single_blocks", join(plain("linear1", width, 9 * width), plain("linear2", 4 * width, width), heads)
+    )
 
 
 # Others: what is needed to know them, with all their blocks.
@@ -160,9 +174,18 @@ def lumina(width, key_width, layers, captions, time, feed):
         linear("feed_forward.w3", width, feed, bias=False), {"attention_norm1.weight": (width,), "attention.k_norm.weight": (96,)},
     )  # fmt: skip
     modulated = block | linear("adaLN_modulation.1", time, 4 * width)
-    keys = join(linear("x_embedder", 64, width), embedder("t_embedder.mlp", (0, 2), 256, 1024), {"cap_embedder.0.weight": (captions,)})
+    keys = join(
+        linear("x_embedder", 64, width),
+        embedder("t_embedder.mlp", (0, 2), 256, 1024),
+        {"cap_embedder.0.weight": (captions,)},
+    )
     keys |= linear("cap_embedder.1", captions, width) | linear("final_layer.linear", width, 64)
-    return keys | times(layers, "layers", modulated) | times(2, "noise_refiner", modulated) | times(2, "context_refiner", block)
+    return (
+        keys
+        | times(layers, "layers", modulated)
+        | times(2, "noise_refiner", modulated)
+        | times(2, "context_refiner", block)
+    )
 
 
 def zimage():
@@ -177,12 +200,20 @@ def zimage_in_diffusers():
 
 
 def qwen(inputs=64):
-    names = [f"attn.{name}" for name in ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")]
+    names = [
+        f"attn.{name}"
+        for name in ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
+    ]
     block = attention(3072, names) | join(linear("img_mod.1", 3072, 18432), linear("txt_mod.1", 3072, 18432))
     for side in ("img", "txt"):
         block |= join(linear(f"{side}_mlp.net.0.proj", 3072, 12288), linear(f"{side}_mlp.net.2", 12288, 3072))
     keys = join(linear("img_in", inputs, 3072), linear("txt_in", 3584, 3072), {"txt_norm.weight": (3584,)})
-    return keys | linear("proj_out", 3072, 64) | linear("norm_out.linear", 3072, 6144) | times(60, "transformer_blocks", block)
+    return (
+        keys
+        | linear("proj_out", 3072, 64)
+        | linear("norm_out.linear", 3072, 6144)
+        | times(60, "transformer_blocks", block)
+    )
 
 
 def cosmos(adapter):
@@ -217,19 +248,31 @@ def wan_in_diffusers():
 def hunyuan():
     keys = {key: shape for key, shape in flux(20, 40).items() if not key.startswith(("img_in", "txt_in"))}
     keys |= {"img_in.proj.weight": (3072, 16, 1, 2, 2)} | linear("txt_in.input_embedder", 4096, 3072)
-    return keys | times(2, "txt_in.individual_token_refiner.blocks", norm("norm1", 3072) | linear("self_attn.qkv", 3072, 9216))
+    return keys | times(
+        2, "txt_in.individual_token_refiner.blocks", norm("norm1", 3072) | linear("self_attn.qkv", 3072, 9216)
+    )
 
 
 def hidream():
     image, prompt = ([f"block.attn1.to_{part}{end}" for part in ("q", "k", "v", "out")] for end in ("", "_t"))
-    keys = linear("x_embedder.proj", 64, 2560) | times(49, "caption_projection", linear("linear", 4096, 2560, bias=False))
+    keys = linear("x_embedder.proj", 64, 2560) | times(
+        49, "caption_projection", linear("linear", 4096, 2560, bias=False)
+    )
     keys |= times(16, "double_stream_blocks", attention(2560, image + prompt))
     return keys | times(32, "single_stream_blocks", attention(2560, image))
 
 
 def pixart():
-    block = join(linear("attn.qkv", 1152, 3456), linear("cross_attn.q_linear", 1152, 1152), linear("cross_attn.kv_linear", 1152, 2304))
-    keys = conv("x_embedder.proj", 4, 1152, 2) | linear("t_block.1", 1152, 6912) | linear("y_embedder.y_proj.fc1", 4096, 1152)
+    block = join(
+        linear("attn.qkv", 1152, 3456),
+        linear("cross_attn.q_linear", 1152, 1152),
+        linear("cross_attn.kv_linear", 1152, 2304),
+    )
+    keys = (
+        conv("x_embedder.proj", 4, 1152, 2)
+        | linear("t_block.1", 1152, 6912)
+        | linear("y_embedder.y_proj.fc1", 4096, 1152)
+    )
     return keys | times(28, "blocks", block)
 
 
@@ -247,7 +290,11 @@ def cascade():
 
 def ltx():
     block = attention(2048, [f"attn{i}.to_{part}" for i in (1, 2) for part in ("q", "k", "v", "out.0")])
-    keys = linear("patchify_proj", 128, 2048) | linear("adaln_single.linear", 2048, 12288) | {"scale_shift_table": (2, 2048)}
+    keys = (
+        linear("patchify_proj", 128, 2048)
+        | linear("adaln_single.linear", 2048, 12288)
+        | {"scale_shift_table": (2, 2048)}
+    )
     return keys | linear("caption_projection.linear_1", 4096, 2048) | times(28, "transformer_blocks", block)
 
 
@@ -280,7 +327,10 @@ IN_DIFFUSERS = {
     "flux-lite": in_diffusers(loras.flux(double=8)),
     "wan": wan_in_diffusers(), "z-image": zimage_in_diffusers(),
 }  # fmt: skip
-VAE = {"first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3), "first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3)}
+VAE = {
+    "first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3),
+    "first_stage_model.encoder.conv_in.weight": (128, 3, 3, 3),
+}
 TEXTS = {
     "conditioner.embedders.0.transformer.text_model.embeddings.token_embedding.weight": (49408, 768),
     "text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096),
@@ -311,8 +361,14 @@ def nf4(shapes):
 
 def fp8(shapes):
     """Scaled fp8: the same shapes, and scales."""
-    matrices = [key.removesuffix(".weight") for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2]
-    return {**shapes, "scaled_fp8": (2,), **{f"{name}.{scale}": () for name in matrices for scale in ("scale_weight", "input_scale")}}
+    matrices = [
+        key.removesuffix(".weight") for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2
+    ]
+    return {
+        **shapes,
+        "scaled_fp8": (2,),
+        **{f"{name}.{scale}": () for name in matrices for scale in ("scale_weight", "input_scale")},
+    }
 
 
 def nvfp4(shapes):
@@ -335,6 +391,7 @@ def in_256(shapes):
 
 def nunchaku_flux():
     """SVDQuant of FLUX.1-dev (github.com/nunchaku-tech/nunchaku): diffusers' blocks, fused, each weight in parts."""
+
     def packed(name, inner, outer):
         return {
             f"{name}.qweight": (outer, inner // 2), f"{name}.wscales": (inner // 64, outer), f"{name}.bias": (outer,),

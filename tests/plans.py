@@ -15,13 +15,23 @@ def file(recipe_id, name=None, *aliases, **more):
 
 def plan(
     family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", coarse=False, prompts=None, second=None,
-    refiner=None, others=(), sent_eta=None, memory=Memory(), metadata=None, architecture=None, comments=True, schedules=False,
+    refiner=None, others=(), sent_eta=None, memory=None, metadata=None, architecture=None, comments=True,
+    schedules=False,
     **fixed,
 ):  # fmt: skip
-    model = Model(family, model or f"some {family} model", prediction, coarse, architecture, metadata or {}, memory)
+    model = Model(family, model or f"some {family} model", prediction, coarse, architecture, metadata or {}, memory or Memory())
     return make_plan(
         Request(
-            Settings(True, **fixed), model, files, prompts or (prompt,), second, refiner, others, sent_eta, comments, schedules
+            Settings(True, **fixed),
+            model,
+            files,
+            prompts or (prompt,),
+            second,
+            refiner,
+            others,
+            sent_eta,
+            comments,
+            schedules,
         ),
         CATALOG,
     )

@@ -72,7 +72,18 @@ def test_what_stands_beside_the_network_does_not_count(name):
 def test_a_few_missing_tensors_change_nothing(name, seed):
     shapes = dict(LAYOUTS[name])
     marks = ("input_blocks.0.0.", "img_in.", "guidance_in.", "out.2.")
-    marks += ("label_emb", "add_embedding", "encoder_hid", "embedder", "clip_", "clf", "patch", "caption", "cap_", "_in.")
+    marks += (
+        "label_emb",
+        "add_embedding",
+        "encoder_hid",
+        "embedder",
+        "clip_",
+        "clf",
+        "patch",
+        "caption",
+        "cap_",
+        "_in.",
+    )
     for key in random.Random(seed).sample(sorted(shapes), len(shapes) // 50 + 1):
         if not any(mark in key for mark in marks) and "blocks" in key:
             del shapes[key]

@@ -70,7 +70,8 @@ def test_the_examples_of_the_api_run(tmp_path, monkeypatch, kind):
         with served(host.app(host.load_script())) as address:
             kinds = run(DOCS / "api.md", address, folder)
     assert kinds == [
-        "json request.json", "sh", "python", "sh", "json answer", "sh",
+        "json request.json", "sh", "python", "sh", "json answer", "sh", "json checkpoint.json", "sh", "json answer",
+        "sh",
         "json download.json", "sh", "json answer", "sh",
     ]  # fmt: skip
     assert [request.path for request in hub.requests] == [
@@ -108,7 +109,7 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 SPEAKERS = [
     *(f"lib_hypersd/{name}.py" for name in (
-        "plan", "wording", "settings", "panel", "identify", "library", "header", "gguf", "download", "source", "catalog",
+        "plan/describe", "settings", "memory", "panel", "identify", "library", "header", "gguf", "download", "source", "catalog",
         "host/request", "host/samplers", "host/api", "host/downloads",
     )), "install.py",
 ]  # fmt: skip

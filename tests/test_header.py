@@ -68,7 +68,11 @@ def test_what_the_metadata_say_is_kept_within_bounds(tmp_path):
     found = read_checkpoint(path)
     assert found.metadata.keys() == texts.keys() - {"ss_tag_frequency"} and found.metadata["sd_merge_recipe"] == recipe
     assert len(found.metadata["modelspec.title"]) == 200 and len(found.metadata["sd_merge_models"]) == 8000
-    assert (found.architecture.id, found.prediction, found.architecture.evidence) == ("sdxl-v", "v_prediction", "metadata")
+    assert (found.architecture.id, found.prediction, found.architecture.evidence) == (
+        "sdxl-v",
+        "v_prediction",
+        "metadata",
+    )
 
 
 def test_the_files_name_tells_what_its_header_does_not(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
-PURE = [p for p in LIBRARY if p.parent.name == "lib_hypersd"]
+PURE = [p for p in LIBRARY if p.parent.name in ("lib_hypersd", "plan")]
 PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
 SHIPPED = sorted({*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"} - set(PLAYGROUND))
 # Everything that a WebUI ships and an extension may import without installing anything.
@@ -64,7 +64,8 @@ def test_the_extension_needs_no_tools(path):
 
 
 def test_importing_the_library_loads_nothing_heavy():
-    names = ",".join(f"lib_hypersd.{p.stem}" for p in PURE if p.stem not in ("__init__", "__main__"))
+    parts = (p.relative_to(ROOT).with_suffix("").parts for p in PURE if p.stem not in ("__init__", "__main__"))
+    names = ",".join(map(".".join, parts))
     heavy = "diffusers transformers pandas scipy gradio safetensors PIL huggingface_hub requests"
     code = f"import sys, {names}; print(*sorted(set('{heavy}'.split()) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -32,7 +32,9 @@ def test_a_layer_has_one_name_and_shape_in_all_namings(family, naming):
 @pytest.mark.parametrize("name", [name for name in IN_DIFFUSERS if name in LAYOUTS and name not in ("wan", "z-image")])
 def test_a_network_has_the_same_places_in_both_namings(name):
     one, other = places(listed(under(NETWORK, LAYOUTS[name]))), places(listed(IN_DIFFUSERS[name]))
-    needed = PUBLISHED[next(family for family in BASES if name.startswith(family[:3]) and (family == "sdxl") == ("xl" in name))]
+    needed = PUBLISHED[
+        next(family for family in BASES if name.startswith(family[:3]) and (family == "sdxl") == ("xl" in name))
+    ]
     assert {key: one.get(key) for key in needed} == {key: other.get(key) for key in needed}
 
 
@@ -42,7 +44,10 @@ def original(factor="lora_A"):
     shapes = {}
     for key, (out, into) in matrices.items():
         name = key.removesuffix(".weight")
-        shapes |= {f"diffusion_model.{name}.lora_A.weight": [8, into], f"diffusion_model.{name}.lora_B.weight": [out, 8]}
+        shapes |= {
+            f"diffusion_model.{name}.lora_A.weight": [8, into],
+            f"diffusion_model.{name}.lora_B.weight": [out, 8],
+        }
     return shapes
 
 
@@ -112,7 +117,10 @@ NAME = "lora_unet_middle_block_1_proj_in"
     ("factors", "shape"),
     [
         ({"lora_down.weight": [4, 1280], "lora_up.weight": [1280, 4]}, (1280, 1280)),
-        ({"hada_w1_a": [1280, 4], "hada_w1_b": [4, 1280], "hada_w2_a": [1280, 4], "hada_w2_b": [4, 1280]}, (1280, 1280)),
+        (
+            {"hada_w1_a": [1280, 4], "hada_w1_b": [4, 1280], "hada_w2_a": [1280, 4], "hada_w2_b": [4, 1280]},
+            (1280, 1280),
+        ),
         ({"lora_A.default.weight": [4, 1280], "lora_B.default.weight": [1280, 4]}, (1280, 1280)),
         ({"lokr_w1": [8, 8], "lokr_w2_a": [160, 4], "lokr_w2_b": [4, 160]}, None),
         ({"oft_blocks": [4, 320, 320]}, None),

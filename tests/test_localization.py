@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from lib_hypersd.catalog import published
 from lib_hypersd.panel import HELP, build
 from lib_hypersd.settings import RECOMMENDED, SCHEDULES
 from tests.browser import page_of, requires_browser
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "localizations").glob("*.json"))
 GERMAN = json.loads((ROOT / "localizations" / "de_DE.json").read_text(encoding="utf-8"))
 # What is called the same in every language.
-NAMES = {"Hyper-SD", "CFG", "Eta", *SCHEDULES}
+NAMES = {"CFG", "Eta", *SCHEDULES, *(recipe.maker for recipe in published().recipes)}
 NUMBER = re.compile(r"[.\d]+")  # which hosts leave alone
 
 
@@ -40,7 +41,7 @@ def controls():
 
 def sentences_without_a_name():
     """What stands in the panel's status exactly as it stands in the source."""
-    for path in (ROOT / "lib_hypersd" / "panel.py", ROOT / "lib_hypersd" / "plan.py"):
+    for path in (ROOT / "lib_hypersd" / "panel.py", ROOT / "lib_hypersd" / "plan" / "describe.py"):
         whole = {text for text in texts(path) if text.endswith(".") and text.count(" ") > 1 and "…" not in text}
         yield from whole - set(HELP.values())
 

@@ -56,7 +56,9 @@ def test_what_is_written_can_be_read_by_people(memories):
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_named_and_left_as_it_is(memories, text):
     memories.path.write_text(text)
-    assert memories.read().entries == () and memories.read().problem.startswith("hypersd-checkpoints.json could not be read (")
+    assert memories.read().entries == () and memories.read().problem.startswith(
+        "hypersd-checkpoints.json could not be read ("
+    )
     with pytest.raises(CannotRemember, match="mend it or delete it"):
         memories.keep(Entry("a", 1, "", PLAIN))
     assert memories.path.read_text() == text

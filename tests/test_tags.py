@@ -167,7 +167,11 @@ def test_after_an_edit_the_host_reads_the_lora_exactly_once(prompt, weight):
     prompt = strip_comments(prompt)
     edited = edit(prompt, FILE, weight, RENAME)
     networks = networks_of(strip_comments(edited))
-    assert networks == networks_of(edited) == [(tag.name, tag.weight if not math.isnan(tag.weight) else None) for tag in find(edited)]
+    assert (
+        networks
+        == networks_of(edited)
+        == [(tag.name, tag.weight if not math.isnan(tag.weight) else None) for tag in find(edited)]
+    )
     assert [unet for name, unet in networks if name == FILE] == [weight]
     assert {"Hyper-SDXL", "wrong"}.isdisjoint(name for name, _ in networks)
     others = [network for network in networks_of(prompt) if network[0] not in (FILE, *RENAME)]

@@ -61,9 +61,7 @@ def rows() -> list:
 
 def shares() -> dict[tuple[str, str], float]:
     """The share of each LoRA's layers that have a place, by the ids of architecture and LoRA."""
-    needed = {
-        name: layers(loras.layers(network(name), "peft", keep=keep)) for name, (_, keep) in LORAS.items()
-    }
+    needed = {name: layers(loras.layers(network(name), "peft", keep=keep)) for name, (_, keep) in LORAS.items()}
     there = {row.id: places({key: list(shape) for key, shape in LAYOUTS[row.id].items()}) for row in rows()}
     return {(row, lora): compared(needed[lora], there[row]).share for row in there for lora in needed}
 

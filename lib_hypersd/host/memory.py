@@ -19,7 +19,7 @@ def store() -> Memories:
 
 def recall(info) -> Memory:
     """What is remembered of a checkpoint of the host's."""
-    entry = entry_of(info)
+    entry = entry_of(info, Memory())
     return store().find(entry.name, entry.size, entry.sha256)
 
 
@@ -37,7 +37,7 @@ def remember(memory: Memory, name: str | None = None) -> Entry:
     return entry
 
 
-def entry_of(info, memory: Memory = Memory()) -> Entry:
+def entry_of(info, memory: Memory) -> Entry:
     """A checkpoint by its name, its size and the hash that the host has of it."""
     size = os.path.getsize(info.filename) if os.path.exists(info.filename) else 0
     return Entry(info.name_for_extra, size, getattr(info, "sha256", None) or "", memory)

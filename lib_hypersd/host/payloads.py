@@ -9,7 +9,7 @@ from . import loras, model
 from .options import has_comments
 
 
-def describe(payload: Mapping, prompt: str, given: panel.Settings, selected: Model, catalog: Catalog) -> Request:
+def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
     """A payload as a plan wants to know it."""
     eta = payload.get("eta")
     return Request(

@@ -80,13 +80,19 @@ def begin(p, args: Sequence) -> None:
 
     settings = samplers.in_hosts_words(settings)
     plan = make_plan(describe(p, settings, loaded, catalog, "eta" in now.fixed_by_host), catalog)
-    problem = plan.problem or samplers.unknown(plan.sampler, plan.schedule)
-    if problem is None and plan.file and p.disable_extra_networks:
-        problem = "The request switches LoRAs off (disable_extra_networks)."
-    if problem or plan.problem is not None:
-        return refuse(p, problem or "", [*comments, *plan.warnings])
+    if plan.problem is not None:
+        return refuse(p, plan.problem, [*comments, *plan.warnings])
+    if problem := obstacle(p, plan):
+        return refuse(p, problem, [*comments, *plan.warnings])
     carry_out(p, plan, panel.infotext(settings, plan.recipe))
     note(p, [*comments, *plan.warnings])
+
+
+def obstacle(p, plan: Plan) -> str | None:
+    """What keeps this host or this request from carrying a plan out, as a sentence."""
+    if plan.file and p.disable_extra_networks:
+        return "The request switches LoRAs off (disable_extra_networks)."
+    return samplers.unknown(plan.sampler, plan.schedule)
 
 
 def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:

@@ -86,7 +86,9 @@ def in_hosts_words(settings: Settings) -> Settings:
     """The settings with a sampler and a schedule as the host spells them, whatever their case."""
     by_name = {name.lower(): name for name in sd_samplers.all_samplers_map}
     sampler = settings.sampler and by_name.get(settings.sampler.lower(), settings.sampler)
-    return replace(settings, sampler=sampler, schedule=settings.schedule and schedules.in_hosts_words(settings.schedule))
+    return replace(
+        settings, sampler=sampler, schedule=settings.schedule and schedules.in_hosts_words(settings.schedule)
+    )
 
 
 def unknown(sampler: str, schedule: str) -> str | None:

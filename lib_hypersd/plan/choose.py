@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..layers import LEAST_SHARE
@@ -25,16 +26,21 @@ VARIANT_KINDS = {
 # What a family's recipes were distilled from; the flow models' families have no other kind.
 PREDICTIONS = {"sd15": ("epsilon", "v_prediction"), "sdxl": ("epsilon", "v_prediction")}
 
+
+def misses_cfg(settings: Settings, recipe: Recipe, file: File) -> bool:
+    return settings.cfg is not None and not recipe.cfg_min <= settings.cfg <= recipe.cfg_max
+
+
 # Of two LoRAs that could serve, the one is taken for which the first of these that differs is smaller.
-PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], object]], ...] = (
-    ("fits a CFG that is set", lambda s, r, f: bool(s.cfg) and not r.cfg_min <= s.cfg <= r.cfg_max),
-    ("is Hyper-SD's", lambda s, r, f: r.maker != HYPER_SD),
-    ("needs no other CFG than 1", lambda s, r, f: not s.cfg and r.kind == "cfg"),
-    ("is nearest to 8 steps", lambda s, r, f: 0 if s.steps else abs(r.steps - FAVOURITE_STEPS)),
-    ("is made for the fewest step counts", lambda s, r, f: r.steps_max - r.steps_min),
-    ("is the edition that holds", lambda s, r, f: f.superseded),
-    ("is most surely what it seems", lambda s, r, f: -f.strength),
-    ("comes first in the alphabet", lambda s, r, f: f.name),
+PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], Any]], ...] = (
+    ("fits a CFG that is set", misses_cfg),
+    ("is Hyper-SD's", lambda settings, recipe, file: recipe.maker != HYPER_SD),
+    ("needs no other CFG than 1", lambda settings, recipe, file: not settings.cfg and recipe.kind == "cfg"),
+    ("is nearest to 8 steps", lambda s, recipe, file: 0 if s.steps else abs(recipe.steps - FAVOURITE_STEPS)),
+    ("is made for the fewest step counts", lambda settings, recipe, file: recipe.steps_max - recipe.steps_min),
+    ("is the edition that holds", lambda settings, recipe, file: file.superseded),
+    ("is most surely what it seems", lambda settings, recipe, file: -file.strength),
+    ("comes first in the alphabet", lambda settings, recipe, file: file.name),
 )
 
 
@@ -197,7 +203,8 @@ def best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
 
 
 def best(files: Iterable[File], facts: Facts) -> File | None:
-    return min(files, key=lambda file: rank(facts.settings, file.recipe, file), default=None)
+    ranked = [(rank(facts.settings, file.recipe, file), file) for file in files if file.recipe]
+    return min(ranked, key=lambda pair: pair[0], default=(None, None))[1]
 
 
 def rank(settings: Settings, recipe: Recipe, file: File) -> tuple:

@@ -95,9 +95,7 @@ def layers_placed(file: File, model: Model) -> str:
     return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""
 
 
-def remark_on_other(
-    other: Checkpoint | None, role: str, remedy: str, facts: Facts, file: File | None
-) -> str | None:
+def remark_on_other(other: Checkpoint | None, role: str, remedy: str, facts: Facts, file: File | None) -> str | None:
     """Of a checkpoint that makes a part of the image: it has the LoRA only if it is of the same family, and what is in
     it counts there."""
     if other is None:
@@ -130,11 +128,11 @@ def hires_steps_passed_over(recipe: Recipe) -> str:
     return f"{in_range(recipe)} is what this is made for, so the second pass takes as many as the first."
 
 
-def outside(label: str, value: float, low: float, high: float | None = None) -> str | None:
-    """That a number lies outside of a range, or is another than the one it should be; None where it is fine."""
-    if low <= value <= (low if high is None else high):
+def outside(label: str, value: float, low: float, high: float) -> str | None:
+    """That a number lies outside of a range, which may be a single number; None where it lies within."""
+    if low <= value <= high:
         return None
-    span = f"{low:g}" if high in (None, low) else f"{low:g} to {high:g}"
+    span = f"{low:g}" if high == low else f"{low:g} to {high:g}"
     return f"{label} {value:g} is set, and this is made for {span}."
 
 
@@ -157,10 +155,9 @@ def no_eta(sampler: str) -> str:
 
 def wrong_tag(lora: Lora, facts: Facts) -> str:
     if lora.family not in (None, facts.family):
-        return (
-            f"{lora.name} was made for {called(lora.family)} and the loaded checkpoint is {FAMILIES[facts.family or '']}: "
-            "its tag is not applied."
-        )
+        here = FAMILIES[facts.family or ""]
+        made_for = called(lora.family)
+        return f"{lora.name} was made for {made_for} and the loaded checkpoint is {here}: its tag is not applied."
     return f"Only {layers_placed(lora.file, facts.request.model)}: its tag is not applied." if lora.file else ""
 
 
@@ -190,9 +187,11 @@ def named(model: Model) -> str:
 def lookalike(facts: Facts) -> str:
     """What a checkpoint is that nothing fits; and the few-step LoRA that the user has named, and what that is for."""
     model = facts.request.model
-    names = [tag.name for tag in facts.first] + [facts.settings.file]
+    names = [tag.name for tag in facts.first] + [facts.settings.file or ""]
     loras = [facts.loras[name] for name in names if name in facts.loras]
-    made_for = next((f" {lora.name} was made for {FAMILIES[lora.family]}." for lora in loras if lora.family in FAMILIES), "")
+    made_for = next(
+        (f" {lora.name} was made for {FAMILIES[lora.family]}." for lora in loras if lora.family in FAMILIES), ""
+    )
     return f"{model.name} is {LOOKALIKES[model.family or '']}.{made_for}"
 
 

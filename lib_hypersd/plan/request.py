@@ -47,7 +47,7 @@ class Memory:
     """
 
     inside: str | None = None
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
 
     def values(self) -> dict[str, Any]:
         """The settings that are not left open, by their names."""
@@ -66,7 +66,7 @@ class Model:
 
     ``prediction`` is "epsilon", "v_prediction", "edm" or, for flow models, "const". ``coarse`` are weights of so few
     bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences,
-    where the file tells it; ``metadata`` are the titles in its header; ``path`` is that of its file, where there is one.
+    where the file tells it; ``metadata`` are the titles in its header; ``path`` is its file's, where there is one.
     """
 
     family: str | None
@@ -75,7 +75,7 @@ class Model:
     coarse: bool = False
     architecture: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
     path: str | None = None
 
 

@@ -10,7 +10,7 @@ from ..settings import Settings
 from ..tags import Tag, find, strip_comments
 from .request import File, Memory, Model, Request
 
-__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "files_of", "by_word", "names_of", "resolve"]
+__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "files_of", "names_of", "resolve"]
 
 YOUR_WORD = "your own word"
 
@@ -82,7 +82,7 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
     files = files_of(request, catalog)
     by_name = names_of(files)
     tags = [find(strip_comments(prompt) if request.has_comments else prompt) for prompt in request.prompts]
-    names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} - {None})
+    names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} if settings.file else set())
     second = request.second_pass.model if request.second_pass else None
     checkpoints = {model.name: model for model in (request.model, request.refiner, second) if model}
     described = {name: describe_checkpoint(model, catalog) for name, model in checkpoints.items()}
@@ -140,9 +140,7 @@ def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
         inside = distillation_of(model.name, model.metadata)
     if inside is None:
         return Checkpoint(model)
-    return Checkpoint(
-        model, inside.maker, recipe_inside(catalog, inside, model.family), inside.steps, inside.evidence
-    )
+    return Checkpoint(model, inside.maker, recipe_inside(catalog, inside, model.family), inside.steps, inside.evidence)
 
 
 def by_word(maker: str) -> Distillation:

@@ -191,17 +191,15 @@ def remark_on_cfg(case: Case, cfg: float) -> str | None:
 
 
 def remark_on_weight(case: Case, weight: float | None) -> str | None:
-    settings, in_prompt = case.settings, case.weight_in_prompt
+    fixed, in_prompt = case.settings.weight, case.weight_in_prompt
     if weight is None:
-        return None if settings.weight is None else describe.WEIGHT_WITHOUT_LORA
-    remarks = []
-    if settings.weight is not None and in_prompt not in (None, settings.weight):
-        remarks.append(describe.tag_before_weight(in_prompt, settings.weight))
-    if weight == 0:
-        remarks.append(describe.WEIGHT_0)
-    elif not is_near(weight, case.recipe.weight):
-        remarks.append(describe.outside("LoRA weight", weight, case.recipe.weight))
-    remarks += [describe.other_weight(tag, weight) for tag in tags_of_other_weights(case, weight)[:1]]
+        return None if fixed is None else describe.WEIGHT_WITHOUT_LORA
+    both = fixed is not None and in_prompt is not None and fixed != in_prompt
+    remarks = [
+        describe.tag_before_weight(weight, fixed or 0) if both else None,
+        describe.WEIGHT_0 if weight == 0 else far_from("LoRA weight", weight, case.recipe.weight),
+        *(describe.other_weight(tag, weight) for tag in tags_of_other_weights(case, weight)[:1]),
+    ]
     return " ".join(filter(None, remarks)) or None
 
 
@@ -213,14 +211,13 @@ def tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
 
 
 def remark_on_distilled_cfg(case: Case, value: float | None) -> str | None:
-    recommended = case.recipe.distilled_cfg
-    if value is None or is_near(value, recommended):
+    return None if value is None else far_from("Distilled CFG", value, case.recipe.distilled_cfg)
+
+
+def far_from(label: str, value: float, recommended: float | None) -> str | None:
+    if recommended is None or recommended * LEAST <= value <= recommended * MOST:
         return None
-    return describe.outside("Distilled CFG", value, recommended)
-
-
-def is_near(value: float, recommended: float | None) -> bool:
-    return recommended is not None and recommended * LEAST <= value <= recommended * MOST
+    return describe.outside(label, value, recommended, recommended)
 
 
 def remark_on_name(name: str) -> Callable[[Case, Any], str | None]:
@@ -247,12 +244,12 @@ def remark_on_hires_name(name: str) -> Callable[[Case, Any], str | None]:
 def remark_on_eta(case: Case, eta: float | None) -> str | None:
     recipe, sent = case.recipe, case.facts.request.eta
     if case.settings.eta is None:
-        if case.sampler == recipe.sampler and not case.eta_counts and sent not in (None, eta):
-            return describe.eta_passed_over(sent, recipe)
-        return None
+        is_passed_over = case.sampler == recipe.sampler and not case.eta_counts and sent != eta
+        return describe.eta_passed_over(sent, recipe) if sent is not None and is_passed_over else None
     if recipe.eta is None:
         return describe.no_eta(recipe.sampler)
-    low, high = (recipe.eta_min, recipe.eta_max) if recipe.takes_eta else (recipe.eta, recipe.eta)
+    low = recipe.eta if recipe.eta_min is None else recipe.eta_min
+    high = recipe.eta if recipe.eta_max is None else recipe.eta_max
     return describe.outside("Eta", case.settings.eta, low, high)
 
 

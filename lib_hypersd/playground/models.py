@@ -45,8 +45,8 @@ class Loras:
     library: Library = field(default_factory=Library)
 
     def files(self, catalog: Catalog, model: Model | None) -> list[File]:
-        """All few-step LoRAs, and those that look like one and must not be used; for a checkpoint in one file with how many
-        of their layers have a place in it."""
+        """All few-step LoRAs, and those that look like one and must not be used; each with how many of its layers have a
+        place in the checkpoint, where that is one file."""
         paths = list(self.by_name().values())
         self.library.look(paths, catalog)
         if self.library.todo:  # what is new is opened, and hashed where only that can tell
@@ -168,9 +168,7 @@ def from_file(path: Path, device: str) -> Loaded:
             str(path), config=folder, local_files_only=True, dtype=dtype_for(device, family)
         )
     file = read_checkpoint(path)
-    model = Model(
-        family, path.stem, layout.prediction_of(header), False, file.kind, file.metadata, path=str(path)
-    )
+    model = Model(family, path.stem, layout.prediction_of(header), False, file.kind, file.metadata, path=str(path))
     return loaded(pipe, model, layout.resolution_of(header, family), device)
 
 

@@ -7,6 +7,7 @@ from lib_hypersd.plan import Memory, Model, Request, SecondPass, make_plan
 from lib_hypersd.settings import Settings
 from tests.plans import CATALOG, DDIM, file, plan, summary
 
+
 def test_the_one_step_unet_starts_at_800_without_a_lora():
     made = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16")
     assert summary(made) == (None, 1, None, 1, "DDIM-Trailing", "Start at 800", 0.0)
@@ -91,6 +92,7 @@ def test_remembered_settings_are_recommended_and_those_of_the_request_win():
 def test_what_only_looks_like_a_family_is_refused_with_the_reason(family):
     assert plan(family, model="some.safetensors").problem == f"some.safetensors is {LOOKALIKES[family]}."
 
+
 @pytest.mark.parametrize("fixed", [{"file": "Hyper-SDXL-4steps-lora"}, {"prompt": "<lora:Hyper-SDXL-4steps-lora:1>"}])
 def test_a_lora_for_sdxl_on_a_pruned_one_is_refused_with_both_names(fixed):
     assert plan("sdxl-pruned", model="SSD-1B", **fixed).problem == (
@@ -104,6 +106,7 @@ def test_a_lora_on_a_pruned_sdxl_is_told_by_its_file_or_else_by_its_name():
     assert renamed.problem.endswith(" renamed was made for SDXL.")
     absent = plan("sdxl-pruned", files=[], file="Hyper-SD15-4steps-lora")
     assert absent.problem.endswith(" Hyper-SD15-4steps-lora was made for SD1.5.")
+
 
 def test_a_refiner_that_the_lora_does_not_fit_is_said():
     def warnings(family):

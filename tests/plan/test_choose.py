@@ -10,6 +10,7 @@ from lib_hypersd.plan import File, Model, NoPlan, Request, make_plan
 from lib_hypersd.settings import VARIANTS, Settings
 from tests.plans import BY_ID, CATALOG, DDIM, FLOW, TCD, file, plan, summary
 
+
 @pytest.mark.parametrize(
     ("family", "fixed", "expected"),
     [
@@ -54,6 +55,7 @@ def test_the_sentence_says_what_is_done_and_why():
     )
     assert "distilled CFG 3.5" in plan("flux").sentence
 
+
 def test_the_lora_nearest_to_8_steps_is_taken_of_those_at_hand():
     assert plan(files=[file("hyper-sdxl-2steps"), file("hyper-sdxl-4steps")]).file == "Hyper-SDXL-4steps-lora"
     assert plan(files=[file("hyper-sdxl-4steps"), file("hyper-sdxl-unified")]).file == "Hyper-SDXL-1step-lora"
@@ -83,6 +85,7 @@ def test_a_renamed_file_is_used_under_its_name():
     renamed = plan(files=[file("hyper-sdxl-8steps", "my fast lora")])
     assert renamed.file == "my fast lora" and renamed.edit("a cat") == "<lora:my fast lora:0.75> a cat"
 
+
 def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_instead():
     refused = plan(steps=8, files=[file("hyper-sdxl-4steps"), file("hyper-sd15-8steps")])
     assert refused.problem == (
@@ -95,6 +98,7 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
     others = plan(files=[], prompt="<lora:lcm-lora-sdxl:1>")
     assert others.missing is None and others.problem.startswith("lcm-lora-sdxl.safetensors (394 MB) is not among")
     assert plan(steps=9).missing is None and plan(steps=8).missing is None, "no file would help, or none is needed"
+
 
 @pytest.mark.parametrize(
     ("fixed", "problem"),
@@ -145,6 +149,7 @@ def test_what_cannot_be_carried_out_is_a_sentence(fixed, problem):
     refused = plan(**fixed)
     assert refused.problem.startswith(problem) and refused.sentence == refused.problem and isinstance(refused, NoPlan)
 
+
 def test_a_users_recipe_is_planned_like_ours():
     mine = Recipe("mine", "sdxl", "fixed", 6, 6, 6, 2.0, 1.0, 3.0, "Euler", "Trailing", weight=0.9, words="mine")
     catalog = Catalog((*CATALOG.recipes, mine))
@@ -160,6 +165,7 @@ def test_a_users_recipe_is_planned_like_ours():
 def test_a_catalog_without_anything_for_the_family_is_said():
     refused = make_plan(Request(Settings(True), Model("sdxl"), []), Catalog(()))
     assert refused.problem == "For SDXL no Hyper-SD was published."
+
 
 # Other makers' LoRAs.
 
@@ -205,6 +211,7 @@ def test_every_lora_is_served_by_its_own_recipe_when_it_is_named(recipe):
     made = plan(recipe.family, prompt=f"<lora:{recipe.file.removesuffix('.safetensors')}:{weight}>")
     assert (made.recipe, made.weight, made.steps, made.warnings) == (recipe, weight, recipe.steps, ())
 
+
 # Files that do not fit, or cannot be used.
 
 
@@ -219,6 +226,7 @@ def test_a_file_whose_layers_are_for_another_model_is_refused_with_both_names():
     assert plan(files=[ssd], file="ssd").problem == (
         "ssd was made for a pruned SDXL (SSD-1B, Segmind-Vega or the like), and the loaded checkpoint is SDXL."
     )
+
 
 def test_a_file_that_cannot_be_used_says_why_wherever_it_is_asked_for():
     broken = File("Hyper-SDXL-8steps-lora", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
@@ -251,7 +259,9 @@ def test_a_file_of_which_too_few_layers_fit_is_not_used():
     sentence = "Only 300 of 700 layers of Hyper-SDXL-8steps-lora have a place in tiny (SSD-1B): it is not used."
     fixed = {"model": "tiny", "architecture": "SSD-1B", "files": [part]}
     assert plan(**fixed, file=part.name).problem == sentence
-    assert plan(**fixed, steps=8).problem.startswith(f"{sentence} Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among")
+    assert plan(**fixed, steps=8).problem.startswith(
+        f"{sentence} Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among"
+    )
     other = file("hyper-sdxl-4steps", fit=Fit(700, 700))
     made = plan(**{**fixed, "files": [part, other]}, prompt=f"<lora:{part.name}:1>")
     assert made.file == other.name and made.warnings == (
@@ -274,7 +284,9 @@ def test_the_least_share_decides(share):
     assert (made.problem is None) == (share == LEAST_SHARE)
 
 
-@pytest.mark.parametrize(("family", "prediction"), [("sdxl", "const"), ("sdxl", "flow"), ("sdxl", "edm"), ("sd15", "const")])
+@pytest.mark.parametrize(
+    ("family", "prediction"), [("sdxl", "const"), ("sdxl", "flow"), ("sdxl", "edm"), ("sd15", "const")]
+)
 def test_a_checkpoint_that_predicts_something_else_is_refused(family, prediction):
     assert plan(family, model="rectified", prediction=prediction).problem == (
         f"rectified was trained to predict something else than what Hyper-SD for {FAMILIES[family]} was distilled from, "

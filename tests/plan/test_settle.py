@@ -6,7 +6,8 @@ from lib_hypersd.catalog import Catalog
 from lib_hypersd.plan import File, Model, Plan, Request, SecondPass, make_plan
 from lib_hypersd.plan.settle import RULES
 from lib_hypersd.settings import VARIANTS, Settings
-from tests.plans import BY_ID, CATALOG, plan
+from tests.plans import BY_ID, plan
+
 
 @pytest.mark.parametrize(
     ("fixed", "warning"),
@@ -52,6 +53,7 @@ def test_flux_takes_another_distilled_guidance():
     assert plan("flux", distilled_cfg=7.0).warnings == ("Distilled CFG 7 is set, and this is made for 3.5.",)
     assert plan("sdxl", distilled_cfg=2.5).distilled_cfg is None
 
+
 def test_weights_of_few_bits_get_the_hint():
     assert plan("flux", coarse=True).warnings == (
         "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
@@ -66,6 +68,7 @@ def test_a_superseded_edition_is_said():
         "Hyper-SD3-4steps-CFG-lora is an edition that its authors have replaced under the same name; get it again.",
     )
 
+
 @pytest.mark.parametrize(
     ("second", "fixed", "steps", "warnings"),
     [
@@ -75,7 +78,9 @@ def test_a_superseded_edition_is_said():
         (SecondPass(3), {"variant": "unified"}, 3, ()),
         (SecondPass(20), {}, 0, ("8 steps is what this is made for, so the second pass takes as many as the first.",)),
         (
-            SecondPass(20), {"hires_steps": 2}, 2,
+            SecondPass(20),
+            {"hires_steps": 2},
+            2,
             ("2 steps are set for the second pass, and this is made for 8 steps.",),
         ),
         (SecondPass(20), {"hires_steps": 8}, 8, ()),
@@ -97,6 +102,7 @@ def test_a_superseded_edition_is_said():
 def test_the_second_pass(second, fixed, steps, warnings):
     made = plan(second=second, **fixed)
     assert made.hires_steps == steps and made.warnings == warnings
+
 
 def test_another_sampler_gets_no_eta_that_it_was_not_given():
     assert plan(variant="unified", sampler="Euler a").eta is None
@@ -120,7 +126,18 @@ def test_offers():
 
 def test_every_field_of_a_plan_and_of_the_settings_has_a_rule():
     ruled = {rule.name for rule in RULES}
-    of_plan = {"family", "problem", "recipe", "file", "rename", "has_comments", "warnings", "offers", "sentence", "missing"}
+    of_plan = {
+        "family",
+        "problem",
+        "recipe",
+        "file",
+        "rename",
+        "has_comments",
+        "warnings",
+        "offers",
+        "sentence",
+        "missing",
+    }
     assert set(Plan.__dataclass_fields__) - of_plan <= ruled
     assert set(Settings.__dataclass_fields__) - {"enabled", "file"} <= ruled
     assert ruled - set(Plan.__dataclass_fields__) == {"variant", "hires_sampler", "hires_schedule"}
@@ -175,5 +192,7 @@ def test_an_eta_that_a_client_sends_to_the_host_counts_only_where_the_recipe_let
     flow = plan("flux", sent_eta=1.0)
     assert flow.eta is None and flow.warnings == ("The request's own eta 1 is not used: Euler has no eta.",)
     own_sampler = plan(sampler="Euler a", sent_eta=1.0)
-    assert own_sampler.eta is None and own_sampler.warnings == ("The sampler Euler a is set, and this is made for DDIM-Trailing.",)
+    assert own_sampler.eta is None and own_sampler.warnings == (
+        "The sampler Euler a is set, and this is made for DDIM-Trailing.",
+    )
     assert plan(eta=1.0, sent_eta=0.5).eta == 1.0

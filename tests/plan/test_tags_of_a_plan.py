@@ -7,6 +7,7 @@ from lib_hypersd.settings import Settings
 from lib_hypersd.tags import find
 from tests.plans import CATALOG, DDIM, file, plan, summary
 
+
 @pytest.mark.parametrize("alias", ["Hyper-SDXL", "hyper-sdxl", "HYPER-SDXL", "HyperSDXL", "hyper_sdxl"])
 def test_an_alias_becomes_the_file_for_the_step_count(alias):
     for steps, name in ((2, "Hyper-SDXL-2steps-lora"), (5, "Hyper-SDXL-1step-lora"), (None, "Hyper-SDXL-8steps-lora")):
@@ -88,7 +89,11 @@ def test_every_prompt_of_a_batch_gets_the_tag_of_the_first():
 
 def test_a_tag_of_the_plans_own_file_in_another_prompt_gets_the_weight_of_the_first():
     second = "sharper <lora:Hyper-SDXL-8steps-lora:0.5> <lora:HYPER-sdxl:0.4>"
-    for first, weight in (("no tag", "0.75"), ("<lora:Hyper-SDXL:0.6>", "0.6"), ("<lora:Hyper-SDXL-8steps-lora:0.6>", "0.6")):
+    for first, weight in (
+        ("no tag", "0.75"),
+        ("<lora:Hyper-SDXL:0.6>", "0.6"),
+        ("<lora:Hyper-SDXL-8steps-lora:0.6>", "0.6"),
+    ):
         made = plan(prompts=(first, second))
         assert made.edit(second) == f"sharper <lora:Hyper-SDXL-8steps-lora:{weight}>  "
         assert made.warnings == (
@@ -147,6 +152,7 @@ def test_a_file_called_like_an_alias_whose_recipe_nobody_knows_is_refused():
     assert plan(prompt="<lora:Hyper-SDXL:1>", files=[unknown]).problem.startswith(
         "Hyper-SDXL is no LoRA whose recipe is known"
     )
+
 
 # While the panel is off.
 

@@ -16,6 +16,7 @@ from lib_hypersd.settings import VARIANTS, Settings
 from lib_hypersd.tags import find
 from tests.plans import BY_ID, CATALOG, file, plan
 
+
 def test_a_refusal_carries_no_settings():
     refused = plan(files=[])
     assert refused == NoPlan(family="sdxl", problem=refused.problem, missing=BY_ID["hyper-sdxl-8steps"])
@@ -32,6 +33,7 @@ def test_a_refusal_says_all_else_that_is_off():
     assert isinstance(refused, NoPlan) and refused.warnings == (
         "Hyper-SD15-4steps-lora was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
     )
+
 
 LORAS = [recipe for recipe in CATALOG.recipes if recipe.is_lora]
 BROKEN = File("broken", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
