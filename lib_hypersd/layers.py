@@ -1,9 +1,9 @@
 """Which layers of a LoRA have a place of the right shape in a checkpoint, from the two headers.
 
-A layer fits where the checkpoint has one of its name (``naming.unified``) and as many values: A1111's and Forge's loaders
-reshape, so a matrix fits the 1×1 convolution of the same layer. Where the checkpoint packs its weights in a way that
-does not tell their shape, the name alone decides. The text encoders' layers are left out of the count: they fit every
-checkpoint of a family, and few-step LoRAs have none.
+A layer fits where the checkpoint has one of its name (``naming.unified``) and as many values: A1111's and Forge's
+loaders reshape, so a matrix fits the 1×1 convolution of the same layer. Where the checkpoint packs its weights in a way
+that does not tell their shape, the name alone decides. The text encoders' layers are left out of the count: they fit
+every checkpoint of a family, and few-step LoRAs have none.
 """
 
 import math
@@ -34,7 +34,17 @@ ENDS = {
     "inner": ("lora_down", "lora_A", "lora.down", "hada_w1_b"),
     "outer": ("lora_up", "lora_B", "lora.up", "hada_w1_a"),
     "between": ("lora_mid",),
-    "shapeless": ("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w2_a", "hada_t1", "oft_blocks", "oft_diag", "on_input", "diff"),
+    "shapeless": (
+        "lokr_w1",
+        "lokr_w2",
+        "lokr_w1_a",
+        "lokr_w2_a",
+        "hada_t1",
+        "oft_blocks",
+        "oft_diag",
+        "on_input",
+        "diff",
+    ),
 }
 # XLabs and old diffusers write "…lora1.down", where "lora1" is a part of the layer's name.
 SHORT = {"inner": ".down", "outer": ".up"}
@@ -64,8 +74,8 @@ def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
     """
     factors: dict[str, dict[str, list[int]]] = {}
     for key, shape in shapes.items():
-        if found := factor(key.removesuffix(".weight").removesuffix(".default")):
-            name, part = found
+        if belongs := factor(key.removesuffix(".weight").removesuffix(".default")):
+            name, part = belongs
             factors.setdefault(flat(name), {})[part] = shape
     named = {PREFIX.sub("", name, 1): found for name, found in factors.items() if not TEXT_ENCODER.match(name)}
     renamed = any(name.startswith(ORIGINAL_TRANSFORMERS) for name in named)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lib_hypersd.catalog import FAMILIES, LOOKALIKES
 from lib_hypersd.header import Checkpoint, family_of, read_checkpoint, read_header
-from tests.checkpoints import LAYOUTS, listed, nunchaku_flux
+from tests.checkpoints import LAYOUTS, listed
+from tests.copies import nunchaku_flux
 
 # A checkpoint of each family, and of some look-alikes.
 ARCHITECTURES = {
@@ -68,7 +69,11 @@ def test_what_the_metadata_say_is_kept_within_bounds(tmp_path):
     found = read_checkpoint(path)
     assert found.metadata.keys() == texts.keys() - {"ss_tag_frequency"} and found.metadata["sd_merge_recipe"] == recipe
     assert len(found.metadata["modelspec.title"]) == 200 and len(found.metadata["sd_merge_models"]) == 8000
-    assert (found.architecture.id, found.prediction, found.architecture.evidence) == ("sdxl-v", "v_prediction", "metadata")
+    assert (found.architecture.id, found.prediction, found.architecture.evidence) == (
+        "sdxl-v",
+        "v_prediction",
+        "metadata",
+    )
 
 
 def test_the_files_name_tells_what_its_header_does_not(tmp_path):

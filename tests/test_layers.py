@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lib_hypersd import layers as module
 from lib_hypersd.layers import LEAST_SHARE, Fit, fit, fit_of_files, layers, places
-from tests import checkpoints, loras
+from tests import copies, loras
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under
 from tests.test_gguf import Q4_K, header
@@ -32,7 +32,9 @@ def test_a_layer_has_one_name_and_shape_in_all_namings(family, naming):
 @pytest.mark.parametrize("name", [name for name in IN_DIFFUSERS if name in LAYOUTS and name not in ("wan", "z-image")])
 def test_a_network_has_the_same_places_in_both_namings(name):
     one, other = places(listed(under(NETWORK, LAYOUTS[name]))), places(listed(IN_DIFFUSERS[name]))
-    needed = PUBLISHED[next(family for family in BASES if name.startswith(family[:3]) and (family == "sdxl") == ("xl" in name))]
+    needed = PUBLISHED[
+        next(family for family in BASES if name.startswith(family[:3]) and (family == "sdxl") == ("xl" in name))
+    ]
     assert {key: one.get(key) for key in needed} == {key: other.get(key) for key in needed}
 
 
@@ -42,7 +44,10 @@ def original(factor="lora_A"):
     shapes = {}
     for key, (out, into) in matrices.items():
         name = key.removesuffix(".weight")
-        shapes |= {f"diffusion_model.{name}.lora_A.weight": [8, into], f"diffusion_model.{name}.lora_B.weight": [out, 8]}
+        shapes |= {
+            f"diffusion_model.{name}.lora_A.weight": [8, into],
+            f"diffusion_model.{name}.lora_B.weight": [out, 8],
+        }
     return shapes
 
 
@@ -112,7 +117,10 @@ NAME = "lora_unet_middle_block_1_proj_in"
     ("factors", "shape"),
     [
         ({"lora_down.weight": [4, 1280], "lora_up.weight": [1280, 4]}, (1280, 1280)),
-        ({"hada_w1_a": [1280, 4], "hada_w1_b": [4, 1280], "hada_w2_a": [1280, 4], "hada_w2_b": [4, 1280]}, (1280, 1280)),
+        (
+            {"hada_w1_a": [1280, 4], "hada_w1_b": [4, 1280], "hada_w2_a": [1280, 4], "hada_w2_b": [4, 1280]},
+            (1280, 1280),
+        ),
         ({"lora_A.default.weight": [4, 1280], "lora_B.default.weight": [1280, 4]}, (1280, 1280)),
         ({"lokr_w1": [8, 8], "lokr_w2_a": [160, 4], "lokr_w2_b": [4, 160]}, None),
         ({"oft_blocks": [4, 320, 320]}, None),
@@ -132,7 +140,7 @@ def test_a_layer_of_another_shape_has_no_place():
     assert fit(lora, {}) is None and fit({}, listed(LAYOUTS["sdxl"])) is None
 
 
-@pytest.mark.parametrize("copy", [checkpoints.fp8, checkpoints.nf4, checkpoints.nvfp4])
+@pytest.mark.parametrize("copy", [copies.fp8, copies.nf4, copies.nvfp4])
 @pytest.mark.parametrize("family", BASES)
 def test_a_copy_of_few_bits_takes_the_same_layers(family, copy):
     assert fit(loras.published(family)[0], listed(copy(LAYOUTS[BASES[family]]))).share == 1
@@ -140,11 +148,11 @@ def test_a_copy_of_few_bits_takes_the_same_layers(family, copy):
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_a_copy_in_rows_of_256_takes_the_same_layers(family):
-    assert fit(loras.published(family)[0], listed(checkpoints.in_256(LAYOUTS[BASES[family]]))).share == 1
+    assert fit(loras.published(family)[0], listed(copies.in_256(LAYOUTS[BASES[family]]))).share == 1
 
 
 def test_weights_whose_shape_does_not_tell_go_by_their_names():
-    assert fit(loras.published("flux")[0], listed(checkpoints.nunchaku_flux())) == Fit(504, 504)
+    assert fit(loras.published("flux")[0], listed(copies.nunchaku_flux())) == Fit(504, 504)
 
 
 @given(

@@ -71,10 +71,18 @@ def test_the_family_is_told_by_widths_and_names(family, shapes):
 
 # SSD-1B's and Vega's LoRAs have all of their attention's layers; SDXL has a place for each of them.
 def pruned(down, up, naming="kohya", parts=("",)):
-    names = [f"down_blocks.{i + 1}.attentions.{j}.transformer_blocks.{d}" for i, level in enumerate(down)
-             for j, depth in enumerate(level) for d in range(depth)]
-    names += [f"up_blocks.{i}.attentions.{j}.transformer_blocks.{d}" for i, level in enumerate(up)
-              for j, depth in enumerate(level) for d in range(depth)]
+    names = [
+        f"down_blocks.{i + 1}.attentions.{j}.transformer_blocks.{d}"
+        for i, level in enumerate(down)
+        for j, depth in enumerate(level)
+        for d in range(depth)
+    ]
+    names += [
+        f"up_blocks.{i}.attentions.{j}.transformer_blocks.{d}"
+        for i, level in enumerate(up)
+        for j, depth in enumerate(level)
+        for d in range(depth)
+    ]
     full = loras.sdxl_unet()
     return loras.layers(full, naming, keep=lambda name: any(f"{n}." in name for n in names) and only(*parts)(name))
 
