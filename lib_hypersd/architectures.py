@@ -1,7 +1,7 @@
 """What a checkpoint is built like, told from the names and shapes in its header, and what of Hyper-SD fits it.
 
 Which names and sizes mark which: ComfyUI's ``model_detection.py`` and ``supported_models.py``, Forge's
-huggingface_guess, diffusers' ``single_file_utils.py`` and its models' configurations; for pruned FLUX the model cards of
+huggingface_guess, diffusers' ``single_file_utils.py`` and its models' configurations; for pruned FLUX the cards of
 Freepik/flux.1-lite-8B, ostris/Flex.1-alpha and TencentARC/flux-mini; for Mugen Forge Neo's ``model_list.py``.
 What none of them describes is unknown: nothing is taken for its nearest neighbour.
 """
@@ -54,6 +54,7 @@ FLUX = {
 # Chroma's, FLUX.2's, HunyuanVideo's, and those of Ovis-Image.
 NOT_FLUX = ("distilled_guidance_layer_", "double_stream_modulation_", "context_embedder_token_refiner_",
             "txt_in_individual_token_refiner_", "txt_norm", "transformer_blocks_0_img_mlp_gate_proj")  # fmt: skip
+COSMOS = "blocks_0_mlp_layer1|blocks_1_mlp_layer1"
 GUIDED = ("time_text_embed_guidance_embedder_",)
 XL = {"context": 2048, "pooled": (2816, None)}
 SDXL = {**XL, "down": "2,2 10,10", "outputs": (4, None)}
@@ -91,7 +92,7 @@ ARCHITECTURES = (
     Architecture("sdxl-flow", "an SDXL retrained to rectified flow", "sdxl-flow", variant_of=("sdxl",),
                  words=r"\brectified\b|\brf\b|\bflow matching\b|\bprediction flow\b"),
     Architecture("sdxl-v", "SDXL with v-prediction", "sdxl", "v_prediction", variant_of=("sdxl",), words=V),
-    Architecture("mugen", "Mugen", "mugen", sizes={**SDXL, "inputs": 32, "outputs": 32}),
+    Architecture("mugen", "Mugen", "mugen", sizes={**SDXL, "inputs": 32, "outputs": (32, None)}),
     Architecture("kolors", "Kolors", "kolors", "epsilon",
                  sizes={"context": 2048, "pooled": 5632, "down": "2,2 10,10"}),
     Architecture("kolors", "Kolors", "kolors", "epsilon", has=("encoder_hid_proj",),
@@ -104,7 +105,8 @@ ARCHITECTURES = (
                  sizes={**XL, "down": "2 5", "middle": "", "up": "5,5 2,2"}),
     Architecture("koala-1b", "KOALA-1B", "sdxl-pruned", "epsilon",
                  sizes={**XL, "down": "2 6", "middle": "6", "up": "6,6 2,2"}),
-    Architecture("sdxl-pruned", "a pruned SDXL", "sdxl-pruned", "epsilon", sizes={"context": 2048, "deepest": range(1, 10)}),
+    Architecture("sdxl-pruned", "a pruned SDXL", "sdxl-pruned", "epsilon",
+                 sizes={"context": 2048, "deepest": range(1, 10)}),
     Architecture("sdxl-refiner", "SDXL's refiner", "sdxl-refiner", "epsilon",
                  sizes={"context": 1280, "deepest": range(1, 5)}),
     Architecture("sd3-medium", "SD3 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": 0}),
@@ -148,9 +150,9 @@ ARCHITECTURES = (
     Architecture("qwen-image", "Qwen-Image", "qwen-image", lacks=("transformer_blocks_0_img_mlp_w1",),
                  has=("txt_norm", "transformer_blocks_0_img_mod_", "transformer_blocks_0_txt_mod_"),
                  sizes={"captions": 3584}),
-    Architecture("anima", "Anima", "anima", has=("blocks_0_mlp_layer1", "llm_adapter_blocks_")),
+    Architecture("anima", "Anima", "anima", has=(COSMOS, "llm_adapter_blocks_")),
     Architecture("cosmos-predict2", "Cosmos-Predict2", "cosmos", lacks=("llm_adapter_",),
-                 has=("blocks_0_mlp_layer1", "blocks_0_adaln_modulation_")),
+                 has=(COSMOS, "blocks_0_adaln_modulation_")),
     Architecture("cosmos-predict2", "Cosmos-Predict2", "cosmos",
                  has=("time_embed_t_embedder_", "transformer_blocks_0_norm1_linear_1", "patch_embed_proj")),
     Architecture("wan22-5b", "Wan 2.2 5B", "wan", has=("head_modulation|condition_embedder_time_proj",
@@ -166,19 +168,20 @@ ARCHITECTURES = (
                  sizes={"double": 20, "single": 40}),
     Architecture("hunyuan-image", "HunyuanImage 2.1", "hunyuan", has=("byt5_in|context_embedder_2",),
                  sizes={"double": 20, "single": 40}),
-    Architecture("hidream", "HiDream-I1", "hidream", has=("caption_projection_0_linear", "double_stream_blocks_")),
+    Architecture("hidream", "HiDream-I1", "hidream", has=("caption_projection_", "double_stream_blocks_")),
     Architecture("pixart", "PixArt", "pixart", "epsilon", has=("t_block_1", "blocks_0_cross_attn_kv_linear")),
     Architecture("pixart", "PixArt", "pixart", "epsilon", sizes={"width": 1152},
                  has=("adaln_single_emb_", "pos_embed_proj\n", "caption_projection_linear_1")),
     Architecture("auraflow", "AuraFlow", "auraflow",
-                 has=("double_layers_0_attn_w1q|joint_transformer_blocks_0_attn_add_k_proj",)),
+                 has=("double_layers_0_attn_w1|joint_transformer_blocks_0_attn_add_",)),
     Architecture("cascade", "Stable Cascade", "cascade", "epsilon",
                  has=("clf_", "clip_txt_mapper|clip_txt_pooled_mapper|clip_mapper")),
     Architecture("ltx", "LTX-Video", "ltx", has=("patchify_proj", "adaln_single_")),
     Architecture("ltx", "LTX-Video", "ltx", has=("proj_in\n", "time_embed_emb_timestep_embedder_",
                                                  "caption_projection_linear_1", "transformer_blocks_0_attn2_")),
     Architecture("krea2", "Krea 2", "krea2", has=("txtfusion_|text_fusion_",)),
-    Architecture("ernie-image", "ERNIE-Image", "ernie-image", has=("layers_0_mlp_linear_fc2", "text_proj")),
+    Architecture("ernie-image", "ERNIE-Image", "ernie-image",
+                 has=("layers_0_mlp_linear_fc2|layers_1_mlp_linear_fc2", "text_proj")),
 )  # fmt: skip
 
 # What nothing of Hyper-SD is for, and why.

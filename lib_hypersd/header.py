@@ -68,18 +68,15 @@ def read_checkpoint(filename: str | Path) -> Checkpoint:
 @lru_cache(maxsize=256)
 def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
     try:
-        if path.suffix.lower() == ".gguf":
-            tensors, texts = gguf.read_tensors(path), {}
-        else:
-            tensors, texts, _ = read_header(path)
+        header = Header(gguf.read_tensors(path), {}, 0) if path.suffix.lower() == ".gguf" else read_header(path)
     except (ValueError, OSError):
         return Checkpoint()
     # The largest part of a network are matrices, and only those are ever stored in few bits.
     coarse = any(
-        key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in tensors.items()
+        key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in header.tensors.items()
     )
-    metadata = {key: texts[key][:length] for key, length in TEXTS.items() if key in texts}
-    shapes = {key: tensor["shape"] for key, tensor in tensors.items()}
+    metadata = {key: header.metadata[key][:length] for key, length in TEXTS.items() if key in header.metadata}
+    shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
     architecture = architecture_of(shapes, metadata, path.stem)
     return Checkpoint(architecture.family, coarse, architecture, metadata)
 

@@ -1,9 +1,9 @@
 """Which layers of a LoRA have a place of the right shape in a checkpoint, from the two headers.
 
-A layer fits where the checkpoint has one of its name (``naming.unified``) and as many values: A1111's and Forge's loaders
-reshape, so a matrix fits the 1×1 convolution of the same layer. Where the checkpoint packs its weights in a way that
-does not tell their shape, the name alone decides. The text encoders' layers are left out of the count: they fit every
-checkpoint of a family, and few-step LoRAs have none.
+A layer fits where the checkpoint has one of its name (``naming.unified``) and as many values: A1111's and Forge's
+loaders reshape, so a matrix fits the 1×1 convolution of the same layer. Where the checkpoint packs its weights in a way
+that does not tell their shape, the name alone decides. The text encoders' layers are left out of the count: they fit
+every checkpoint of a family, and few-step LoRAs have none.
 """
 
 import math
@@ -74,8 +74,8 @@ def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
     """
     factors: dict[str, dict[str, list[int]]] = {}
     for key, shape in shapes.items():
-        if found := factor(key.removesuffix(".weight").removesuffix(".default")):
-            name, part = found
+        if belongs := factor(key.removesuffix(".weight").removesuffix(".default")):
+            name, part = belongs
             factors.setdefault(flat(name), {})[part] = shape
     named = {PREFIX.sub("", name, 1): found for name, found in factors.items() if not TEXT_ENCODER.match(name)}
     renamed = any(name.startswith(ORIGINAL_TRANSFORMERS) for name in named)

@@ -23,8 +23,8 @@ LAYER = re.compile(
 )
 CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_k(?:_lora)?$")
 ATTENTION = re.compile(r"attn(?:_to_q|_to_k|_qkv)$")
-DOUBLE = re.compile(r"(?<!single_)(?<!joint_)(?:transformer|double|joint)_blocks_(\d+)_")
-SINGLE = re.compile(r"single_(?:transformer_)?blocks_(\d+)_")
+DOUBLE = re.compile(r"(?<!single_)(?<!joint_)(?:transformer|double|joint)_blocks_(\d{1,4})_")
+SINGLE = re.compile(r"single_(?:transformer_)?blocks_(\d{1,4})_")
 TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)", re.MULTILINE)
 NAMINGS = (
     ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)", re.MULTILINE)),

@@ -1,14 +1,14 @@
 """One name for each layer of a network, whichever program wrote its file: diffusers' name with low lines for dots.
 
 The namings are those of the original code (CompVis' latent-diffusion, Stability's generative-models and sd3-ref,
-black-forest-labs' flux), of diffusers, and of Nunchaku, which packs diffusers' layers. A layer that is one matrix in one
-naming and several in another (query, key and value) counts as its smallest parts. Which names answer to which:
+black-forest-labs' flux), of diffusers, and of Nunchaku, which packs diffusers' layers. A layer that is one matrix in
+one naming and several in another (query, key and value) counts as its smallest parts. Which names answer to which:
 diffusers' ``scripts/convert_diffusers_to_original_*.py`` and ``loaders/single_file_utils.py``.
 """
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Shape", "depths", "flat", "modules", "network", "parts", "unified"]
 
@@ -90,7 +90,7 @@ def parts(name: str, blocks: int = 2, renamed: bool = True) -> tuple[str, ...]:
     return (AROUND.get(name, name) if renamed else name,)
 
 
-def cut(shape: Shape, count: int) -> list[Shape]:
+def cut(shape: Shape, count: int) -> Sequence[Shape]:
     """The shapes of the parts that are stacked in a weight: equal, or (four) query, key, value and all the rest."""
     if count == 1:
         return [shape]
@@ -99,7 +99,7 @@ def cut(shape: Shape, count: int) -> list[Shape]:
     outer, rest = shape[0], shape[1:]
     if count == 4:
         return [(rest[0], *rest)] * 3 + [(max(outer - 3 * rest[0], 0), *rest)]
-    return [(outer // count, *rest)] * count
+    return [(outer // count, *rest) for _ in range(count)]
 
 
 # Transformers: what stands in a block, by the kind of block, and what stands around them.
@@ -158,7 +158,8 @@ AROUND = {
 # UNets.
 
 ORIGINAL_UNET = ("input_blocks_", "output_blocks_", "middle_block_", "time_embed_", "label_emb_", "out_")
-OUTER_BLOCK = re.compile(r"(input|output)_blocks_(\d+)_(\d)_(.+)")
+OUTER_BLOCK = re.compile(r"(input|output)_blocks_(\d{1,4})_(\d)_(.+)")
+HALVES = re.compile(r"input_blocks_(\d{1,4})_0_op$")
 AROUND_UNET = {
     "input_blocks_0_0": "conv_in", "out_0": "conv_norm_out", "out_2": "conv_out",
     "time_embed_0": "time_embedding_linear_1", "time_embed_2": "time_embedding_linear_2",
@@ -173,9 +174,11 @@ RESNET = {
 
 
 def residual_blocks(found: Iterable[str]) -> int:
-    """How many residual blocks a level of a UNet in the original naming has: as many as stand before it halves."""
-    halves = [int(name.split("_")[2]) for name in found if name.startswith("input_blocks_") and name.endswith("_0_op")]
-    return max(min(halves) - 1, 1) if halves else 2
+    """How many residual blocks a level of a UNet in the original naming has on its way down: 2, but 1 in KOALA.
+
+    A level ends where the image is halved, which in all others is every third block.
+    """
+    return 1 if any(int(match[1]) % 3 for name in found if (match := HALVES.match(name))) else 2
 
 
 def unet_name(name: str, blocks: int) -> str:
@@ -188,16 +191,16 @@ def unet_name(name: str, blocks: int) -> str:
         return AROUND_UNET.get(name, name)
     side, number, part, inner = match.groups()
     down = side == "input"
-    level, place = divmod(int(number) - down, blocks + 1)
+    level, residual = divmod(int(number) - down, blocks + 1)
     where = f"{'down' if down else 'up'}_blocks_{level}"
     if inner in ("op", "conv"):
         return f"{where}_{'down' if down else 'up'}samplers_0_conv"
-    return f"{where}_{'resnets' if part == '0' else 'attentions'}_{place}_{RESNET.get(inner, inner)}"
+    return f"{where}_{'resnets' if part == '0' else 'attentions'}_{residual}_{RESNET.get(inner, inner)}"
 
 
 TRANSFORMER = re.compile(
-    r"(?:(down|up)_blocks_(\d+)_attentions_(\d+)|(input|output)_blocks_(\d+)_1|mid_block_attentions_0|middle_block_1)"
-    r"_transformer_blocks_(\d+)_"
+    r"(?:(down|up)_blocks_(\d{1,4})_attentions_(\d{1,4})|(input|output)_blocks_(\d{1,4})_1|mid_block_attentions_0|middle_block_1)"
+    r"_transformer_blocks_(\d{1,4})_"
 )
 
 

@@ -1,4 +1,4 @@
-"""The sizes of a checkpoint's network by which architectures are told apart, from the names and shapes in its header."""
+"""The sizes of a checkpoint's network by which architectures are told apart, from its header's names and shapes."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from .naming import depths, flat, modules, network, residual_blocks, unified
 
 __all__ = ["Network"]
 
-NUMBERED = re.compile(r"\n((?:single_)?transformer_blocks)_(\d+)(_attn2)?_")
+NUMBERED = re.compile(r"\n((?:single_)?transformer_blocks)_(\d{1,4})(_attn2)?_")
 KINDS = ("transformer_blocks", "single_transformer_blocks", "transformer_blocks_attn2")
 CROSS_ATTENTION = re.compile(r"(?:down|mid|up)_block.*attn2_to_k$")
 # Where the image and the prompt come in, in the order in which they are looked for.

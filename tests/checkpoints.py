@@ -1,23 +1,36 @@
 """Headers of checkpoints as they are published: names and shapes of the network's tensors by architecture.
 
-The layouts of UNets, SD3 and FLUX are ``tests.live.layouts``'; the others hold what stands in every block once and are
-repeated. Sizes: diffusers' and ComfyUI's models made without weights ("meta" device), compared name by name.
+Sizes and names are those of diffusers' and ComfyUI's models, made without weights and compared name by name: UNets, SD3,
+FLUX and Chroma whole, the rest (``tests.other_networks``) in all blocks and what they are known by.
 """
 
-import math
 import re
 
 from tests import loras
-from tests.live.layouts import conv, embedder, flux, join, linear, mmdit, norm, residual, transformer, under, unet
+from tests.live.layouts import conv, flux, join, linear, mmdit, norm, residual, transformer, under, unet
+from tests.other_networks import (
+    auraflow,
+    cascade,
+    cosmos,
+    ernie_image,
+    hidream,
+    hunyuan,
+    hunyuan_image,
+    hunyuan_video_15,
+    krea2,
+    ltx,
+    lumina,
+    pixart,
+    qwen,
+    times,
+    wan,
+    wan_in_diffusers,
+    zimage,
+    zimage_in_diffusers,
+)
 
 NETWORK = "model.diffusion_model."
 XL = {"context": 2048, "linear_projection": True, "adm": 2816}
-
-
-def times(count, place, block):
-    """A block's tensors, ``count`` times."""
-    return join(*(under(f"{place}.{i}.", block) for i in range(count)))
-
 
 # UNets.
 
@@ -36,6 +49,12 @@ def sdxl(inner=4, outer=4, adm=2816):
         320, (1, 2, 4), [0, 0, 2, 2, 10, 10], 10, [10] * 3 + [2] * 3 + [0] * 3, **XL | {"adm": adm}, inner=inner
     )
     return shapes | conv("out.2", 320, outer)
+
+
+def bk_sdm():
+    """BK-SDM base: the second residual block of each level is gone, on the way up the third."""
+    layout = loras.unet(levels=((1, 1), (1, 1), (1, 1), (1, 0)))
+    return unet_in_diffusers(layout)
 
 
 def refiner():
@@ -92,7 +111,7 @@ def added(pooled):
 
 
 KOLORS = unet_in_diffusers(loras.sdxl_unet(), extra=join(added(5632), linear("encoder_hid_proj", 4096, 2048)))
-EDM = {"edm_mean": (1, 4, 1, 1), "edm_std": (1, 4, 1, 1)}
+
 
 # SD3 and FLUX.
 
@@ -160,150 +179,13 @@ def flux2(width, double, single, prompt, guidance):
     )
 
 
-# Others: what is needed to know them, with all their blocks.
-
-
-def attention(width, names, context=None, bias=True):
-    return join(*(linear(name, context or width, width, bias) for name in names))
-
-
-def lumina(width, key_width, layers, captions, time, feed):
-    block = join(
-        linear("attention.qkv", width, width + 2 * key_width, bias=False), linear("attention.out", width, width, bias=False),
-        linear("feed_forward.w1", width, feed, bias=False), linear("feed_forward.w2", feed, width, bias=False),
-        linear("feed_forward.w3", width, feed, bias=False), {"attention_norm1.weight": (width,), "attention.k_norm.weight": (96,)},
-    )  # fmt: skip
-    modulated = block | linear("adaLN_modulation.1", time, 4 * width)
-    keys = join(
-        linear("x_embedder", 64, width),
-        embedder("t_embedder.mlp", (0, 2), 256, 1024),
-        {"cap_embedder.0.weight": (captions,)},
-    )
-    keys |= linear("cap_embedder.1", captions, width) | linear("final_layer.linear", width, 64)
-    return (
-        keys
-        | times(layers, "layers", modulated)
-        | times(2, "noise_refiner", modulated)
-        | times(2, "context_refiner", block)
-    )
-
-
-def zimage():
-    return lumina(3840, 3840, 30, 2560, 256, 10240) | {"x_pad_token": (1, 3840), "cap_pad_token": (1, 3840)}
-
-
-def zimage_in_diffusers():
-    block = attention(3840, [f"attention.to_{part}" for part in ("q", "k", "v", "out.0")])
-    keys = linear("all_x_embedder.2-1", 64, 3840) | linear("all_final_layer.2-1.linear", 3840, 64)
-    keys |= {"cap_embedder.0.weight": (2560,)} | linear("cap_embedder.1", 2560, 3840)
-    return keys | times(30, "layers", block) | times(2, "noise_refiner", block) | times(2, "context_refiner", block)
-
-
-def qwen(inputs=64):
-    names = [
-        f"attn.{name}"
-        for name in ("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out")
-    ]
-    block = attention(3072, names) | join(linear("img_mod.1", 3072, 18432), linear("txt_mod.1", 3072, 18432))
-    for side in ("img", "txt"):
-        block |= join(linear(f"{side}_mlp.net.0.proj", 3072, 12288), linear(f"{side}_mlp.net.2", 12288, 3072))
-    keys = join(linear("img_in", inputs, 3072), linear("txt_in", 3584, 3072), {"txt_norm.weight": (3584,)})
-    return (
-        keys
-        | linear("proj_out", 3072, 64)
-        | linear("norm_out.linear", 3072, 6144)
-        | times(60, "transformer_blocks", block)
-    )
-
-
-def cosmos(adapter):
-    block = join(
-        attention(2048, [f"self_attn.{part}_proj" for part in ("q", "k", "v", "output")]),
-        attention(2048, ["cross_attn.q_proj", "cross_attn.output_proj"]),
-        attention(2048, ["cross_attn.k_proj", "cross_attn.v_proj"], 1024),
-        linear("mlp.layer1", 2048, 8192, bias=False), linear("mlp.layer2", 8192, 2048, bias=False),
-        *(linear(f"adaln_modulation_{name}.1", 2048, 256, bias=False) for name in ("self_attn", "cross_attn", "mlp")),
-    )  # fmt: skip
-    keys = linear("x_embedder.proj.1", 68, 2048, bias=False) | linear("t_embedder.1.linear_1", 2048, 2048, bias=False)
-    keys |= linear("final_layer.linear", 2048, 64, bias=False) | times(28, "blocks", block)
-    return keys | (times(6, "llm_adapter.blocks", attention(1024, ["cross_attn.q_proj"])) if adapter else {})
-
-
-def wan(width, feed, layers, inputs, outer=64, pictured=False):
-    names = [f"{kind}_attn.{part}" for kind in ("self", "cross") for part in "qkvo"]
-    block = attention(width, names + ["cross_attn.k_img", "cross_attn.v_img"] * pictured)
-    block |= join(linear("ffn.0", width, feed), linear("ffn.2", feed, width), {"modulation": (1, 6, width)})
-    keys = {"patch_embedding.weight": (width, inputs, 1, 2, 2), "patch_embedding.bias": (width,)}
-    keys |= join(linear("text_embedding.0", 4096, width), linear("time_projection.1", width, 6 * width))
-    keys |= {"head.modulation": (1, 2, width)} | linear("head.head", width, outer)
-    return keys | times(layers, "blocks", block) | (linear("img_emb.proj.1", 1280, 1280) if pictured else {})
-
-
-def wan_in_diffusers():
-    block = attention(5120, [f"attn{i}.to_{part}" for i in (1, 2) for part in ("q", "k", "v", "out.0")])
-    keys = {"patch_embedding.weight": (5120, 16, 1, 2, 2)} | linear("condition_embedder.time_proj", 5120, 30720)
-    return keys | times(40, "blocks", block) | linear("proj_out", 5120, 64)
-
-
-def hunyuan():
-    keys = {key: shape for key, shape in flux(20, 40).items() if not key.startswith(("img_in", "txt_in"))}
-    keys |= {"img_in.proj.weight": (3072, 16, 1, 2, 2)} | linear("txt_in.input_embedder", 4096, 3072)
-    return keys | times(
-        2, "txt_in.individual_token_refiner.blocks", norm("norm1", 3072) | linear("self_attn.qkv", 3072, 9216)
-    )
-
-
-def hidream():
-    image, prompt = ([f"block.attn1.to_{part}{end}" for part in ("q", "k", "v", "out")] for end in ("", "_t"))
-    keys = linear("x_embedder.proj", 64, 2560) | times(
-        49, "caption_projection", linear("linear", 4096, 2560, bias=False)
-    )
-    keys |= times(16, "double_stream_blocks", attention(2560, image + prompt))
-    return keys | times(32, "single_stream_blocks", attention(2560, image))
-
-
-def pixart():
-    block = join(
-        linear("attn.qkv", 1152, 3456),
-        linear("cross_attn.q_linear", 1152, 1152),
-        linear("cross_attn.kv_linear", 1152, 2304),
-    )
-    keys = (
-        conv("x_embedder.proj", 4, 1152, 2)
-        | linear("t_block.1", 1152, 6912)
-        | linear("y_embedder.y_proj.fc1", 4096, 1152)
-    )
-    return keys | times(28, "blocks", block)
-
-
-def auraflow():
-    double = attention(3072, [f"attn.w{i}{part}" for i in (1, 2) for part in "qkvo"], bias=False)
-    keys = linear("cond_seq_linear", 2048, 3072, bias=False) | {"positional_encoding": (1, 9216, 3072)}
-    single = attention(3072, [f"attn.w1{part}" for part in "qkvo"], bias=False)
-    return keys | times(4, "double_layers", double) | times(32, "single_layers", single)
-
-
-def cascade():
-    keys = join(linear("clip_txt_mapper", 1280, 2048), linear("clip_img_mapper", 768, 8192), conv("clf.1", 2048, 16, 1))
-    return keys | linear("down_blocks.0.2.attention.attn.to_q", 2048, 2048)
-
-
-def ltx():
-    block = attention(2048, [f"attn{i}.to_{part}" for i in (1, 2) for part in ("q", "k", "v", "out.0")])
-    keys = (
-        linear("patchify_proj", 128, 2048)
-        | linear("adaln_single.linear", 2048, 12288)
-        | {"scale_shift_table": (2, 2048)}
-    )
-    return keys | linear("caption_projection.linear_1", 4096, 2048) | times(28, "transformer_blocks", block)
-
-
 # By the id of the architecture: the network, as published without a prefix.
 LAYOUTS = {
     "sd1": sd1(), "sd1-inpainting": sd1(9), "sd1-pix2pix": sd1(8), "sd2": sd2(), "sd2-inpainting": sd2(9),
     "sd2-depth": sd2(5), "sdxl": sdxl(), "sdxl-inpainting": sdxl(9), "sdxl-pix2pix": sdxl(8), "mugen": sdxl(32, 32),
     "sdxl-refiner": refiner(), "kolors": KOLORS,
     "ssd-1b": pruned([0, 0, 2, 2, 4, 4], [4, 4, 10, 2, 1, 1, 0, 0, 0]),
+    "sdxl-pruned": pruned([0, 0, 1, 1, 4, 4], [4, 4, 4, 1, 1, 1, 0, 0, 0]), "sd1-pruned": bk_sdm(),
     "segmind-vega": pruned([0, 0, 1, 1, 2, 2], [2, 2, 2, 1, 1, 1, 0, 0, 0]),
     "koala-700m": koala(5, 0), "koala-1b": koala(6, 6),
     "sd3-medium": mmdit(24, 2048, 192), "sd35-medium": sd35(24, 13, 384), "sd35-large": sd35(38),
@@ -315,7 +197,8 @@ LAYOUTS = {
     "lumina2": lumina(2304, 768, 26, 2304, 1024, 9216), "z-image": zimage(), "qwen-image": qwen(),
     "anima": cosmos(adapter=True), "cosmos-predict2": cosmos(adapter=False),
     "wan": wan(5120, 13824, 40, 16), "wan22-5b": wan(3072, 14336, 30, 48, 192), "hunyuan-video": hunyuan(),
-    "hidream": hidream(), "pixart": pixart(), "auraflow": auraflow(), "cascade": cascade(), "ltx": ltx(),
+    "hunyuan-video-1.5": hunyuan_video_15(), "hunyuan-image": hunyuan_image(), "krea2": krea2(),
+    "ernie-image": ernie_image(), "hidream": hidream(), "pixart": pixart(), "auraflow": auraflow(), "cascade": cascade(), "ltx": ltx(),
 }  # fmt: skip
 # The same in diffusers' naming, where it has another.
 IN_DIFFUSERS = {
@@ -341,71 +224,3 @@ TEXTS = {
 def listed(shapes):
     """Shapes as a header has them."""
     return {key: list(shape) for key, shape in shapes.items()}
-
-
-# Copies with weights of few bits.
-
-
-def nf4(shapes):
-    """bitsandbytes': every matrix a column of bytes, two values in each, with its scales beside it."""
-    packed = {}
-    for key, shape in shapes.items():
-        if key.endswith(".weight") and len(shape) == 2:
-            count = shape[0] * shape[1]
-            packed |= {key: (count // 2, 1), f"{key}.absmax": (count // 64,), f"{key}.quant_map": (16,)}
-            packed[f"{key}.quant_state.bitsandbytes__nf4"] = (90,)
-        else:
-            packed[key] = shape
-    return packed
-
-
-def fp8(shapes):
-    """Scaled fp8: the same shapes, and scales."""
-    matrices = [
-        key.removesuffix(".weight") for key, shape in shapes.items() if key.endswith(".weight") and len(shape) == 2
-    ]
-    return {
-        **shapes,
-        "scaled_fp8": (2,),
-        **{f"{name}.{scale}": () for name in matrices for scale in ("scale_weight", "input_scale")},
-    }
-
-
-def nvfp4(shapes):
-    packed = dict(shapes)
-    for key, shape in shapes.items():
-        if "blocks" in key and key.endswith(".weight") and len(shape) == 2:
-            packed |= {key: (shape[0], shape[1] // 2), f"{key}_scale": (shape[0], shape[1] // 16), f"{key}_scale_2": ()}
-    return packed
-
-
-def in_256(shapes):
-    """ComfyUI-GGUF's: of a UNet what is not a multiple of 256 wide becomes so."""
-
-    def stored(shape):
-        count = math.prod(shape)
-        return (count // 256, 256) if len(shape) > 1 and shape[-1] % 256 and count % 256 == 0 else shape
-
-    return {key: stored(shape) for key, shape in shapes.items()}
-
-
-def nunchaku_flux():
-    """SVDQuant of FLUX.1-dev (github.com/nunchaku-tech/nunchaku): diffusers' blocks, fused, each weight in parts."""
-
-    def packed(name, inner, outer):
-        return {
-            f"{name}.qweight": (outer, inner // 2), f"{name}.wscales": (inner // 64, outer), f"{name}.bias": (outer,),
-            f"{name}.lora_down": (inner, 32), f"{name}.lora_up": (outer, 32), f"{name}.smooth": (inner,),
-        }  # fmt: skip
-
-    w = 3072
-    double = join(*(packed(name, w, 3 * w) for name in ("qkv_proj", "qkv_proj_context")))
-    double |= join(*(packed(name, w, w) for name in ("out_proj", "out_proj_context")))
-    for side in ("mlp", "mlp_context"):
-        double |= join(packed(f"{side}_fc1", w, 4 * w), packed(f"{side}_fc2", 4 * w, w))
-    double |= join(packed("norm1.linear", w, 6 * w), packed("norm1_context.linear", w, 6 * w))
-    single = join(packed("qkv_proj", w, 3 * w), packed("out_proj", w, w), packed("mlp_fc1", w, 4 * w))
-    single |= join(packed("mlp_fc2", 4 * w, w), packed("norm.linear", w, 3 * w))
-    keys = times(19, "transformer_blocks", double) | times(38, "single_transformer_blocks", single)
-    ends = {name: shape for name, shape in loras.flux().items() if "blocks" not in name}
-    return keys | {f"{name}.weight": shape for name, shape in ends.items()}

@@ -1,6 +1,7 @@
 """What a checkpoint is, told from headers with the published names and shapes, whole, copied and damaged."""
 
 import random
+import re
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from lib_hypersd.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
 from lib_hypersd.catalog import FAMILIES
-from tests import checkpoints
+from lib_hypersd.lora import lora_of
+from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under
 
@@ -40,6 +42,10 @@ def test_a_row_is_told_by_layers_or_by_words_of_a_row_above():
         above.add(row.id)
 
 
+def test_every_row_that_layers_tell_has_a_header_here():
+    assert {row.id for row in ARCHITECTURES if not row.variant_of and not row.keys} == LAYOUTS.keys()
+
+
 def test_reasons_can_be_cut_into_the_name_that_sentences_use():
     for why in LOOKALIKES.values():
         assert ", which " in why or ", whose " in why or ", for which " in why
@@ -67,30 +73,18 @@ def test_what_stands_beside_the_network_does_not_count(name):
     assert told(LAYOUTS[name] | under("vae.", {"decoder.conv_in.weight": (512, 16, 3, 3)})) == name
 
 
+ONLY_THERE = ("input_blocks.0.0.", "cap_embedder.1.")  # where alone the size of the latents or of the prompt shows
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_few_missing_tensors_change_nothing(name, seed):
-    shapes = dict(LAYOUTS[name])
-    marks = ("input_blocks.0.0.", "img_in.", "guidance_in.", "out.2.")
-    marks += (
-        "label_emb",
-        "add_embedding",
-        "encoder_hid",
-        "embedder",
-        "clip_",
-        "clf",
-        "patch",
-        "caption",
-        "cap_",
-        "_in.",
-    )
-    for key in random.Random(seed).sample(sorted(shapes), len(shapes) // 50 + 1):
-        if not any(mark in key for mark in marks) and "blocks" in key:
-            del shapes[key]
-    assert told(shapes) == name
+    inside = [key for key in LAYOUTS[name] if re.search(r"\.\d+\.", key) and not key.startswith(ONLY_THERE)]
+    gone = set(random.Random(seed).sample(sorted(inside), len(inside) // 50))
+    assert told({key: shape for key, shape in LAYOUTS[name].items() if key not in gone}) == name
 
 
-COPIES = {"fp8": checkpoints.fp8, "nf4": checkpoints.nf4, "nvfp4": checkpoints.nvfp4}
+COPIES = {"fp8": copies.fp8, "nf4": copies.nf4, "nvfp4": copies.nvfp4}
 
 
 @pytest.mark.parametrize("copy", COPIES)
@@ -101,11 +95,11 @@ def test_copies_of_few_bits_are_what_they_were(name, copy):
 
 @pytest.mark.parametrize("name", UNETS)
 def test_copies_in_rows_of_256_are_what_they_were(name):
-    assert told(checkpoints.in_256(LAYOUTS[name])) == name
+    assert told(copies.in_256(LAYOUTS[name])) == name
 
 
 def test_a_network_that_nunchaku_packed_is_told():
-    assert told(checkpoints.nunchaku_flux()) == "flux-dev"
+    assert told(copies.nunchaku_flux()) == "flux-dev"
 
 
 # What the layers leave open.
@@ -227,6 +221,29 @@ PIECES = ["double_blocks.0.", "img_attn.qkv", ".weight", ".bias", "input_blocks.
 def test_any_names_and_shapes_come_to_a_row_or_to_unknown(shapes, name):
     found = architecture_of(shapes, {"modelspec.title": name}, name)
     assert found.family in {None, *FAMILIES, *LOOKALIKES}
+
+
+@pytest.mark.parametrize("number", ["x", "9" * 5000, "-1", "٣", ""])
+def test_blocks_without_a_number_or_with_an_endless_one_are_no_blocks(number):
+    names = ("input_blocks.{}.0.op", "output_blocks.{}.1.transformer_blocks.{}.attn2.to_k", "double_blocks.{}.img_attn.qkv",
+             "down_blocks.{}.attentions.{}.transformer_blocks.{}.attn2.to_k", "single_blocks.{}.linear1")  # fmt: skip
+    shapes = {f"{name.replace('{}', number)}.weight": [8, 8] for name in names}
+    assert architecture_of(shapes) == UNKNOWN
+    lora_of({key.replace(".weight", ".lora_down.weight"): shape for key, shape in shapes.items()})
+
+
+# Headers that hold little more than what tells: as they are made to try a loader.
+
+
+def test_a_few_names_are_enough():
+    depths = {"input_blocks": {4: 2, 5: 2, 7: 4, 8: 4}, "output_blocks": {0: 4, 1: 4, 2: 10, 3: 2, 4: 1, 5: 1}}
+    ssd = {f"{NETWORK}{side}.{i}.1.transformer_blocks.{d}.attn2.to_k.weight": (640, 2048) for side, blocks in depths.items()
+           for i, depth in blocks.items() for d in range(depth)}  # fmt: skip
+    large = {f"joint_blocks.{i}.x_block.attn.qkv.weight": (7296, 2432) for i in range(38)}
+    lite = {f"double_blocks.{i}.img_attn.qkv.weight": (9216, 3072) for i in range(8)}
+    lite |= {f"single_blocks.{i}.linear1.weight": (21504, 3072) for i in range(38)}
+    lite |= {"guidance_in.in_layer.weight": (3072, 256)}
+    assert (told(ssd), told(large), told(lite)) == ("ssd-1b", "sd35-large", "flux-lite")
 
 
 @given(st.text())

@@ -129,7 +129,8 @@ def spoken():
 
 def said():
     """All that tells of some trouble; what a checkpoint resembles is put into its sentence."""
-    return (spoken() | {f"is {what}." for what in LOOKALIKES.values()}) - NO_TROUBLE - set(HELP.values())
+    reasons = {re.sub(r"^.*(?=, for which no)", "…", what) for what in LOOKALIKES.values()}
+    return (spoken() | {f"is {what}." for what in reasons}) - NO_TROUBLE - set(HELP.values())
 
 
 def explained():

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from lib_hypersd.catalog import FAMILIES, LOOKALIKES
 from lib_hypersd.header import Checkpoint, family_of, read_checkpoint, read_header
-from tests.checkpoints import LAYOUTS, listed, nunchaku_flux
+from tests.checkpoints import LAYOUTS, listed
+from tests.copies import nunchaku_flux
 
 # A checkpoint of each family, and of some look-alikes.
 ARCHITECTURES = {

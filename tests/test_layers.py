@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lib_hypersd import layers as module
 from lib_hypersd.layers import LEAST_SHARE, Fit, fit, fit_of_files, layers, places
-from tests import checkpoints, loras
+from tests import copies, loras
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under
 from tests.test_gguf import Q4_K, header
@@ -140,7 +140,7 @@ def test_a_layer_of_another_shape_has_no_place():
     assert fit(lora, {}) is None and fit({}, listed(LAYOUTS["sdxl"])) is None
 
 
-@pytest.mark.parametrize("copy", [checkpoints.fp8, checkpoints.nf4, checkpoints.nvfp4])
+@pytest.mark.parametrize("copy", [copies.fp8, copies.nf4, copies.nvfp4])
 @pytest.mark.parametrize("family", BASES)
 def test_a_copy_of_few_bits_takes_the_same_layers(family, copy):
     assert fit(loras.published(family)[0], listed(copy(LAYOUTS[BASES[family]]))).share == 1
@@ -148,11 +148,11 @@ def test_a_copy_of_few_bits_takes_the_same_layers(family, copy):
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_a_copy_in_rows_of_256_takes_the_same_layers(family):
-    assert fit(loras.published(family)[0], listed(checkpoints.in_256(LAYOUTS[BASES[family]]))).share == 1
+    assert fit(loras.published(family)[0], listed(copies.in_256(LAYOUTS[BASES[family]]))).share == 1
 
 
 def test_weights_whose_shape_does_not_tell_go_by_their_names():
-    assert fit(loras.published("flux")[0], listed(checkpoints.nunchaku_flux())) == Fit(504, 504)
+    assert fit(loras.published("flux")[0], listed(copies.nunchaku_flux())) == Fit(504, 504)
 
 
 @given(

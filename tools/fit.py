@@ -1,4 +1,4 @@
-"""Write docs/fit.md, which share of each published LoRA's layers has a place in each architecture: ``python -m tools.fit``.
+"""Write docs/fit.md, which share of each published LoRA has a place in each architecture: ``python -m tools.fit``.
 
 A test compares the two, and the threshold with the gap that it stands in.
 """
@@ -42,7 +42,8 @@ where the file does not tell a weight's shape, its name decides.
 ## The threshold
 
 Of all that must fit, the least share is {must:.1f} %: SD3.5 medium has 13 modulations that are wider than SD3 medium's,
-and takes the rest. Of all that must not, the largest share is {must_not:.1f} %. Halfway stands `LEAST_SHARE`, {least:.0f} %.
+and takes the rest. Of all that must not, the largest share is {must_not:.1f} %. Halfway stands `LEAST_SHARE`,
+{least:.0f} %.
 
 Layers alone do not tell everything. These are built like a family that they do not belong to, trained from the start
 or to another end, and are known by their architecture (`lib_hypersd/architectures.py`), which comes before the share:
