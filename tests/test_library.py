@@ -269,9 +269,9 @@ def test_what_was_seen_is_kept_between_starts_and_read_again_when_it_changes(sma
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"version": 0, "files": {}}', '{"version": 2}', '{"version": 1, "files": []}',
-     '{"version": 2, "files": {"x": 1}}', '{"version": 1, "files": {"x": {"size": "1", "mtime_ns": 1}}}',
-     '{"version": 2, "files": {"x": {"size": 1}}}', '{"version": 1, "files": {"x": {"size": 1, "mtime_ns": 1, "evil": 1}}}',
+    ["", "{", "[]", "null", '{"version": 0, "files": {}}', '{"version": 2}', '{"version": 2, "files": []}',
+     '{"version": 2, "files": {"x": 1}}', '{"version": 2, "files": {"x": {"size": "1", "mtime_ns": 1}}}',
+     '{"version": 2, "files": {"x": {"size": 1}}}', '{"version": 2, "files": {"x": {"size": 1, "mtime_ns": 1, "evil": 1}}}',
      '{"version": 2, "files": {"x": {"size": 1, "mtime_ns": 1, "lora": {"family": []}}}}', "[" * 100_000, "\u00e9"],
 )  # fmt: skip
 def test_a_broken_cache_is_made_again(small, content):
