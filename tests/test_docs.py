@@ -108,7 +108,7 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 SPEAKERS = [
     *(f"lib_hypersd/{name}.py" for name in (
-        "plan", "wording", "settings", "panel", "identify", "library", "header", "gguf", "download", "source", "catalog",
+        "plan", "wording", "settings", "panel", "identify", "library", "header", "gguf", "download", "source", "unfinished", "catalog",
         "host/request", "host/samplers", "host/api", "host/downloads",
     )), "install.py",
 ]  # fmt: skip
