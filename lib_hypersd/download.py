@@ -11,23 +11,16 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from tqdm import tqdm
 
+from . import unfinished
 from .catalog import Catalog, Recipe, published
 from .errors import HyperSDError
 from .source import Failed, Interrupted, Source
-
-try:
-    import fcntl
-except ImportError:
-    IS_POSIX = False  # Windows, where a file that another program has open cannot be renamed
-else:
-    IS_POSIX = True
 
 __all__ = ["Cancelled", "DiskFull", "Download", "Downloads"]
 
@@ -116,7 +109,7 @@ class Download:
         source = self.source()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         end = fault = None
-        with locked(self.part) as file:
+        with unfinished.locked(self.part) as file:
             try:
                 self.go_on_with(file)
                 self.make_room()
@@ -129,9 +122,9 @@ class Download:
                     file.truncate(0)
                 if os.fstat(file.fileno()).st_size == 0:
                     end = self.tidy
-            if end and IS_POSIX:
+            if end and unfinished.IS_POSIX:
                 end()  # while the lock keeps other programs from writing into the part
-        if end and not IS_POSIX:
+        if end and not unfinished.IS_POSIX:
             end()  # nothing that is open can be renamed or removed there
         if fault:
             raise fault
@@ -241,12 +234,9 @@ class Download:
         return digest.hexdigest() == self.recipe.sha256
 
     def give_name(self) -> None:
-        """The part becomes the file, in one step that replaces nothing."""
+        """The part becomes the file."""
         try:
-            if IS_POSIX:
-                link_or_rename(self.part, self.path)
-            else:
-                os.rename(self.part, self.path)
+            unfinished.give_name(self.part, self.path)
         except FileExistsError:
             self.is_there()  # another program was faster, or there is another file now
         self.tidy()
@@ -266,42 +256,6 @@ class Download:
             "total": self.total,
             "problem": self.problem,
         }
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[BinaryIO]:
-    """The file, made if need be, to read and to append to, by no other program that asks for the same lock."""
-    if IS_POSIX and path.exists() and path.stat().st_nlink > 1:
-        path.unlink()  # a program ended between the two steps of link_or_rename: this is the finished file
-    with open(path, "a+b") as file:
-        if IS_POSIX:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                still_its_name = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-            except (BlockingIOError, FileNotFoundError):
-                still_its_name = False
-            except OSError:
-                still_its_name = True  # a file system without locks
-            if not still_its_name:
-                raise Failed(f"Another program is fetching {path.stem} right now. Wait for it, then refresh the list.")
-        yield file
-
-
-def link_or_rename(part: Path, path: Path) -> None:
-    """Rename without replacing (POSIX).
-
-    Raises:
-        FileExistsError: there is such a file.
-    """
-    try:
-        os.link(part, path)
-        return
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-    os.rename(part, path)
 
 
 class Downloads:

@@ -28,7 +28,7 @@ from .wording import shown
 
 __all__ = ["Known", "Library", "as_json", "below", "file_of", "hashes_of"]
 
-VERSION = 1
+VERSION = 2
 # A copy whose header was written anew has another size by no more than such a header, and the same tensors.
 NEAR = 1_000_000
 BLOCK = 1 << 20
@@ -120,7 +120,7 @@ class Library:
 
         name, seen = stem(path), self.seen.get(path)
         if seen is None or (seen.size, seen.mtime_ns) != (status.st_size, status.st_mtime_ns):
-            seen = self.seen[path] = Seen(status.st_size, status.st_mtime_ns, opened=not path.endswith(SUFFIX))
+            seen = self.seen[path] = Seen(status.st_size, status.st_mtime_ns, opened=not is_safetensors(path))
         worth = seen.opened or open_it or promising(self.catalog, name, seen, hash)
         if worth and not seen.opened:
             seen = self.seen[path] = opened(path, seen)
@@ -142,7 +142,7 @@ class Library:
         clues = known.clues
         if clues.sha256 or clues.problem or known.identification.confidence == CERTAIN or not self.may_hash:
             return False
-        return known.path.endswith(SUFFIX) and clues.size is not None and nearly_published(self.catalog, clues.size)
+        return is_safetensors(known.path) and clues.size is not None and nearly_published(self.catalog, clues.size)
 
     def later(self, task: Callable, path: str) -> None:
         """Do something in the background, once; nobody waits for it."""
@@ -281,6 +281,11 @@ def cannot_be_read(path: str, error: Exception) -> str:
     return f"{shown(os.path.basename(path))} cannot be read ({why})."
 
 
+def is_safetensors(path: str) -> bool:
+    """Whether a file is called as LoRAs are; the hosts too compare the suffix in any case."""
+    return path.lower().endswith(SUFFIX)
+
+
 def stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
@@ -347,8 +352,7 @@ def below(path: Path) -> list[str]:
             continue
         entered.add(real)
         folders.sort()
-        names = [*files, *(name for name in folders if name.endswith(SUFFIX))]
-        found += [os.path.join(folder, name) for name in sorted(names) if name.endswith(SUFFIX)]
+        found += [os.path.join(folder, name) for name in sorted(files + folders) if is_safetensors(name)]
     return found
 
 

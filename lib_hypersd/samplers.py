@@ -9,6 +9,12 @@ so that after every step x carries exactly the noise of the schedule; a sampler 
 (``down``) and how much is new (``up``). Dashes mark the next level. α is 1 where x = x0 + σ·eps (k-diffusion's
 scaling of epsilon and v-prediction models) and 1 − σ for flow models, x = (1 − σ)·x0 + σ·eps.
 
+On the levels of a schedule of ours this is diffusers' ``TCDScheduler`` and its ``DDIMScheduler`` in x before every step
+and in the last x0, to the last digits. The ends differ: our levels end in 0, so the last x0 is what is returned, and
+diffusers goes on to timestep 0 and returns √ᾱ₀·x0 + √(1 − ᾱ₀)·ε, with √(1 − ᾱ₀) = 0.0292 of the last predicted noise
+left in it (its DDIM where ``set_alpha_to_one`` is false, as Stable Diffusion's configuration has it). x0 draws better:
+docs/quality.md, "The end of a run".
+
 All factors are numbers, worked out before the first step: inside the loop nothing is read back from the device.
 """
 
@@ -29,7 +35,7 @@ def sample_tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, e
 
     Each step predicts down to timestep s = ⌊(1 − eta)·t'⌋ below the next timestep t' of the schedule and diffuses
     back up to it: eta 0 adds no noise, eta 1 restarts from x0 (multistep consistency sampling). The law is that of
-    diffusers' ``TCDScheduler.step``; σ of s is taken from the model's own table.
+    diffusers' ``TCDScheduler.step`` up to the last x0, which is returned; σ of s is taken from the model's own table.
 
     Args:
         model: ``model(x, sigma, **extra_args)`` predicts x0; it or a model inside it has the table ``sigmas``.
@@ -65,7 +71,8 @@ def sample_tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, e
 def sample_ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0, noise_sampler=None):
     """DDIM of "Denoising Diffusion Implicit Models" (arXiv:2010.02502, equations 12 and 16); eta 1 is ancestral DDPM.
 
-    On trailing sigmas (``schedules.trailing_timesteps``) this is the sampler of Hyper-SD's fixed-step LoRAs.
+    On trailing sigmas (``schedules.trailing_timesteps``) this is the sampler of Hyper-SD's fixed-step LoRAs; it returns
+    the last x0, where diffusers' may go on to timestep 0.
     Arguments and result as in :func:`sample_tcd`.
     """
     if not 0 <= eta <= 1:

@@ -1,8 +1,9 @@
 """Which timesteps a few-step sampler visits, and their noise levels.
 
 Timesteps are whole numbers in ``0 … train_steps − 1``, listed from noise to image. Sigmas are looked up in the
-model's own table (one entry per timestep, ascending) and end in 0. Flow models are sampled at evenly spaced times
-instead, shifted as the model was trained.
+model's own table (one entry per timestep, ascending) and end in 0, which is below timestep 0 (σ 0.0292 for Stable
+Diffusion): a run ends in x0, where diffusers' TCD and Stable Diffusion's DDIM end at timestep 0. Flow models are
+sampled at evenly spaced times instead, shifted as the model was trained.
 """
 
 import math

@@ -28,7 +28,7 @@ SLOWEST = 1024  # bytes per second
 MOST_REDIRECTS = 5
 LONGEST_WAIT_S = 60
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-FILE = re.compile(r"[A-Za-z0-9][\w.-]*\.safetensors", re.ASCII)
+FILE = re.compile(r"[A-Za-z0-9][\w.-]*\.(?i:safetensors)", re.ASCII)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 REFUSALS = {
     401: "asks for an account",

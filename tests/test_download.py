@@ -15,6 +15,7 @@ from random import Random
 import pytest
 
 from lib_hypersd import download as rooms
+from lib_hypersd import unfinished
 from lib_hypersd.catalog import Catalog, published
 from lib_hypersd.download import Download, Downloads
 from lib_hypersd.source import HUB, Failed, Folder, Server
@@ -318,7 +319,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 def test_without_locks_of_posix(tmp_path, monkeypatch):
     """As on Windows, where what is open has to be closed before it is renamed or removed."""
-    monkeypatch.setattr(rooms, "IS_POSIX", False)
+    monkeypatch.setattr(unfinished, "IS_POSIX", False)
     with Hub(Answer(cut=1000)) as hub:
         assert fetch(tmp_path, hub).state == "done" and left(tmp_path) == [NAME]
     with Hub(Answer(404)) as hub:
@@ -330,7 +331,7 @@ def test_a_file_system_without_locks_and_one_that_has_them(tmp_path, monkeypatch
     def refuse(*args):
         raise error
 
-    monkeypatch.setattr(rooms.fcntl, "flock", refuse)
+    monkeypatch.setattr(unfinished.fcntl, "flock", refuse)
     with Hub() as hub:
         assert fetch(tmp_path, hub).state == ("failed" if isinstance(error, BlockingIOError) else "done")
 

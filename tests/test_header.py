@@ -4,9 +4,10 @@ import json
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lib_hypersd import header
 from lib_hypersd.catalog import FAMILIES, LOOKALIKES
 from lib_hypersd.header import Checkpoint, family_of, read_checkpoint, read_header
 from tests.checkpoints import LAYOUTS, listed
@@ -22,8 +23,8 @@ NETWORKS = {family: listed(LAYOUTS[name]) for family, name in ARCHITECTURES.item
 UNET = "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
 
 
-def write(path, header, length=None):
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+def write(path, content, length=None):
+    text = content if isinstance(content, bytes) else json.dumps(content).encode()
     path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text)
     return path
 
@@ -39,8 +40,8 @@ def test_every_family_can_be_told():
 @pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
 @pytest.mark.parametrize("family", NETWORKS)
 def test_the_family_is_told_from_names_and_shapes(tmp_path, family, prefix):
-    header = tensors(NETWORKS[family], prefix=prefix) | tensors({"first_stage_model.decoder.conv_in.weight": [512, 4]})
-    path = write(tmp_path / "some.safetensors", {"__metadata__": {"format": "pt"}} | header)
+    content = tensors(NETWORKS[family], prefix=prefix) | tensors({"first_stage_model.decoder.conv_in.weight": [512, 4]})
+    path = write(tmp_path / "some.safetensors", {"__metadata__": {"format": "pt"}} | content)
     found = read_checkpoint(path)
     assert (found.family, found.coarse) == (family, False)
     assert found.architecture.id == ARCHITECTURES[family] and found.prediction == found.architecture.prediction
@@ -128,6 +129,92 @@ def test_a_file_of_a_few_bytes_and_a_folder(tmp_path):
     with pytest.raises(ValueError, match="short is too short"):
         read_header(tmp_path / "short")
     assert read_checkpoint(tmp_path / "short") == read_checkpoint(tmp_path) == Checkpoint()
+
+
+# Headers of more than real networks have: texts that trainers write down.
+
+TAGS = json.dumps({f"tag {i}": i for i in range(400_000)})
+
+
+def with_tags(**more):
+    return {"__metadata__": {"ss_tag_frequency": TAGS, "ss_output_name": "speed"} | more} | tensors(NETWORKS["sdxl"])
+
+
+def test_counts_of_tags_beyond_ten_megabytes_are_read_over(tmp_path):
+    path = write(tmp_path / "some.safetensors", with_tags(more=TAGS))
+    found = read_header(path)
+    assert found.length > 10_000_000 and path.stat().st_size == 8 + found.length
+    assert found.metadata == {"ss_tag_frequency": "", "ss_output_name": "speed", "more": ""}
+    assert found.tensors == tensors(NETWORKS["sdxl"]) and read_checkpoint(path).family == "sdxl"
+
+
+def test_commas_in_a_text_are_no_parts(tmp_path):
+    text = "a, b, c, " * 200_000
+    path = write(
+        tmp_path / "some.safetensors", {"__metadata__": {"tags": text, "short": "a, b"}} | tensors(NETWORKS["sd15"])
+    )
+    assert path.stat().st_size < 10_000_000
+    assert read_header(path).metadata == {"tags": "", "short": "a, b"}
+
+
+def test_the_most_that_the_format_allows_is_read(tmp_path):
+    start, end = b'{"__metadata__":{"a":"', b'"}}'
+    for length, fits in ((100_000_000, True), (100_000_001, False)):
+        path = write(tmp_path / "some.safetensors", start + b"," * (length - len(start) - len(end)) + end)
+        if fits:
+            assert read_header(path).metadata == {"a": ""}
+        else:
+            with pytest.raises(ValueError, match=f"^some.safetensors has a header of {length} bytes, which cannot be"):
+                read_header(path)
+
+
+TOO_MUCH = {
+    "parts outside of texts": b'{"a":[' + b"{}," * 500_000 + b"{}]}",
+    "more than ten megabytes in short texts": b'{"a":"' + b'","'.join([b"," * 9_000] * 1_200) + b'"}',
+    "blanks": b" " * 10_000_001 + b"{}",
+    "empty texts": b'{"a":[' + b'"",' * 3_500_000 + b"1]}",
+}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_could_become_too_much_in_memory_is_not_read(tmp_path, monkeypatch, name):
+    path = write(tmp_path / "some.safetensors", TOO_MUCH[name])
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(ValueError, match="which cannot be; it was not read"):
+        read_header(path)
+
+
+def test_a_text_without_an_end_is_no_header(tmp_path):
+    with pytest.raises(ValueError, match="has no safetensors header"):
+        read_header(write(tmp_path / "some.safetensors", b'{"a":"' + b'\\"' * 6_000_000))
+
+
+VALUES = st.recursive(st.text(max_size=30) | st.integers() | st.none(), lambda v: st.lists(v) | st.dictionaries(st.text(max_size=3), v))  # fmt: skip
+
+
+def shortened(value, most):
+    """The same with every text of more than so many bytes of JSON empty."""
+    if isinstance(value, str):
+        return value if len(json.dumps(value, ensure_ascii=False).encode()) - 2 <= most else ""
+    if isinstance(value, list):
+        return [shortened(one, most) for one in value]
+    return {key: shortened(one, most) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+@given(VALUES, st.integers(1, 50))
+@example(['\\"', "\\" * 20, '"' * 20, "é" * 11, ""], 3)
+def test_long_texts_are_emptied_and_nothing_else_is_changed(value, size):
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(header, "LONGEST_TEXT", 20)
+        left = header.without_long_texts(text[i : i + size] for i in range(0, len(text), size))
+    assert json.loads(left.decode("utf-8", "surrogatepass")) == shortened(value, 20)
+
+
+@given(st.text('"\\ax,{[', max_size=60), st.integers(1, 9))
+def test_short_texts_stay_as_they_are_however_broken(text, size):
+    content = text.encode() + b"."
+    assert header.without_long_texts(content[i : i + size] for i in range(0, len(content), size)) == content
 
 
 @given(st.dictionaries(st.text() | st.sampled_from([UNET, "double_blocks."]), st.lists(st.integers(), max_size=4)))

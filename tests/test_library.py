@@ -340,10 +340,10 @@ def test_what_was_seen_is_kept_between_starts_and_read_again_when_it_changes(sma
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "null", '{"version": 0, "files": {}}', '{"version": 1}', '{"version": 1, "files": []}',
-     '{"version": 1, "files": {"x": 1}}', '{"version": 1, "files": {"x": {"size": "1", "mtime_ns": 1}}}',
-     '{"version": 1, "files": {"x": {"size": 1}}}', '{"version": 1, "files": {"x": {"size": 1, "mtime_ns": 1, "evil": 1}}}',
-     '{"version": 1, "files": {"x": {"size": 1, "mtime_ns": 1, "lora": {"family": []}}}}', "[" * 100_000, "\u00e9"],
+    ["", "{", "[]", "null", '{"version": 0, "files": {}}', '{"version": 2}', '{"version": 2, "files": []}',
+     '{"version": 2, "files": {"x": 1}}', '{"version": 2, "files": {"x": {"size": "1", "mtime_ns": 1}}}',
+     '{"version": 2, "files": {"x": {"size": 1}}}', '{"version": 2, "files": {"x": {"size": 1, "mtime_ns": 1, "evil": 1}}}',
+     '{"version": 2, "files": {"x": {"size": 1, "mtime_ns": 1, "lora": {"family": []}}}}', "[" * 100_000, "\u00e9"],
 )  # fmt: skip
 def test_a_broken_cache_is_made_again(small, content):
     cache = small / "seen.json"
@@ -364,7 +364,7 @@ def test_a_broken_cache_is_made_again(small, content):
 )
 def test_no_json_in_the_cache_does_harm(tmp_path_factory, content):
     cache = tmp_path_factory.getbasetemp() / "any-cache.json"
-    cache.write_text(json.dumps({"version": 1, "files": {"x": content}}))
+    cache.write_text(json.dumps({"version": 2, "files": {"x": content}}))
     assert all(isinstance(seen, Seen) for seen in read_cache(cache).values())
 
 

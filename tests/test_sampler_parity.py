@@ -99,6 +99,49 @@ def test_trailing_ddim_equals_diffusers(steps, eta, prediction, dtype):
     assert_same(ours, theirs, dtype)
 
 
+# The end of a run: diffusers goes on from the last predicted x0 to timestep 0.
+
+LEFT = 0.0292  # √(1 − ᾱ₀): how much noise diffusers leaves in the latents, of unit variance
+ENDS = {
+    "TCD": (TCDScheduler, {}, sample_tcd, tcd_timesteps),
+    "DDIM of Stable Diffusion": (
+        DDIMScheduler, {"timestep_spacing": "trailing", "clip_sample": False, "set_alpha_to_one": False},
+        sample_ddim, trailing_timesteps,
+    ),
+}  # fmt: skip
+
+
+def test_the_noise_of_timestep_0_follows_from_the_betas():
+    kept = 1 - SD_BETAS["beta_start"]  # ᾱ₀, after one step of noise
+    assert alphas_cumprod()[0].item() == pytest.approx(kept, abs=1e-7)
+    assert (1 - kept) ** 0.5 == pytest.approx(LEFT, abs=5e-5)
+    assert denoiser(Network()).sigmas[0].item() == pytest.approx(LEFT, abs=5e-5), "as σ the same to this precision"
+
+
+@PRECISIONS
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+@pytest.mark.parametrize("steps", [1, 2, 4, 8])
+@pytest.mark.parametrize("name", ENDS)
+def test_diffusers_leaves_noise_where_we_return_x0(name, steps, eta, dtype):
+    kind, options, sampler, timesteps = ENDS[name]
+    eta = eta if kind is TCDScheduler else 0.0
+    scheduler = exact(kind(**SD_BETAS, **options), dtype)
+    scheduler.final_alpha_cumprod = scheduler.alphas_cumprod[0]
+    scheduler.set_timesteps(steps)
+    generator, network, x = torch.Generator().manual_seed(5), Network(dtype), start_noise(dtype)
+    for t in scheduler.timesteps:
+        before, output = x, network(x, t)
+        x = scheduler.step(output, t, x, generator=generator, eta=eta).prev_sample
+    a = scheduler.alphas_cumprod[t]
+    x0 = (before - (1 - a).sqrt() * output) / a.sqrt()
+    kept = scheduler.alphas_cumprod[0]
+    assert relative_rms(x, kept.sqrt() * x0 + (1 - kept).sqrt() * output) <= BOUND[dtype]
+    noise_left = (x - kept.sqrt() * x0).square().mean().sqrt() / output.square().mean().sqrt()
+    assert noise_left.item() == pytest.approx(LEFT, abs=1e-4)
+    _, ours = our_run(sampler, timesteps(steps), dtype, "epsilon", start_noise(dtype), 5, eta)
+    assert relative_rms(ours, x0) <= BOUND[dtype]
+
+
 @PRECISIONS
 @pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
 def test_one_step_from_800_equals_lcm(sampler, dtype):

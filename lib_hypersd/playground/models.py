@@ -164,8 +164,12 @@ def from_file(path: Path, device: str) -> Loaded:
         )
     with tempfile.TemporaryDirectory() as folder:
         layout.write_config(Path(folder), header, family)
+        file = path
+        if path.suffix != ".safetensors":  # by which diffusers tells these files from pickles
+            file = Path(folder, "checkpoint.safetensors")
+            file.symlink_to(path.resolve())
         pipe = PIPELINES[family].from_single_file(
-            str(path), config=folder, local_files_only=True, dtype=dtype_for(device, family)
+            str(file), config=folder, local_files_only=True, dtype=dtype_for(device, family)
         )
     file = read_checkpoint(path)
     model = Model(family, path.stem, layout.prediction_of(header), False, file.kind, file.metadata, path=str(path))

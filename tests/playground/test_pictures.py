@@ -304,6 +304,16 @@ def test_a_renamed_lora_is_told_by_its_hash(folder, tmp_path):
     assert file.name == "renamed" and file.recipe.id == "hyper-sd15-8steps"
 
 
+def test_a_suffix_in_capitals_makes_no_pickle_of_a_file(playground, folder, tmp_path):
+    """diffusers would take it for one."""
+    checkpoint = tmp_path / "sd15.SAFETENSORS"
+    checkpoint.symlink_to(folder / "sd15.safetensors")
+    lora = tmp_path / "Hyper-SD15-4steps-lora.SAFETENSORS"
+    lora.symlink_to(folder / "loras" / "Hyper-SD15-4steps-lora.safetensors")
+    made = models.playground_of(checkpoint, lora).run(job_of(steps=4))
+    assert made.image.tobytes() == playground.run(job_of(steps=4)).image.tobytes()
+
+
 def test_sdxl_from_one_file(tmp_path):
     playground = models.playground_of(models.write_sdxl(tmp_path / "xl.safetensors"))
     assert playground.loaded.model.family == "sdxl" and playground.loaded.size == (64, 64)
