@@ -69,16 +69,21 @@ FLOW = {"sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5), "flux": checkpoint("r
 
 TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default"}
 TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default"}
-A1111 = Kind("AUTOMATIC1111", ("--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
-FORGE = Kind("Forge", ("--always-cpu",), {**TRUE, **PRUNED, **FLOW}, {**TRUE_FIRST, "forge_additional_modules": []})
-REFORGE = Kind("reForge", ("--always-cpu",), {**TRUE, **PRUNED}, TRUE_FIRST)
-CLASSIC = Kind("Forge Classic", ("--always-cpu",), TRUE, TRUE_FIRST)
+NO_DOWNLOAD = "--no-download-sd-model"
+FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
+# Forge Neo asks on its console about the settings of any other version.
+NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
+A1111 = Kind("AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
+FORGE = Kind("Forge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED, **FLOW}, FORGE_FIRST)
+NEO = Kind("Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, "flux": FLOW["flux"]}, NEO_FIRST)
+REFORGE = Kind("reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST)
+CLASSIC = Kind("Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST)
 
 
 def kind_of(webui: Path) -> Kind:
     """The kind of a host, by what its folder has."""
     if (webui / "backend").is_dir():
-        return FORGE
+        return NEO if (webui / "modules_forge" / "packages").is_dir() else FORGE
     if not (webui / "modules" / "sd_schedulers.py").exists():
         return CLASSIC
     return REFORGE if (webui / "modules_forge").is_dir() else A1111
@@ -131,7 +136,7 @@ class Host:
     @property
     def hires(self) -> dict:
         """What this host's API wants of every request with a second pass."""
-        return {"hr_additional_modules": ["Use same choices"]} if self.kind is FORGE else {}
+        return {"hr_additional_modules": ["Use same choices"]} if self.kind in (FORGE, NEO) else {}
 
     def prepare(self) -> None:
         """Copy the working tree and the probe in, and make the models."""
@@ -163,10 +168,10 @@ class Host:
     def boot(self, *extra: str, seconds: float = 180) -> None:
         command = [
             self.python, "launch.py", "--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check",
-            "--skip-python-version-check", "--no-download-sd-model", "--api", *self.kind.arguments,
+            "--skip-python-version-check", "--api", *self.kind.arguments,
             "--data-dir", self.data, "--port", str(self.port), *extra,
-            # With its data elsewhere, Forge does not serve the scripts of its own page.
-            *(("--gradio-allowed-path", self.webui) if self.kind is FORGE else ()),
+            # With their data elsewhere, Forge and Neo do not serve the scripts of their own page.
+            *(("--gradio-allowed-path", self.webui) if self.kind in (FORGE, NEO) else ()),
         ]  # fmt: skip
         self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
         self.process = subprocess.Popen(
