@@ -34,13 +34,14 @@ class Kind:
     """How one kind of host is started, and the families it serves: the options that choose each one's checkpoint.
 
     ``options`` are what its config file holds at first: all that requests override, since a host restores after a
-    request only what its file has held.
+    request only what its file has held. ``upscalers`` are those with which the second pass is checked.
     """
 
     name: str
     arguments: tuple[str, ...]
     families: dict[str, dict]
     options: dict
+    upscalers: tuple[str, ...] = ("Latent", "Lanczos")
 
 
 def checkpoint(name: str, *modules: str) -> dict:
@@ -50,22 +51,34 @@ def checkpoint(name: str, *modules: str) -> dict:
 TINY = {
     "sd15": checkpoint("tiny-sd15"),
     "sd15-merged": checkpoint("tiny_4SHyper"),
+    "sd15-two": checkpoint("tiny-sd15-two"),
     "sd15-v": checkpoint("tiny-sd15-v"),
     # A1111 makes an image's sampler before it looks at this option, so that only loading a checkpoint with it is sure.
     "sd15-zero-snr": {"sd_noise_schedule": "Zero Terminal SNR", **checkpoint("tiny-sd15-zero-snr")},
     "sd15-inpainting": checkpoint("tiny-sd15-inpainting"),
     "sdxl": checkpoint("tiny-sdxl"),
+    "sdxl-fp8": checkpoint("tiny-sdxl-fp8"),
     "sdxl-pruned": checkpoint("tiny-sdxl-pruned"),
     "sd3": checkpoint("tiny-sd3"),
 }
 TRUE = {
     "sd15": checkpoint("rand_sd15"),
     "sd15-merged": checkpoint("rand_4SHyper"),
+    "sd15-two": checkpoint("rand_sd15_two"),
     "sdxl": checkpoint("rand_sdxl10"),
 }
-PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl")}
+PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl"), "sdxl-ssd1b": checkpoint("rand_ssd1b")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
-FLOW = {"sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5), "flux": checkpoint("rand_flux", CLIP_L, T5, AE)}
+SD3 = {
+    "sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5),
+    "sd35-large": checkpoint("rand_sd35_large", CLIP_L, CLIP_G, T5),
+}
+FLUX = {
+    "flux": checkpoint("rand_flux", CLIP_L, T5, AE),
+    "flux-fp8": checkpoint("rand_flux_fp8", CLIP_L, T5, AE),
+    "flux-canny": checkpoint("rand_flux_canny", CLIP_L, T5, AE),
+    "flux-fill": checkpoint("rand_flux_fill", CLIP_L, T5, AE),
+}
 
 TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default"}
 TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default"}
@@ -74,8 +87,8 @@ FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
 # Forge Neo asks on its console about the settings of any other version.
 NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
 A1111 = Kind("AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
-FORGE = Kind("Forge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED, **FLOW}, FORGE_FIRST)
-NEO = Kind("Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, "flux": FLOW["flux"]}, NEO_FIRST)
+FORGE = Kind("Forge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED, **SD3, **FLUX}, FORGE_FIRST)
+NEO = Kind("Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **FLUX}, NEO_FIRST, ("None",))
 REFORGE = Kind("reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST)
 CLASSIC = Kind("Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST)
 
@@ -132,6 +145,10 @@ class Host:
     def first_guided(self) -> int:
         """The first step with a negative half: Forge Classic has none in step 0 (0 ≤ 0 in its test for skipping it)."""
         return 1 if self.kind is CLASSIC else 0
+
+    @property
+    def upscalers(self) -> tuple[str, ...]:
+        return self.kind.upscalers
 
     @property
     def hires(self) -> dict:
