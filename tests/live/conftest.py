@@ -1,6 +1,7 @@
 """``pytest tests/live --webui DIR``: boots the host once and asks it everything."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,13 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out what is no check of this host: of a family that it does not serve, of what only others have."""
-    kind = kind_of(config.getoption("--webui")).name
+    kind = kind_of(config.getoption("--webui"))
 
     def belongs(item):
         unserved = any("empty parameter set" in str(mark.kwargs) for mark in item.own_markers)
-        return not unserved and all(kind in mark.args for mark in item.iter_markers("only"))
+        if "family" in getattr(getattr(item, "callspec", None), "params", ()):
+            unserved = unserved or item.callspec.params["family"] not in kind.families
+        return not unserved and all(kind.name in mark.args for mark in item.iter_markers("only"))
 
     items[:] = [item for item in items if belongs(item)]
 
@@ -104,3 +107,31 @@ def pictures(request, tmp_path):
     folder = request.config.getoption("--pictures") or tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def company(request, make_host):
+    """A way to start a host with one of the user's extensions."""
+    folder = request.config.getoption("--company")
+    running = []
+
+    def start(name, *arguments):
+        if folder is None or not (folder / name).is_dir():
+            pytest.skip(f"no {name} in --company")
+        stop()
+        running.append(make_host())
+        target = running[0].data / "extensions" / name
+        shutil.copytree(folder / name, target, dirs_exist_ok=True)
+        shutil.copytree(folder / "models", running[0].data / "models", dirs_exist_ok=True)
+        running[0].boot(*arguments)
+        return running[0]
+
+    def stop():
+        for host in running:
+            host.stop()
+            for other in folder.iterdir():
+                shutil.rmtree(host.data / "extensions" / other.name, ignore_errors=True)
+        running.clear()
+
+    yield start
+    stop()

@@ -34,13 +34,14 @@ class Kind:
     """How one kind of host is started, and the families it serves: the options that choose each one's checkpoint.
 
     ``options`` are what its config file holds at first: all that requests override, since a host restores after a
-    request only what its file has held.
+    request only what its file has held. ``upscalers`` are those with which the second pass is checked.
     """
 
     name: str
     arguments: tuple[str, ...]
     families: dict[str, dict]
     options: dict
+    upscalers: tuple[str, ...] = ("Latent", "Lanczos")
 
 
 def checkpoint(name: str, *modules: str) -> dict:
@@ -50,35 +51,52 @@ def checkpoint(name: str, *modules: str) -> dict:
 TINY = {
     "sd15": checkpoint("tiny-sd15"),
     "sd15-merged": checkpoint("tiny_4SHyper"),
+    "sd15-two": checkpoint("tiny-sd15-two"),
     "sd15-v": checkpoint("tiny-sd15-v"),
     # A1111 makes an image's sampler before it looks at this option, so that only loading a checkpoint with it is sure.
     "sd15-zero-snr": {"sd_noise_schedule": "Zero Terminal SNR", **checkpoint("tiny-sd15-zero-snr")},
     "sd15-inpainting": checkpoint("tiny-sd15-inpainting"),
     "sdxl": checkpoint("tiny-sdxl"),
+    "sdxl-fp8": checkpoint("tiny-sdxl-fp8"),
     "sdxl-pruned": checkpoint("tiny-sdxl-pruned"),
     "sd3": checkpoint("tiny-sd3"),
 }
 TRUE = {
     "sd15": checkpoint("rand_sd15"),
     "sd15-merged": checkpoint("rand_4SHyper"),
+    "sd15-two": checkpoint("rand_sd15_two"),
     "sdxl": checkpoint("rand_sdxl10"),
 }
-PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl")}
+PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl"), "sdxl-ssd1b": checkpoint("rand_ssd1b")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
-FLOW = {"sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5), "flux": checkpoint("rand_flux", CLIP_L, T5, AE)}
+SD3 = {
+    "sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5),
+    "sd35-large": checkpoint("rand_sd35_large", CLIP_L, CLIP_G, T5),
+}
+FLUX = {
+    "flux": checkpoint("rand_flux", CLIP_L, T5, AE),
+    "flux-fp8": checkpoint("rand_flux_fp8", CLIP_L, T5, AE),
+    "flux-canny": checkpoint("rand_flux_canny", CLIP_L, T5, AE),
+    "flux-fill": checkpoint("rand_flux_fill", CLIP_L, T5, AE),
+}
 
 TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default"}
 TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default"}
-A1111 = Kind("AUTOMATIC1111", ("--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
-FORGE = Kind("Forge", ("--always-cpu",), {**TRUE, **PRUNED, **FLOW}, {**TRUE_FIRST, "forge_additional_modules": []})
-REFORGE = Kind("reForge", ("--always-cpu",), {**TRUE, **PRUNED}, TRUE_FIRST)
-CLASSIC = Kind("Forge Classic", ("--always-cpu",), TRUE, TRUE_FIRST)
+NO_DOWNLOAD = "--no-download-sd-model"
+FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
+# Forge Neo asks on its console about the settings of any other version.
+NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
+A1111 = Kind("AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
+FORGE = Kind("Forge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED, **SD3, **FLUX}, FORGE_FIRST)
+NEO = Kind("Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **FLUX}, NEO_FIRST, ("None",))
+REFORGE = Kind("reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST)
+CLASSIC = Kind("Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST)
 
 
 def kind_of(webui: Path) -> Kind:
     """The kind of a host, by what its folder has."""
     if (webui / "backend").is_dir():
-        return FORGE
+        return NEO if (webui / "modules_forge" / "packages").is_dir() else FORGE
     if not (webui / "modules" / "sd_schedulers.py").exists():
         return CLASSIC
     return REFORGE if (webui / "modules_forge").is_dir() else A1111
@@ -129,9 +147,13 @@ class Host:
         return 1 if self.kind is CLASSIC else 0
 
     @property
+    def upscalers(self) -> tuple[str, ...]:
+        return self.kind.upscalers
+
+    @property
     def hires(self) -> dict:
         """What this host's API wants of every request with a second pass."""
-        return {"hr_additional_modules": ["Use same choices"]} if self.kind is FORGE else {}
+        return {"hr_additional_modules": ["Use same choices"]} if self.kind in (FORGE, NEO) else {}
 
     def prepare(self) -> None:
         """Copy the working tree and the probe in, and make the models."""
@@ -164,10 +186,10 @@ class Host:
     def boot(self, *extra: str, seconds: float = 180) -> None:
         command = [
             self.python, "launch.py", "--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check",
-            "--skip-python-version-check", "--no-download-sd-model", "--api", *self.kind.arguments,
+            "--skip-python-version-check", "--api", *self.kind.arguments,
             "--data-dir", self.data, "--port", str(self.port), *extra,
-            # With its data elsewhere, Forge does not serve the scripts of its own page.
-            *(("--gradio-allowed-path", self.webui) if self.kind is FORGE else ()),
+            # With their data elsewhere, Forge and Neo do not serve the scripts of their own page.
+            *(("--gradio-allowed-path", self.webui) if self.kind in (FORGE, NEO) else ()),
         ]  # fmt: skip
         self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
         self.process = subprocess.Popen(

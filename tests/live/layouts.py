@@ -32,7 +32,8 @@ def norm(name: str, width: int) -> Shapes:
 
 def unet(channels, mult, depths, middle, out_depths, context, linear_projection=False, adm=None, inner=4) -> Shapes:
     """A UNet of two residual blocks per level. ``depths`` and ``out_depths`` count the transformer blocks after each
-    residual block on the way down and up, in order; ``middle`` those between."""
+    residual block on the way down and up, in order; ``middle`` those between, where −1 leaves all of it out but its
+    first residual block."""
     emb = 4 * channels
     keys = join(linear("time_embed.0", channels, emb), linear("time_embed.2", emb, emb))
     if adm:
@@ -55,8 +56,10 @@ def unet(channels, mult, depths, middle, out_depths, context, linear_projection=
             skips.append(width)
             index += 1
 
-    keys |= join(residual("middle_block.0", width, width, emb), residual("middle_block.2", width, width, emb))
-    keys |= transformer("middle_block.1", width, middle, context, linear_projection)
+    keys |= residual("middle_block.0", width, width, emb)
+    if middle >= 0:
+        keys |= transformer("middle_block.1", width, middle, context, linear_projection)
+        keys |= residual("middle_block.2", width, width, emb)
 
     index = 0
     for level, factor in reversed(list(enumerate(mult))):
@@ -103,8 +106,11 @@ def transformer(name: str, width: int, depth: int, context: int, linear_projecti
 # Transformers: SD3 and FLUX.
 
 
-def mmdit(depth: int, adm: int, positions: int) -> Shapes:
-    """SD3's network, whose width follows from its depth; ``positions`` are the places along one edge."""
+def mmdit(depth: int, adm: int, positions: int, blocks: tuple[int, ...] = (), head_norms: bool = False) -> Shapes:
+    """SD3's network, whose width follows from its depth; ``positions`` are the places along one edge.
+
+    ``blocks`` are the numbers of those that are there, where not all are. SD3.5 has norms in its heads.
+    """
     width = 64 * depth
     keys = {"pos_embed": (1, positions**2, width)}
     keys |= join(
@@ -113,13 +119,14 @@ def mmdit(depth: int, adm: int, positions: int) -> Shapes:
         embedder("y_embedder.mlp", (0, 2), adm, width),
         linear("context_embedder", 4096, width),
     )
-    for i in range(depth):
+    for i in blocks or range(depth):
         for side in ("context_block", "x_block"):
             block = f"joint_blocks.{i}.{side}"
             last = side == "context_block" and i == depth - 1  # what the last block makes of the prompt is not read
             keys |= join(
                 linear(f"{block}.attn.qkv", width, 3 * width),
                 linear(f"{block}.adaLN_modulation.1", width, (2 if last else 6) * width),
+                {f"{block}.attn.ln_{which}.weight": (64,) for which in "qk"} if head_norms else {},
             )
             if not last:
                 keys |= join(
@@ -130,9 +137,9 @@ def mmdit(depth: int, adm: int, positions: int) -> Shapes:
     return join(keys, final_layer(width))
 
 
-def flux(double: int, single: int, width: int = 3072) -> Shapes:
-    """FLUX.1-dev's network, the number of its blocks aside."""
-    keys = join(linear("img_in", 64, width), linear("txt_in", 4096, width))
+def flux(double: int, single: int, width: int = 3072, patch: int = 64) -> Shapes:
+    """FLUX.1-dev's network, the number of its blocks aside; ``patch`` is what it takes of each place in the image."""
+    keys = join(linear("img_in", patch, width), linear("txt_in", 4096, width))
     for name, source in (("time_in", 256), ("vector_in", 768), ("guidance_in", 256)):
         keys |= embedder(name, ("in_layer", "out_layer"), source, width)
 

@@ -60,14 +60,24 @@ CHECKPOINTS = {
     "rand_4SHyper": sd15(**TRUE_SD15),
     "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
+    "rand_ssd1b": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
+    "rand_sd15_two": sd15(**TRUE_SD15),
     "rand_sd3": whole({NETWORK: mmdit(depth=4, adm=2048, positions=192), IMAGE: vae(128, 16, quant=False)}),
+    "rand_sd35_large": whole({
+        NETWORK: mmdit(depth=38, adm=2048, positions=192, blocks=(0, 1, 37), head_norms=True), IMAGE: vae(128, 16, quant=False),
+    }),
     "rand_flux": flux(double=1, single=1),
+    "rand_flux_fp8": flux(double=1, single=1),
+    "rand_flux_canny": flux(double=1, single=1, patch=128),
+    "rand_flux_fill": flux(double=1, single=1, patch=384),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
+    "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-v": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-zero-snr": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-inpainting": sd15(**TINY_SD15, inner=9),
     "tiny-sdxl": sdxl(**TINY_SDXL, middle=10),
+    "tiny-sdxl-fp8": sdxl(**TINY_SDXL, middle=10),
     "tiny-sdxl-pruned": sdxl(**TINY_SDXL, middle=1),
     "tiny-sd3": whole({
         NETWORK: mmdit(depth=4, adm=128, positions=32), IMAGE: vae(32, 16, quant=False),
@@ -80,6 +90,7 @@ FILES = {f"Stable-diffusion/{name}.safetensors": shapes for name, shapes in CHEC
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
+NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
 
 # What AUTOMATIC1111 is told of the tiny checkpoints: a config file of its own, and what is changed in it.
@@ -106,10 +117,12 @@ def small_xl(middle: int) -> dict[str, dict]:
 CONFIGS = {
     "tiny-sd15": (V1, SMALL_V1),
     "tiny_4SHyper": (V1, SMALL_V1),
+    "tiny-sd15-two": (V1, SMALL_V1),
     "tiny-sd15-v": (V1, SMALL_V1 | V_PREDICTION),
     "tiny-sd15-zero-snr": (V1, SMALL_V1 | V_PREDICTION),
     "tiny-sd15-inpainting": (V1_INPAINTING, SMALL_V1),
     "tiny-sdxl": (XL, small_xl(middle=10)),
+    "tiny-sdxl-fp8": (XL, small_xl(middle=10)),
     "tiny-sdxl-pruned": (XL, small_xl(middle=1)),
 }
 CLIP_CONFIG = {
@@ -129,7 +142,7 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
         if Path(path).name in names:
             if not (models / path).exists():
                 print(f"Making {models / path} …", flush=True)
-                write(models / path, shapes, torch.bfloat16 if "flux" in path else torch.float16)
+                write(models / path, shapes, dtype_of(path))
             link(models / path, data / "models" / path)
     write_previews(data / "models" / "VAE-approx")
     for family, options in families.items():
@@ -138,6 +151,12 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
             write_config(webui, data / "models" / "Stable-diffusion" / f"{name}.yaml", *CONFIGS[name])
         write_loras(data / "models" / "Lora", family, name)
     write_hub(hub)
+
+
+def dtype_of(path: str) -> torch.dtype:
+    if "fp8" in path:
+        return torch.float8_e4m3fn
+    return torch.bfloat16 if "flux" in path else torch.float16
 
 
 def link(file: Path, place: Path) -> None:
@@ -178,7 +197,7 @@ def write(path: Path, shapes: Shapes, dtype: torch.dtype, make=values, metadata:
     header, end = {"__metadata__": metadata or {}}, 0
     for key, shape in shapes.items():
         start, end = end, end + math.prod(shape) * size
-        header[key] = {"dtype": {torch.float16: "F16", torch.bfloat16: "BF16"}[dtype], "shape": shape}
+        header[key] = {"dtype": NAMES[dtype], "shape": shape}
         header[key]["data_offsets"] = [start, end]
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -227,6 +246,9 @@ def lora(checkpoint: str) -> Shapes:
             for which in ("to_q", "to_k", "to_v"):
                 module = f"transformer.transformer_blocks.{joint[1]}.attn.{which}"
                 keys |= {f"{module}.lora_A.weight": (RANK, inner), f"{module}.lora_B.weight": (inner, RANK)}
+        elif key == "img_in":
+            module = "transformer.x_embedder"
+            keys |= {f"{module}.lora_A.weight": (RANK, inner), f"{module}.lora_B.weight": (outer, RANK)}
         elif key.endswith((".to_q", ".to_k", ".to_v")):
             module = f"lora_unet_{key.replace('.', '_')}"
             keys |= {f"{module}.lora_down.weight": (RANK, inner), f"{module}.lora_up.weight": (outer, RANK)}

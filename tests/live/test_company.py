@@ -3,7 +3,6 @@ extensions, each in a host of its own. DIR holds their folders and, in ``models/
 box in every picture."""
 
 import json
-import shutil
 import threading
 import time
 
@@ -59,34 +58,6 @@ def test_a_request_that_is_stopped_leaves_nothing(host, how, route):
 
 
 # Other extensions.
-
-
-@pytest.fixture(scope="module")
-def company(request, make_host):
-    """A way to start a host with one of the user's extensions."""
-    folder = request.config.getoption("--company")
-    running = []
-
-    def start(name, *arguments):
-        if folder is None or not (folder / name).is_dir():
-            pytest.skip(f"no {name} in --company")
-        stop()
-        running.append(make_host())
-        target = running[0].data / "extensions" / name
-        shutil.copytree(folder / name, target, dirs_exist_ok=True)
-        shutil.copytree(folder / "models", running[0].data / "models", dirs_exist_ok=True)
-        running[0].boot(*arguments)
-        return running[0]
-
-    def stop():
-        for host in running:
-            host.stop()
-            for other in folder.iterdir():
-                shutil.rmtree(host.data / "extensions" / other.name, ignore_errors=True)
-        running.clear()
-
-    yield start
-    stop()
 
 
 def scripts(**others):

@@ -2,11 +2,12 @@
 
 import sys
 import time
+from pathlib import Path
 
 import gradio as gr
 import hypersd_facts
 import torch
-from modules import script_callbacks, scripts, sd_samplers, shared
+from modules import extra_networks, script_callbacks, scripts, sd_samplers, shared
 
 try:
     from modules.sd_schedulers import schedulers
@@ -100,6 +101,12 @@ def time_hooks(spent):
                 setattr(script, name, timed(getattr(script, name)))
 
 
+def read_prompt(prompt, strip_comments):
+    text, networks = extra_networks.parse_prompt(prompt)
+    found = {kind: [network.items for network in of_kind] for kind, of_kind in networks.items()}
+    return {"stripped": strip_comments(prompt), "networks": found, "text": text}
+
+
 def routes(demo, app):
     spent = []
     time_hooks(spent)
@@ -131,6 +138,12 @@ def routes(demo, app):
     @app.get("/hypersd-probe/facts")
     def take_facts():
         return facts["found"]
+
+    @app.post("/hypersd-probe/prompts")
+    def read_prompts(payload: dict):
+        """What the host reads in each prompt, the comments and the networks apart from one another."""
+        comments = next(data.module for data in scripts.scripts_data if Path(data.path).name == "comments.py")
+        return [read_prompt(prompt, comments.strip_comments) for prompt in payload["prompts"]]
 
     @app.get("/hypersd-probe/host")
     def host():

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import torch
 from modules import paths
 
 
@@ -17,10 +18,12 @@ def shrink_sd3():
     sd3_impls.VAEDecoder = partial(sd3_impls.VAEDecoder, ch=32)
 
 
-def shrink_flux():
-    """Forge: the number of FLUX's blocks, counted in its file, and of T5's."""
+def shrink_flow():
+    """Forge: the number of FLUX's blocks, counted in its file, and of T5's; blocks that a file of SD3 leaves out."""
     from backend import loader
     from huggingface_guess import detection
+
+    absent = leave_out_sd3s_blocks()
 
     detect, read_config = detection.detect_unet_config, loader.read_arbitrary_config
 
@@ -29,6 +32,11 @@ def shrink_flux():
         if config and config.get("image_model") == "flux":
             for name, blocks in (("depth", "double_blocks"), ("depth_single_blocks", "single_blocks")):
                 config[name] = detection.count_blocks(list(state_dict), f"{key_prefix}{blocks}.{{}}.")
+        absent[:] = (
+            [f"{key_prefix}joint_blocks.{i}.x_block.attn.qkv.weight" not in state_dict for i in range(config["depth"])]
+            if config and "context_embedder_config" in config
+            else []
+        )
         return config
 
     def read_short_t5(directory):
@@ -38,9 +46,26 @@ def shrink_flux():
     detection.detect_unet_config, loader.read_arbitrary_config = detect_counting, read_short_t5
 
 
+def leave_out_sd3s_blocks():
+    """A list that says of each block, in order, whether the next network of SD3 goes without it."""
+    absent = []
+    try:
+        from backend.nn import mmditx
+    except ImportError:  # Forge Neo
+        return absent
+    block = mmditx.JointBlock
+
+    class Nothing(torch.nn.Module):
+        def forward(self, context, x, c):
+            return context, x
+
+    mmditx.JointBlock = lambda *args, **kwargs: Nothing() if absent.pop(0) else block(*args, **kwargs)
+    return absent
+
+
 if not getattr(paths, "hypersd_small_models", False):  # once, however often the UI reloads
     paths.hypersd_small_models = True
     if Path(paths.script_path, "backend").is_dir():
-        shrink_flux()
+        shrink_flow()
     elif not Path(paths.script_path, "modules_forge").is_dir():
         shrink_sd3()

@@ -1,0 +1,60 @@
+"""Prompts however damaged are read by ``lib_hypersd.tags`` as the host itself reads them."""
+
+import random
+
+import pytest
+
+from lib_hypersd import tags
+from tests.live.test_reports import FOUR_STEPS
+
+WORDS = (
+    "a cat", "in a hat", " ", ",", "\n", "\n\n", "#", "# ", "\n#", "#\n", "//", "/*", "*/", "<", ">", ":", "=", "<3: ",
+    "a <b:c", "<lora:", "<lora:>", "<lora:x>", "<lora:x:0.5>", "<lora:x:1:0.5:dyn=4>", "<lyco:y:te=0.5:unet=1>",
+    "<lora:x:a=b=c>", "<lora:te=1:x>", f"<lora:{FOUR_STEPS}:1>", f"<lora:{FOUR_STEPS}", "<lora:<lora:x:1>:2>",
+    "<hypernet:z:1>", "<LORA:x:1>", "< lora:x:1>", "<lora:x:1\n>", "<lora:ü ñ:1>", "<lora:x#y:1>",
+)  # fmt: skip
+
+
+def damaged_prompts(count):
+    chance = random.Random(1)
+    return ["".join(chance.choices(WORDS, k=chance.randint(1, 9))) for _ in range(count)]
+
+
+def as_items(tag):
+    """A tag in the host's words: the parts behind the network's name, the positional ones and the named."""
+    parts = [tag.name, *tag.arguments.split(":")[1:]] if tag.name else tag.arguments.split(":")[1:]
+    return sorted(parts)
+
+
+def lora_items(by_host):
+    return {
+        kind: [sorted(items) for items in found] for kind, found in by_host["networks"].items() if kind in tags.KINDS
+    }
+
+
+@pytest.fixture(scope="module")
+def read(host):
+    """A way to have the host read prompts: what is left of each without comments, its networks, and its text."""
+
+    def by_host(prompts):
+        return zip(prompts, host.post("/hypersd-probe/prompts", {"prompts": prompts}), strict=True)
+
+    return by_host
+
+
+def test_damaged_prompts_are_read_as_the_host_reads_them(read):
+    for prompt, by_host in read(damaged_prompts(600)):
+        found = {kind: [as_items(tag) for tag in tags.find(prompt) if tag.kind == kind] for kind in tags.KINDS}
+        assert {kind: items for kind, items in found.items() if items} == lora_items(by_host), prompt
+        assert tags.remove_all(prompt) == by_host["text"], prompt
+
+
+def test_the_tag_that_is_added_is_the_hosts_only_one_of_that_name(read):
+    for prompt, by_host in read([tags.edit(prompt, FOUR_STEPS, 1.0, {}) for prompt in damaged_prompts(600)]):
+        items = [items for found in lora_items(by_host).values() for items in found]
+        assert [FOUR_STEPS in names for names in items].count(True) == 1, prompt
+
+
+def test_comments_are_stripped_as_the_host_strips_them(read):
+    for prompt, by_host in read(damaged_prompts(600)):
+        assert tags.strip_comments(prompt) == by_host["stripped"], prompt
