@@ -128,7 +128,7 @@ def read_memory(value: Mapping) -> Memory:
         raise CannotRemember('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.')
     if not isinstance(given, Mapping):
         raise CannotRemember("“settings” must be an object of the panel's values.")
-    settings, problems, comments = read([{**given, "enabled": False}])
+    settings, problems, comments = read([{**given, "enabled": True}])
     if problems or comments:
         raise CannotRemember(" ".join((*problems, *comments)))
     return Memory(inside, replace(settings, enabled=False))

@@ -3,6 +3,7 @@
 from lib_hypersd.catalog import published
 from lib_hypersd.plan import File, Memory, Model, Request, make_plan
 from lib_hypersd.settings import Settings
+from lib_hypersd.tags import strip_comments
 
 CATALOG = published()
 BY_ID = {recipe.id: recipe for recipe in CATALOG.recipes}
@@ -15,11 +16,13 @@ def file(recipe_id, name=None, *aliases, **more):
 
 def plan(
     family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", coarse=False, prompts=None, second=None,
-    refiner=None, others=(), sent_eta=None, memory=None, metadata=None, architecture=None, comments=True,
+    refiner=None, others=(), sent_eta=None, memory=None, metadata=None, architecture=None, strip=strip_comments,
     schedules=False,
     **fixed,
 ):  # fmt: skip
-    model = Model(family, model or f"some {family} model", prediction, coarse, architecture, metadata or {}, memory or Memory())
+    model = Model(
+        family, model or f"some {family} model", prediction, coarse, architecture, metadata or {}, memory or Memory()
+    )
     return make_plan(
         Request(
             Settings(True, **fixed),
@@ -30,7 +33,7 @@ def plan(
             refiner,
             others,
             sent_eta,
-            comments,
+            strip,
             schedules,
         ),
         CATALOG,

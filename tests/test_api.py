@@ -112,7 +112,7 @@ def test_a_plan_for_a_request_that_is_not_made(host):
         1.0,
         "DDIM-Trailing",
     )
-    assert told["prompt"] == "a cat <lora:Hyper-SD15-4steps-lora:1>" and told["recipe"] == "hyper-sd15-4steps"
+    assert told["prompt"] == "<lora:Hyper-SD15-4steps-lora:1> a cat" and told["recipe"] == "hyper-sd15-4steps"
     assert told["problem"] is None and told["enabled"] and json.dumps(host.shared.opts.data) == before
     again = ask(host, prompt="a cat", **with_panel(True, None, 4))
     assert again == told

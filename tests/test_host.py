@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from lib_hypersd.catalog import published
+from lib_hypersd.memory import CannotRemember
+from lib_hypersd.plan import Memory
 from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
 from lib_hypersd.schedules import (
     TIMESTEPS,
@@ -20,6 +22,7 @@ from lib_hypersd.schedules import (
     tcd_timesteps,
     trailing_timesteps,
 )
+from lib_hypersd.settings import Settings
 from tests import loras as lora_files
 from tests.networks import Network, denoiser, relative_rms
 from tests.test_header import NETWORKS, tensors, write
@@ -148,9 +151,9 @@ def test_the_refresh_button_makes_the_host_look_into_its_folder(host, script):
     from lib_hypersd.host import loras
 
     host.in_folder.append(("Hyper-SD15-1step-lora-copy", ""))
-    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.files(published())}
+    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.files(published(), None)}
     loras.refresh()
-    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.files(published())}
+    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.files(published(), None)}
     del sys.modules["networks"]
     loras.refresh()
 
@@ -241,7 +244,7 @@ def test_a_plan_is_carried_out_whole(host, script):
     host.process_images(p, script, [{**ON, "steps": 4}])
     assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (4, 1.0, "DDIM-Trailing", "Trailing")
     assert (
-        p.all_prompts == p.all_hr_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"]
+        p.all_prompts == p.all_hr_prompts == ["<lora:Hyper-SD15-4steps-lora:1> a cat"]
         and p.main_prompt == p.all_prompts[0]
     )
     assert host.network.timesteps == pytest.approx([999, 749, 499, 249], abs=2e-2)
@@ -253,7 +256,7 @@ def test_a_plan_is_carried_out_whole(host, script):
 def test_the_hires_prompt_of_its_own_gets_the_tag_too(host, script):
     p = Processing(host, hr_prompt="sharper")
     host.process_images(p, script, [ON])
-    assert p.all_hr_prompts == ["sharper <lora:Hyper-SD15-8steps-lora:1>"]
+    assert p.all_hr_prompts == ["<lora:Hyper-SD15-8steps-lora:1> sharper"]
 
 
 def test_the_infotexts_prompt_and_settings_make_the_same_image_again(host, script):
@@ -273,7 +276,7 @@ def test_the_infotexts_prompt_and_settings_make_the_same_image_again(host, scrip
 
 
 def test_a_request_with_the_panel_off_is_left_alone(host, script):
-    p = Processing(host, prompt="a cat <lora:Hyper-SD15-4steps-lora:1>")
+    p = Processing(host, prompt="<lora:Hyper-SD15-4steps-lora:1> a cat")
     before = dict(vars(p))
     script.process(p, False, "unified", "4")
     assert vars(p) == before and not p.extra_generation_params and not p.comments
@@ -297,7 +300,7 @@ def test_warnings_and_unknown_keys_become_comments(host, script):
         "“turbo” is unknown to this version of Hyper-SD and was passed over.",
         "Hyper-SDXL-4steps-lora was made for SDXL and the loaded checkpoint is SD1.5: its tag is not applied.",
     ]
-    assert p.all_prompts == ["a  cat <lora:Hyper-SD15-8steps-lora:1>"]
+    assert p.all_prompts == ["<lora:Hyper-SD15-8steps-lora:1> a   cat"]
 
 
 def test_the_users_recipes_are_used_and_their_faults_are_said(host, script):
@@ -305,7 +308,7 @@ def test_the_users_recipes_are_used_and_their_faults_are_said(host, script):
     (host.folder / "hypersd-recipes.json").write_text(json.dumps(own))
     p = Processing(host)
     host.process_images(p, script, [ON])
-    assert p.all_prompts == ["a cat <lora:Hyper-SD15-8steps-lora:0.6>"]
+    assert p.all_prompts == ["<lora:Hyper-SD15-8steps-lora:0.6> a cat"]
     assert "hypersd-recipes.json, line 1: “hyper-sd15-4steps”: weight must be" in list(p.comments)[0]
 
 
@@ -314,7 +317,7 @@ def test_a_lora_is_known_by_its_hash_whatever_its_name(host, script):
     host.install_loras("renamed", renamed="ecb844c3f3b0" + "0" * 52)
     p = Processing(host)
     host.process_images(p, script, [ON])
-    assert p.all_prompts == ["a cat <lora:renamed:1>"] and p.extra_generation_params["Hyper-SD"] == "hyper-sd15-8steps"
+    assert p.all_prompts == ["<lora:renamed:1> a cat"] and p.extra_generation_params["Hyper-SD"] == "hyper-sd15-8steps"
 
 
 def test_the_lora_that_an_option_adds_to_every_prompt_is_followed_like_a_tag(host, script):
@@ -326,17 +329,101 @@ def test_the_lora_that_an_option_adds_to_every_prompt_is_followed_like_a_tag(hos
     host.shared.opts.data["sd_lora"] = "Hyper-SD15-4steps-lora"
     p = Processing(host)
     host.process_images(p, script, [ON])
-    assert p.all_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:0.8>"]
+    assert p.all_prompts == ["<lora:Hyper-SD15-4steps-lora:0.8> a cat"]
 
 
 def test_a_prompt_list_of_the_apis_is_not_changed_in_place(host, script):
     prompts = ["one", "two"]
     p = Processing(host, prompt=prompts, batch_size=2)
     host.process_images(p, script, [ON])
-    assert prompts == ["one", "two"] and all(t.endswith("<lora:Hyper-SD15-8steps-lora:1>") for t in p.all_prompts)
+    assert prompts == ["one", "two"] and all(t.startswith("<lora:Hyper-SD15-8steps-lora:1>") for t in p.all_prompts)
 
 
 # All or nothing.
+
+
+def test_what_deviates_or_was_passed_over_stands_in_the_image(host, script):
+    p = Processing(host, prompt="a cat <lora:Hyper-SD15-4steps-lora:0.2>")
+    host.process_images(p, script, [{**ON, "weigth": 1}])
+    assert p.extra_generation_params["Hyper-SD note"] == (
+        "“weigth” is unknown to this version of Hyper-SD and was passed over. "
+        "LoRA weight 0.2 is set, and this is made for 1."
+    )
+    assert list(p.comments) == p.extra_generation_params["Hyper-SD note"].replace("over. ", "over.|").split("|")
+    quiet = Processing(host)
+    host.process_images(quiet, script, [ON])
+    assert "Hyper-SD note" not in quiet.extra_generation_params
+
+
+@pytest.mark.parametrize(("panel", "eta"), [({**ON, "steps": 4}, 0.0), ({**ON, "variant": "unified"}, 1.0)])
+def test_the_eta_that_some_clients_always_send_makes_no_deterministic_recipe_noisy(host, script, panel, eta):
+    sent, own = Processing(host, eta=1.0), Processing(host)
+    images = [host.process_images(p, script, [panel]) for p in (sent, own)]
+    assert torch.equal(*images)
+    key = "Eta DDIM" if eta == 0.0 else "Eta TCD"
+    assert sent.extra_generation_params[key] == own.extra_generation_params[key] == eta
+    said = "The request's own eta 1 is not used: this is made for eta 0."
+    assert (said in sent.extra_generation_params.get("Hyper-SD note", "")) == (eta == 0.0)
+
+
+def test_an_eta_of_our_own_or_of_an_axis_always_counts(host, script):
+    p = Processing(host)
+    host.process_images(p, script, [{**ON, "steps": 4, "eta": 0.5}])
+    assert p.extra_generation_params["Eta DDIM"] == 0.5
+    cell = host.cell(Processing(host), ("Eta", 0.25))
+    host.process_images(cell, script, [{**ON, "steps": 4}])
+    assert cell.extra_generation_params["Eta DDIM"] == 0.25
+
+
+@pytest.mark.parametrize("prompt", ["a cat <lora:mystyle:0.8", "a cat # <lora:mystyle:1>\nin a hat", "a <b:c"])
+def test_a_plan_that_is_taken_back_leaves_the_prompts_as_they_were(host, script, prompt):
+    host.broken.add("Hyper-SD15-8steps-lora")
+    p, own = Processing(host, prompt=prompt), Processing(host, prompt=prompt)
+    host.process_images(p, script, [ON], between=host.strip_comments)
+    host.process_images(own, script, [False], between=host.strip_comments)
+    assert p.all_prompts == own.all_prompts and p.main_prompt == own.main_prompt
+    assert p.steps == 20 and "could not load Hyper-SD15-8steps-lora" in p.extra_generation_params["Hyper-SD note"]
+
+
+def test_a_tag_that_the_host_cannot_read_is_named_when_nothing_was_loaded(host, script):
+    host.broken.add("Hyper-SD15-8steps-lora")
+    p = Processing(host, prompt="a <lora:mystyle:heavy> cat")
+    host.process_images(p, script, [ON])
+    assert "It cannot read <lora:mystyle:heavy>." in p.extra_generation_params["Hyper-SD note"]
+
+
+def test_what_stands_in_a_comment_decides_nothing(host, script):
+    p = Processing(host, prompt="a cat\n# <lora:Hyper-SD15-4steps-lora:1>")
+    host.process_images(p, script, [ON], between=host.strip_comments)
+    assert p.steps == 8 and p.all_prompts == ["<lora:Hyper-SD15-8steps-lora:1> a cat\n"]
+    host.shared.opts.data["enable_prompt_comments"] = False
+    p = Processing(host, prompt="a cat\n# <lora:Hyper-SD15-4steps-lora:1>")
+    host.process_images(p, script, [ON])
+    assert p.steps == 4
+
+
+# What the user says of a checkpoint.
+
+
+def test_what_is_remembered_of_a_checkpoint_is_recommended_and_can_be_forgotten(host, script):
+    memory = sys.modules["lib_hypersd.host.memory"]
+    memory.remember(Memory(settings=Settings(steps=4)))
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.steps == 4 and "Remembered for this checkpoint: Steps 4." in p.extra_generation_params["Hyper-SD note"]
+    (label,) = memory.labels()
+    assert label == "tiny-sd15: steps 4"
+    host.shared.opts.data["hypersd_forget"] = [label, "another"]
+    memory.forget_ticked()
+    assert memory.labels() == {} and host.shared.opts.data["hypersd_forget"] == []
+    p = Processing(host)
+    host.process_images(p, script, [ON])
+    assert p.steps == 8
+
+
+def test_a_checkpoint_that_is_not_there_cannot_be_remembered(host, script):
+    with pytest.raises(CannotRemember, match="has no checkpoint of that name"):
+        sys.modules["lib_hypersd.host.memory"].remember(Memory(""), "nonsense")
 
 
 def assert_left_alone(host, p, latents, expected, *said):
@@ -446,7 +533,7 @@ def test_another_extension_that_rewrites_the_prompts_does_not_lose_the_lora(host
 
     p = Processing(host)
     host.process_images(p, script, [ON], between=wildcard)
-    assert p.all_prompts == ["a dog <lora:Hyper-SD15-8steps-lora:1>"] and p.steps == 8 and not p.comments
+    assert p.all_prompts == ["<lora:Hyper-SD15-8steps-lora:1> a dog"] and p.steps == 8 and not p.comments
 
 
 # Guidance.
@@ -558,7 +645,7 @@ def test_our_axes_switch_hyper_sd_on_for_their_cell_only(host, script):
     for steps, name in ((4, "Hyper-SD15-4steps-lora"), (2, "Hyper-SD15-2steps-lora")):
         cell = host.cell(p, ("[Hyper-SD] Steps", steps), ("[Hyper-SD] Weight", 0.5))
         host.process_images(cell, script, [False])
-        assert cell.steps == steps and cell.all_prompts == [f"a cat <lora:{name}:0.5>"]
+        assert cell.steps == steps and cell.all_prompts == [f"<lora:{name}:0.5> a cat"]
     host.process_images(p, script, [False])
     assert p.steps == 20 and not p.extra_generation_params
 
@@ -713,7 +800,8 @@ def test_the_hosts_axis_of_the_second_pass_varies(host, script):
     for steps in (3, 1):
         cell = host.cell(p, ("Hires steps", steps))
         host.process_images(cell, script, [{**ON, "steps": 4}])
-        assert len(recorded(host)) == 4 + steps and not cell.comments
+        assert len(recorded(host)) == 4 + steps
+        assert list(cell.comments)[-1].endswith("set for the second pass, and this is made for 4 steps.")
 
 
 def test_a_second_cfg_comes_from_the_plan_and_goes_back(forge):
@@ -767,7 +855,7 @@ def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloa
 
 def test_a_lora_that_is_missing_and_takes_ours_with_it_is_named(forge):
     script = forge.load_script()
-    p = Processing(forge, prompt="a cat <lora:some-style:1>")
+    p = Processing(forge, prompt="<lora:some-style:1> a cat")
     forge.process_images(p, script, [ON])
     assert list(p.comments)[0].endswith("It has no LoRA called some-style.") and len(recorded(forge)) == 20
 
@@ -791,7 +879,7 @@ def test_flux_gets_its_plan(flux):
     p = Processing(flux, distilled_cfg_scale=1.0)
     flux.process_images(p, script, [ON])
     assert (p.sampler_name, p.scheduler, p.steps, p.cfg_scale) == ("Euler", "Simple", 8, 1.0)
-    assert p.distilled_cfg_scale == 3.5 and p.all_prompts == ["a cat <lora:Hyper-FLUX.1-dev-8steps-lora:0.125>"]
+    assert p.distilled_cfg_scale == 3.5 and p.all_prompts == ["<lora:Hyper-FLUX.1-dev-8steps-lora:0.125> a cat"]
 
 
 @pytest.mark.parametrize("strength", [0.35, 0.6, 1.0])
@@ -992,7 +1080,7 @@ def test_a_refiner_of_another_family_is_said(host, script):
 def file_called(name):
     from lib_hypersd.host import loras
 
-    return next((f for f in loras.files(published()) if f.name == name), None)
+    return next((f for f in loras.files(published(), None) if f.name == name), None)
 
 
 def settled():
@@ -1014,7 +1102,7 @@ def test_a_renamed_file_is_found_by_the_hosts_hash_in_the_background(host, scrip
     assert file_called("fast").recipe == eight
     p = Processing(host)
     host.process_images(p, script, [ON])
-    assert p.all_prompts == ["a cat <lora:fast:1>"]
+    assert p.all_prompts == ["<lora:fast:1> a cat"]
     assert json.loads((host.folder / "hypersd-files.json").read_text())["files"][str(host.lora("fast"))]["sha256"]
 
 
@@ -1067,18 +1155,18 @@ def test_a_name_that_no_tag_can_hold_is_said(host, script):
     )
     p = Processing(host)
     host.process_images(p, script, [ON])
-    assert p.all_prompts == ["a cat <lora:Hyper-SD15-4steps-lora:1>"]
+    assert p.all_prompts == ["<lora:Hyper-SD15-4steps-lora:1> a cat"]
 
 
 def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
     from lib_hypersd.host import loras
 
-    first = loras.files(published())
+    first = loras.files(published(), None)
     settled()
-    again = loras.files(published())
-    assert [f.name for f in again] == [f.name for f in first] and loras.files(published()) is again
+    again = loras.files(published(), None)
+    assert [f.name for f in again] == [f.name for f in first] and loras.files(published(), None) is again
     host.list_networks()
-    assert loras.files(published()) is not again
+    assert loras.files(published(), None) is not again
     host.lora("Hyper-SD15-4steps-lora").unlink()
     assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
         "cannot be read (No such file or directory). It is not used."

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from lib_hypersd.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.download import CHECKING, Download, Downloads
 from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
-from lib_hypersd.plan import File, Model
+from lib_hypersd.memory import CannotRemember
+from lib_hypersd.plan import File, Memory, Model, Request
 from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
 from lib_hypersd.source import Server
 from tests.accordion import InputAccordion
@@ -35,6 +37,7 @@ class World:
 
     def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG, downloads=None):
         self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
+        self.memory_problem = None
         self.downloads = downloads or Downloads(Server, lambda recipe: Path("the folder"))
 
     def refresh(self):
@@ -43,8 +46,22 @@ class World:
     @property
     def surroundings(self):
         return Surroundings(
-            lambda: self.catalog, lambda: self.model, lambda catalog: self.listed(), self.refresh, self.downloads
+            lambda: self.catalog,
+            lambda: self.model,
+            lambda catalog, model: self.listed(),
+            self.request,
+            self.refresh,
+            self.downloads,
+            self.remember,
         )
+
+    def request(self, settings, model, catalog, prompt):
+        return Request(settings, model, self.listed(), (prompt,))
+
+    def remember(self, memory):
+        if self.memory_problem:
+            raise CannotRemember(self.memory_problem)
+        self.model = replace(self.model, memory=memory)
 
     def listed(self):
         return self.files

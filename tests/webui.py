@@ -29,6 +29,7 @@ from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
 from PIL import Image
 
+from lib_hypersd.tags import strip_comments
 from tests.accordion import InputAccordion
 from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
@@ -240,9 +241,10 @@ class KDiffusionSampler(Sampler):
 
 def write_lora(path):
     """A LoRA of one layer, which sees the prompt of the family that the file's name says."""
-    width = next((width for family, width in (("SDXL", 2048), ("SD15", 768)) if family in path.name), None)
+    width = next((width for family, width in (("SDXL", 2048), ("SD15", 768)) if family in path.name.upper()), None)
     module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
-    write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else {f"{module}.lora_down.weight": [4, width]})
+    shapes = {f"{module}.lora_down.weight": [4, width], f"{module}.lora_up.weight": [640, 4]}
+    write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else shapes)
 
 
 class Script:
@@ -335,7 +337,7 @@ class Host:
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
-                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
+                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15", enable_prompt_comments=True,
             ),
         )  # fmt: skip
         if kind != "classic":
@@ -492,11 +494,15 @@ class Host:
 
     def load_script(self):
         """Execute scripts/hypersd.py as the host does, after its own X/Y/Z script; returns an instance."""
-        self.scripts.scripts_data[:] = [SimpleNamespace(path="scripts/xyz_grid.py", module=self.xyz)]
+        comments = module("comments", strip_comments=strip_comments)
+        self.scripts.scripts_data[:] = [
+            SimpleNamespace(path="scripts/xyz_grid.py", module=self.xyz),
+            SimpleNamespace(path="modules/processing_scripts/comments.py", module=comments),
+        ]
         spec = importlib.util.spec_from_file_location("hypersd.py", ROOT / "scripts" / "hypersd.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module.HyperSD()
+        hooks = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(hooks)
+        return hooks.HyperSD()
 
     def cell(self, p, *axes):
         """A cell of an X/Y/Z plot: a shallow copy of the request with each (label, value) applied."""
@@ -519,14 +525,14 @@ class Host:
         p.prompts = p.all_prompts[: p.batch_size]
         p.rng = Rng([p.seed + i for i in range(p.batch_size)])
         self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
-        from lib_hypersd.tags import TAG, find
+        from lib_hypersd.tags import find, remove_all
 
         tags = [] if p.disable_extra_networks else find(p.prompts[0])
         p.extra_network_data = {"lora": [tag.name for tag in tags]}
         if not p._img2img:
             p.hr_extra_network_data = p.extra_network_data
         self.activate(p.extra_network_data)
-        p.prompts = [TAG.sub("", prompt) for prompt in p.prompts]
+        p.prompts = [remove_all(prompt) for prompt in p.prompts]
         self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
         if not p._img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
@@ -562,6 +568,12 @@ class Host:
     def image(p):
         """The latents that img2img starts from."""
         return torch.randn((p.batch_size, *SHAPE), generator=torch.Generator().manual_seed(99))
+
+    def strip_comments(self, p):
+        """The host's own script for comments, which runs after ours."""
+        if self.shared.opts.enable_prompt_comments:
+            p.all_prompts = [strip_comments(prompt) for prompt in p.all_prompts]
+            p.main_prompt = strip_comments(p.main_prompt)
 
     def activate(self, extra_network_data):
         """Load LoRAs: here all that are found, elsewhere none if one is missing, with patches that say their file."""

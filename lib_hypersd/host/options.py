@@ -1,10 +1,12 @@
 """The extension's settings page, and a way to let the host read other options for a moment."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import gradio as gr
-from modules import shared
+from modules import scripts, shared
 
 from . import memory
 
@@ -66,9 +68,17 @@ def register() -> None:
     )
 
 
-def has_comments() -> bool:
-    """Whether the host strips what stands behind a ``#`` (A:processing_scripts/comments.py)."""
-    return getattr(shared.opts, "enable_prompt_comments", False)
+def comment_stripper() -> Callable[[str], str] | None:
+    """The host's own function that takes comments out of a prompt, None where it keeps them.
+
+    Hosts write comments in different ways (A and F:processing_scripts/comments.py), and all have one option for them.
+    """
+    if not getattr(shared.opts, "enable_prompt_comments", False):
+        return None
+    module = sys.modules.get("modules.processing_scripts.comments") or next(
+        (script.module for script in scripts.scripts_data if Path(script.path).name == "comments.py"), None
+    )
+    return getattr(module, "strip_comments", None)
 
 
 @contextmanager

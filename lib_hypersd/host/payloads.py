@@ -6,7 +6,7 @@ from ..catalog import HYPER_SD, Catalog
 from ..plan import Model, Request, SecondPass
 from ..settings import Settings
 from . import loras, model
-from .options import has_comments
+from .options import comment_stripper
 
 
 def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
@@ -21,7 +21,7 @@ def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, ca
         refiner=model.named(text_in(payload, "refiner_checkpoint")),
         others=loras.others(catalog, selected),
         eta=float(eta) if isinstance(eta, int | float) else None,
-        has_comments=has_comments(),
+        strip=comment_stripper(),
         reads_schedules=loras.reads_schedules(),
     )
 

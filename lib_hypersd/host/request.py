@@ -3,7 +3,7 @@
 What belongs to a request lives on ``p._hypersd`` and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from .. import settings as panel
 from ..catalog import Catalog, load
 from ..plan import Model, Plan, Request, SecondPass, make_plan
 from ..schedules import BY_IMAGE_SIZE
-from ..tags import strip_comments
 from . import guidance, loras, model, samplers, schedules, strength
-from .options import EXACT_STRENGTH_INFOTEXT, has_comments
+from .options import EXACT_STRENGTH_INFOTEXT, comment_stripper
 
 NOTE = "Hyper-SD note"
 # What a plan sets, by the host's name for it, as far as the host's request has it.
@@ -81,9 +80,9 @@ def begin(p, args: Sequence) -> None:
     settings = samplers.in_hosts_words(settings)
     plan = make_plan(describe(p, settings, loaded, catalog, "eta" in now.fixed_by_host), catalog)
     if plan.problem is not None:
-        return refuse(p, plan.problem, [*comments, *plan.warnings])
+        return refuse(p, plan.problem, comments)
     if problem := obstacle(p, plan):
-        return refuse(p, problem, [*comments, *plan.warnings])
+        return refuse(p, problem, comments)
     carry_out(p, plan, panel.infotext(settings, plan.recipe))
     note(p, [*comments, *plan.warnings])
 
@@ -108,7 +107,7 @@ def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_i
         second_pass=second_pass(p),
         refiner=model.of_file(refiner) if refiner else None,
         eta=None if eta_is_fixed else p.eta,
-        has_comments=has_comments(),
+        strip=comment_stripper(),
         reads_schedules=loras.reads_schedules(),
     )
 
@@ -150,30 +149,29 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
             values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
-    own = {name: getattr(p, name, None) for name in values}
-    own |= {name: visible(own[name]) for name in (*PROMPTS, "main_prompt") if name in own}
-    p._hypersd = replace(state(p), plan=plan, values=values, own=own)
+    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name, None) for name in values})
     for name, value in values.items():
         setattr(p, name, value)
     p.extra_generation_params.update(infotext)
-
-
-def visible(prompts):
-    """A prompt or a list of them without comments: taken back after the host has stripped them, they stay stripped."""
-    if not has_comments():
-        return prompts
-    return strip_comments(prompts) if isinstance(prompts, str) else [strip_comments(prompt) for prompt in prompts]
 
 
 def take_back(p) -> None:
     """Give the request its own values again, wherever it still has those of the plan."""
     loras.forget(p)
     now = state(p)
+    strip = now.plan.strip if now.plan else None
     for name, value in now.own.items():
         if getattr(p, name) == now.values[name]:
             setattr(p, name, value)
+        elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == visible(now.values[name], strip):
+            setattr(p, name, visible(value, strip))  # the host has stripped them since
     if now.plan is not None:
         p._hypersd = replace(now, plan=None, values={}, own={})
+
+
+def visible(prompts, strip: Callable[[str], str]):
+    """A prompt or a list of them without comments."""
+    return strip(prompts) if isinstance(prompts, str) else [strip(prompt) for prompt in prompts]
 
 
 def keep_tags(p) -> None:

@@ -47,7 +47,7 @@ def plan_of(facts: Facts, notes: tuple[str, ...], choice: Choice, settled: Settl
         file=file.name if file else None,
         **{name: value for name, value in values.items() if name in Plan.__dataclass_fields__},
         rename=dict(choice.rename),
-        has_comments=facts.request.has_comments,
+        strip=facts.request.strip,
         warnings=(*notes, *choice.notes, *describe.remarks(facts, choice.recipe, file), *settled.notes),
         offers=settled.offers,
         sentence=describe.done(facts, choice.recipe, file, values),

@@ -1,5 +1,6 @@
 """What comes of a request: a plan, or a sentence that says why there is none."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from .. import tags
@@ -17,7 +18,7 @@ class Plan:
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. ``eta`` None leaves
     the sampler's own.
 
-    ``rename`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
+    ``rename``, ``strip`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
     "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
     """
 
@@ -34,7 +35,7 @@ class Plan:
     schedule: str
     eta: float | None = None
     rename: dict[str, str | None] = field(default_factory=dict)
-    has_comments: bool = False
+    strip: Callable[[str], str] | None = None
     warnings: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
     sentence: str
@@ -43,10 +44,15 @@ class Plan:
     def edit(self, prompt: str) -> str:
         """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops.
 
-        Comments go where the host would strip them next: a tag could stand half in one.
+        Comments stay, unless what the host will make of the prompt would then be another one.
         """
-        visible = tags.strip_comments(prompt) if self.has_comments else prompt
-        return tags.edit(visible, self.file, self.weight, self.rename)
+        edited = tags.edit(prompt, self.file, self.weight, self.rename)
+        if self.strip is None:
+            return edited
+        visible = self.strip(edited)
+        if tags.edit(visible, self.file, self.weight, self.rename) == visible:
+            return edited
+        return tags.edit(self.strip(prompt), self.file, self.weight, self.rename)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +88,7 @@ class Refusal(HyperSDError):
 
 def as_json(plan: Plan | NoPlan, prompt: str) -> dict:
     """A plan for programs: its recipes by their ids, and what becomes of the prompt; where there is none, nulls."""
-    hidden = ("rename", "has_comments")
+    hidden = ("rename", "strip")
     values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name not in hidden}
     for name in ("recipe", "missing"):
         recipe = values[name]

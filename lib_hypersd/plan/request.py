@@ -1,12 +1,13 @@
 """What a plan is made from: the panel's settings, the checkpoint, the files at hand and the prompts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..catalog import Recipe
 from ..layers import Fit
 from ..settings import Settings
+from ..tags import strip_comments
 
 __all__ = ["File", "Memory", "Model", "Request", "SecondPass"]
 
@@ -101,7 +102,7 @@ class Request:
     middle, where the host has one and its file tells what it is.
 
     ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
-    recipe lets the user choose. ``has_comments``: the host strips what stands behind a ``#``.
+    recipe lets the user choose. ``strip`` takes the comments out of a prompt, as the host does.
     ``reads_schedules``: it can read weights that change over the steps.
     """
 
@@ -113,5 +114,5 @@ class Request:
     refiner: Model | None = None
     others: Collection[str] = ()
     eta: float | None = None
-    has_comments: bool = True
+    strip: Callable[[str], str] | None = strip_comments
     reads_schedules: bool = False

@@ -7,7 +7,7 @@ from ..catalog import HYPER_SD, Catalog, Recipe
 from ..identify import identify, named_family
 from ..names import Distillation, distillation_of, recipe_inside
 from ..settings import Settings
-from ..tags import Tag, find, strip_comments
+from ..tags import Tag, find
 from .request import File, Memory, Model, Request
 
 __all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "files_of", "names_of", "resolve"]
@@ -81,7 +81,7 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
     settings, remembered = with_memory(request.settings, request.model.memory)
     files = files_of(request, catalog)
     by_name = names_of(files)
-    tags = [find(strip_comments(prompt) if request.has_comments else prompt) for prompt in request.prompts]
+    tags = [find(request.strip(prompt) if request.strip else prompt) for prompt in request.prompts]
     names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} if settings.file else set())
     second = request.second_pass.model if request.second_pass else None
     checkpoints = {model.name: model for model in (request.model, request.refiner, second) if model}

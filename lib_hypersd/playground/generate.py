@@ -73,7 +73,7 @@ class Playground:
         """The request that a picture with these settings and this prompt is; no comments are stripped here."""
         files = self.loras.files(catalog, model)
         others = self.loras.by_name().keys() - {file.name for file in files}
-        return Request(settings, model, files, (prompt,), others=others, has_comments=False)
+        return Request(settings, model, files, (prompt,), others=others, strip=None)
 
     def run(
         self,

@@ -73,6 +73,7 @@ COMPUTED = {
     "host/model.py: sd_model": ("FAMILY_FLAGS",),
     "host/samplers.py: modules.shared.opts": ("eta_ddim",),
     "host/downloads.py: modules.shared.opts": (),
+    "host/memory.py: modules.shared.opts": (),
     "host/strength.py: modules.shared.opts": (),
 }
 # Functions of ours whose keywords are names of the host's.

@@ -132,7 +132,7 @@ def test_every_field_of_a_plan_and_of_the_settings_has_a_rule():
         "recipe",
         "file",
         "rename",
-        "has_comments",
+        "strip",
         "warnings",
         "offers",
         "sentence",

@@ -109,8 +109,10 @@ def test_what_stands_in_a_comment_decides_nothing_where_the_host_strips_comments
     prompt = "a cat\n# <lora:Hyper-SDXL-4steps-lora:1>"
     made = plan(prompt=prompt)
     assert (made.steps, made.file, made.weight) == (8, "Hyper-SDXL-8steps-lora", 0.75)
-    assert made.edit(prompt) == "<lora:Hyper-SDXL-8steps-lora:0.75> a cat"
-    kept = plan(prompt=prompt, comments=False)
+    assert made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}", "the comment stays"
+    hidden = "a cat # <lora:Hyper-SDXL-8steps-lora:0.75>"
+    assert made.edit(hidden) == "<lora:Hyper-SDXL-8steps-lora:0.75> a cat", "it would stand for the tag"
+    kept = plan(prompt=prompt, strip=None)
     assert kept.steps == 4 and kept.edit(prompt) == prompt
 
 
