@@ -5,7 +5,7 @@ positional arguments of older clients keep their meaning.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +58,17 @@ def folded(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
+def spelled(name: str, names: Iterable[str]) -> str:
+    """That of the names which this is in another spelling; the name itself where it is none of them."""
+    known = list(names)
+    return name if name in known else next((other for other in known if folded(other) == folded(name)), name)
+
+
 def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
     """A reader of names; those that are known here are read in any spelling, all others as they are."""
-    by_folded = {folded(name): name for name in names}
-
     def read_name(value):
         if isinstance(value, str) and 0 < len(value) <= 255:
-            return by_folded.get(folded(value), value.strip())
+            return spelled(value.strip(), names)
         raise ValueError(f"the name of {what}")
 
     return read_name

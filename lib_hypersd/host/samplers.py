@@ -7,7 +7,7 @@ from modules.sd_samplers_common import SamplerData
 
 from ..samplers import sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import is_flow, model_sigmas
-from ..settings import Settings
+from ..settings import Settings, spelled
 from . import schedules, strength
 from .options import TCD_ETA, TCD_ETA_INFOTEXT, shadowed
 

@@ -52,11 +52,9 @@ def has(schedule: str, sampler_is_ours: bool) -> bool:
     return schedule in sd_schedulers.schedulers_map
 
 
-def in_hosts_words(schedule: str) -> str:
-    """A schedule as the host's list spells it, whatever its case and whether by its name or its label."""
-    known = sd_schedulers.schedulers_map if sd_schedulers else {}
-    labels = {key.lower(): getattr(entry, "label", key) for key, entry in known.items() if key}
-    return labels.get(schedule.lower(), schedule)
+def labels() -> list[str]:
+    """What the host calls the schedules in its list."""
+    return [entry.label for entry in sd_schedulers.schedulers] if sd_schedulers else []
 
 
 def in_force(sampler, p) -> str | None:
