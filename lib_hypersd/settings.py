@@ -66,6 +66,7 @@ def spelled(name: str, names: Iterable[str]) -> str:
 
 def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
     """A reader of names; those that are known here are read in any spelling, all others as they are."""
+
     def read_name(value):
         if isinstance(value, str) and 0 < len(value) <= 255:
             return spelled(value.strip(), names)

@@ -83,11 +83,10 @@ def register() -> None:
 
 
 def in_hosts_words(settings: Settings) -> Settings:
-    """The settings with a sampler and a schedule as the host spells them, whatever their case."""
-    by_name = {name.lower(): name for name in sd_samplers.all_samplers_map}
-    sampler = settings.sampler and by_name.get(settings.sampler.lower(), settings.sampler)
+    """The settings with a sampler and a schedule as the host spells them."""
+    sampler = settings.sampler and spelled(settings.sampler, [data.name for data in sd_samplers.all_samplers])
     return replace(
-        settings, sampler=sampler, schedule=settings.schedule and schedules.in_hosts_words(settings.schedule)
+        settings, sampler=sampler, schedule=settings.schedule and spelled(settings.schedule, schedules.labels())
     )
 
 
