@@ -27,7 +27,8 @@ BLOCK = 1 << 18
 PREFIX = "model.diffusion_model."
 # The free texts that tell what a checkpoint is, and how much of each is kept; half a text in JSON tells nothing.
 TEXTS = {
-    **dict.fromkeys((*TITLES, "modelspec.architecture", "modelspec.prediction_type"), 200), "modelspec.merged_from": 2000,
+    **dict.fromkeys((*TITLES, "modelspec.architecture", "modelspec.prediction_type"), 200),
+    "modelspec.merged_from": 2000,
     **dict.fromkeys(MERGES, 100_000),
 }  # fmt: skip
 FEW_BITS = ("F8_", "U8", "I8", "Q")  # as safetensors spells them (4 bits are packed into bytes), and GGUF's

@@ -109,15 +109,15 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 SPEAKERS = [
     *(f"lib_hypersd/{name}.py" for name in (
-        "plan/describe", "settings", "memory", "panel", "identify", "library", "header", "gguf", "download", "source",
+        "plan/describe", "settings", "memory", "host/memory", "panel", "identify", "library", "header", "gguf", "download", "source",
         "unfinished", "catalog",
         "host/request", "host/samplers", "host/api", "host/downloads",
     )), "install.py",
 ]  # fmt: skip
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
 NO_TROUBLE = {
-    "with …: … on the schedule …, CFG ….", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
-    "Hyper-SD is already in the checkpoint.", "The checkpoint itself was made for this and starts at timestep 800.",
+    "with …: ….", "Few-step models that are merged into it. What you choose is remembered for this checkpoint.", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
+    "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint itself was made for this and starts at timestep 800.",
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
     "is being cancelled.", "is being checked.",

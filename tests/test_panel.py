@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from dataclasses import replace
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,9 @@ import pytest
 
 from lib_hypersd.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.download import CHECKING, Download, Downloads
-from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
 from lib_hypersd.memory import CannotRemember
-from lib_hypersd.plan import File, Memory, Model, Request
+from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
+from lib_hypersd.plan import File, Model, Request
 from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
 from lib_hypersd.source import Server
 from tests.accordion import InputAccordion

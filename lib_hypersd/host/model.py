@@ -89,8 +89,12 @@ def rounds_loras_away(network) -> bool:
 
 
 def keeps_loras_apart() -> bool:
-    """Whether the host adds LoRAs to such weights in the moment of use (F:modules_forge/main_entry.py:225)."""
-    return getattr(sys.modules.get("backend.args"), "dynamic_args", {}).get("online_lora", False)
+    """Whether the host adds LoRAs to such weights in the moment of use (F:modules_forge/main_entry.py:225).
+
+    A host that has no such choice makes the weights wider when it loads them.
+    """
+    choices = getattr(sys.modules.get("backend.args"), "dynamic_args", None)
+    return choices is None or choices.get("online_lora", False)
 
 
 def on_disk(info) -> Checkpoint:

@@ -54,8 +54,8 @@ def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
     if model.prediction == "v_prediction":
         found.append(f"The checkpoint predicts v; {recipe.maker} was distilled from models that predict noise.")
     found += [
-        remark_on_other(facts.refiner, "refiner", "Take the refiner out.", facts, file),
-        remark_on_other(facts.second, "second pass's checkpoint", "Let it use the same checkpoint.", facts, file),
+        remark_on_other(facts.refiner, "refiner", facts, file),
+        remark_on_other(facts.second, "second pass's checkpoint", facts, file),
     ]
     return [remark for remark in found if remark]
 
@@ -95,17 +95,17 @@ def layers_placed(file: File, model: Model) -> str:
     return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""
 
 
-def remark_on_other(other: Checkpoint | None, role: str, remedy: str, facts: Facts, file: File | None) -> str | None:
+def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: File | None) -> str | None:
     """Of a checkpoint that makes a part of the image: it has the LoRA only if it is of the same family, and what is in
     it counts there."""
     if other is None:
         return None
     if file is not None and other.model.family not in (None, facts.family):
         what = (LOOKALIKES | FAMILIES).get(other.model.family, "")
-        return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. {remedy}"
+        return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. Choose another or none."
     if other.maker != facts.checkpoint.maker and (other.maker or file is None):
-        inside = f"has {other.maker} in it" if other.maker else "has nothing of it in it"
-        return f"The {role} {other.model.name} {inside}, and its part is made by the same plan. {remedy}"
+        inside, name = other.maker or "nothing of it", other.model.name
+        return f"The {role} {name} has {inside} in it, and its part is made by the same plan. Choose another or none."
     return None
 
 
@@ -196,8 +196,8 @@ def lookalike(facts: Facts) -> str:
 
 
 def no_family(model: Model) -> str:
-    what = f"is {model.architecture}" if model.architecture else "is none of these"
-    return f"Hyper-SD was made for {', '.join(FAMILIES.values())}, and {model.name} {what}."
+    families = ", ".join(FAMILIES.values())
+    return f"Hyper-SD was made for {families}, and {model.name} is {model.architecture or 'none of these'}."
 
 
 def other_prediction(model: Model) -> str:

@@ -45,8 +45,10 @@ class Loras:
     library: Library = field(default_factory=Library)
 
     def files(self, catalog: Catalog, model: Model | None) -> list[File]:
-        """All few-step LoRAs, and those that look like one and must not be used; each with how many of its layers have a
-        place in the checkpoint, where that is one file."""
+        """All few-step LoRAs, and those that look like one and must not be used.
+
+        Where the checkpoint is one file, each says how many of its layers have a place there.
+        """
         paths = list(self.by_name().values())
         self.library.look(paths, catalog)
         if self.library.todo:  # what is new is opened, and hashed where only that can tell
@@ -171,8 +173,8 @@ def from_file(path: Path, device: str) -> Loaded:
         pipe = PIPELINES[family].from_single_file(
             str(file), config=folder, local_files_only=True, dtype=dtype_for(device, family)
         )
-    file = read_checkpoint(path)
-    model = Model(family, path.stem, layout.prediction_of(header), False, file.kind, file.metadata, path=str(path))
+    found = read_checkpoint(path)
+    model = Model(family, path.stem, layout.prediction_of(header), False, found.kind, found.metadata, path=str(path))
     return loaded(pipe, model, layout.resolution_of(header, family), device)
 
 

@@ -22,7 +22,7 @@ LORA = "Hyper-SD15-4steps-lora"
 def test_batch_count_times_batch_size(host):
     result = host.txt2img(FOUR, batch_size=2, n_iter=2, **OWN)
     assert result.timesteps == pytest.approx(trailing(4) * 2, abs=2e-3) and result.rows == [2] * 8
-    assert [text.splitlines()[0] for text in result.info["infotexts"][-4:]] == [f"a cat <lora:{LORA}:1>"] * 4
+    assert [text.splitlines()[0] for text in result.info["infotexts"][-4:]] == [f"<lora:{LORA}:1> a cat"] * 4
 
 
 def test_the_refiner_takes_over_in_the_middle(host):

@@ -96,7 +96,7 @@ def test_the_familys_plan_is_carried_out(host, served, family):
     assert "not applied" not in result.infotext, result.infotext
     assert levels(result, family) == pytest.approx(expected(family, made), **close(family))
     assert result.rows == [1 if made.cfg == 1 else 2] * made.steps
-    assert result.infotext.startswith(f"a cat <lora:{made.file}:{made.weight:g}>\n")
+    assert result.infotext.startswith(f"<lora:{made.file}:{made.weight:g}> a cat\n")
     for said in (f"Steps: {made.steps},", f"Sampler: {made.sampler},", f"CFG scale: {made.cfg:g}", "Lora hashes"):
         assert said in result.infotext.replace(".0,", ","), said
     if host.has_schedules:

@@ -80,7 +80,7 @@ def test_as_many_evaluations_as_steps_at_diffusers_timesteps_with_half_the_rows(
     assert result.timesteps == pytest.approx(expected(steps), abs=2e-3)
     assert result.rows == [1] * steps
     assert (
-        result.infotext.startswith(f"a cat <lora:{lora.format(steps)}:1>\n") and f"Steps: {steps}," in result.infotext
+        result.infotext.startswith(f"<lora:{lora.format(steps)}:1> a cat\n") and f"Steps: {steps}," in result.infotext
     )
 
 
@@ -213,18 +213,20 @@ def test_positional_arguments_a_dict_and_a_tag_come_to_the_same(host):
     by_alias = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:hyper-sd15:0.7>")
     assert by_dict.pixels == positional.pixels == by_tag.pixels == by_alias.pixels
     prompts = {result.infotext.splitlines()[0] for result in (by_dict, positional, by_tag, by_alias)}
-    assert prompts == {"a cat <lora:Hyper-SD15-4steps-lora:0.7>"}
+    tag = "<lora:Hyper-SD15-4steps-lora:0.7>"
+    assert prompts == {f"{tag} a cat", f"a cat {tag}"}, "a tag that the user has written stays where it is"
 
 
 def test_a_tag_of_the_wrong_family_is_not_applied(host):
     wrong = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:Hyper-SDXL-4steps-lora:1>")
     right = host.txt2img({**ON, "steps": 4}, prompt="a cat")
-    assert wrong.pixels == right.pixels and "SDXL" not in wrong.infotext
+    assert wrong.pixels == right.pixels and "SDXL" not in wrong.infotext.splitlines()[0]
+    assert "its tag is not applied" in wrong.extra["Hyper-SD note"]
 
 
 def test_another_lora_beside_it_is_kept(host):
     styled = host.txt2img({**ON, "steps": 4}, prompt="a cat <lora:some-style:0.8>")
-    assert styled.infotext.startswith("a cat <lora:some-style:0.8> <lora:Hyper-SD15-4steps-lora:1>")
+    assert styled.infotext.startswith("<lora:Hyper-SD15-4steps-lora:1> a cat <lora:some-style:0.8>")
     assert styled.pixels != host.txt2img({**ON, "steps": 4}).pixels
 
 

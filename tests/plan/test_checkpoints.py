@@ -118,7 +118,7 @@ def test_a_refiner_that_the_lora_does_not_fit_is_said():
     assert make_plan(unknown, CATALOG).warnings == (), "of what nobody knows nothing is said"
     for family, what in (("sdxl-refiner", LOOKALIKES["sdxl-refiner"]), ("sd15", "SD1.5")):
         assert warnings(family) == (
-            f"The refiner other is {what}: the LoRA has no effect on its part. Take the refiner out.",
+            f"The refiner other is {what}: the LoRA has no effect on its part. Choose another or none.",
         )
 
 
@@ -127,7 +127,7 @@ def test_another_checkpoint_in_the_same_image_has_the_lora_and_nothing_else(role
     def warnings(other, **fixed):
         return plan(**{key: other if key == "refiner" else SecondPass(model=other)}, **fixed).warnings
 
-    remedy = "Take the refiner out." if key == "refiner" else "Let it use the same checkpoint."
+    remedy = "Choose another or none."
     assert warnings(Model("sdxl", "other")) == warnings(Model(None, "other")) == ()
     assert warnings(Model("sd15", "other")) == (
         f"The {role} other is SD1.5: the LoRA has no effect on its part. {remedy}",

@@ -142,7 +142,8 @@ def routes(demo, app):
     @app.post("/hypersd-probe/prompts")
     def read_prompts(payload: dict):
         """What the host reads in each prompt, the comments and the networks apart from one another."""
-        comments = next(data.module for data in scripts.scripts_data if Path(data.path).name == "comments.py")
+        loaded = (data.module for data in scripts.scripts_data if Path(data.path).name == "comments.py")
+        comments = sys.modules.get("modules.processing_scripts.comments") or next(loaded)
         return [read_prompt(prompt, comments.strip_comments) for prompt in payload["prompts"]]
 
     @app.get("/hypersd-probe/host")
