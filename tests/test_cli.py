@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lib_hypersd.catalog import published
+from lib_hypersd.catalog import LOOKALIKES, published
 from lib_hypersd.cli import main
 from tests import loras
+from tests.checkpoints import LAYOUTS, listed
 
 ROOT = Path(__file__).parent.parent
 SDXL = {"lora_unet_x_attn2_to_k.lora_down.weight": [16, 2048]}
@@ -106,7 +107,7 @@ def test_files_are_identified_and_what_told_them(capsys, tmp_path):
     code, out, _ = identify(capsys, tmp_path / "a", "--json")
     assert code == 0 and json.loads(out) == [
         {
-            "path": f"{tmp_path}/a/Hyper-SDXL-4steps-lora.safetensors", "name": "Hyper-SDXL-4steps-lora", "bytes": 131184,
+            "path": f"{tmp_path}/a/Hyper-SDXL-4steps-lora.safetensors", "kind": "lora", "name": "Hyper-SDXL-4steps-lora", "bytes": 131184,
             "recipe": {"id": "hyper-sdxl-4steps", "maker": "Hyper-SD", "family": "sdxl", "kind": "fixed", "steps_min": 4, "steps_max": 4},
             "evidence": "file name", "confidence": "likely", "sha256": None, "addnet": None, "superseded": False, "usable": True,
             "layers": {"family": "sdxl", "naming": "kohya", "rank": 16, "text_encoder": False},
@@ -162,3 +163,53 @@ def test_it_runs_as_a_module_without_torch_or_gradio():
     assert done.returncode == 0 and done.stdout.startswith("8 steps with Hyper-SDXL-8steps-lora")
     done = subprocess.run([sys.executable, "-m", "lib_hypersd", "plan"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "--family" in done.stderr
+
+
+# Checkpoints.
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "expected"),
+    [
+        ("some", "sdxl", {"family": "sdxl", "architecture": "SDXL", "prediction": "epsilon", "inside": None}),
+        ("some", "ssd-1b", {"family": "sdxl-pruned", "architecture": "SSD-1B", "prediction": "epsilon", "inside": None}),
+        (
+            "dreamXL_4SLightning", "sdxl",
+            {"inside": {"maker": "SDXL-Lightning", "steps": 4, "evidence": "its name"}, "family": "sdxl"},
+        ),
+        ("some", "flux-dev", {"family": "flux", "prediction": "flow"}),
+        ("some", None, {"family": None, "architecture": "unknown", "prediction": None}),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_is_told_from_its_header(capsys, tmp_path, name, layout, expected):
+    path = tmp_path / f"{name}.safetensors"
+    loras.write(path, listed(LAYOUTS[layout]) if layout else {"something.weight": [8, 8]}, ("F16", 2))
+    code, out, _ = identify(capsys, path, "--no-hash", "--json")
+    (found,) = json.loads(out)
+    assert code == 0 and found["kind"] == "checkpoint" and found["name"] == name
+    assert {key: found[key] for key in expected} == expected
+    code, out, _ = identify(capsys, path, "--no-hash")
+    assert code == 0 and f"{name} is a checkpoint: " in out
+
+
+def test_a_plan_for_the_file_of_a_checkpoint(capsys, tmp_path):
+    path = tmp_path / "some.safetensors"
+    loras.write(path, listed(LAYOUTS["sdxl"]), ("F16", 2))
+    code, out, _ = run(capsys, "--checkpoint", str(path), "--json")
+    assert code == 0 and json.loads(out)["file"] == "Hyper-SDXL-8steps-lora"
+    loras.write(path, listed(LAYOUTS["ssd-1b"]), ("F16", 2))
+    code, out, _ = run(capsys, "--checkpoint", str(path))
+    assert code == 1 and LOOKALIKES["sdxl-pruned"] in out
+    folder = tmp_path / "loras"
+    shapes, metadata = loras.published("sdxl")
+    loras.write(folder / "Hyper-SDXL-8steps-lora.safetensors", shapes, loras.F32, metadata)
+    loras.write(path, listed(LAYOUTS["sdxl"]), ("F16", 2))
+    assert run(capsys, "--checkpoint", str(path), "--loras", str(folder))[0] == 0
+    assert run(capsys)[:2] == (2, "")
+
+
+@pytest.mark.parametrize("family", ["SD1.5", "sd15", "FLUX.1-dev", "flux", "pony", "Illustrious", "SDXL"])
+def test_a_family_is_read_as_people_write_it(capsys, family):
+    code, out, _ = run(capsys, "--family", family, "--json")
+    made_for = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
+    assert code == 0 and json.loads(out)["family"] == made_for.get(family, family)

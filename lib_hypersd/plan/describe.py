@@ -137,7 +137,7 @@ def outside(label: str, value: float, low: float, high: float) -> str | None:
 
 
 def other_name(field: str, value: str, recommended: str) -> str:
-    return f"The {field} {value} is set, and this is made for {recommended}."
+    return f"{value} is set as the {field}, and this is made for {recommended}."
 
 
 def other_hires_name(value: str, ours: str) -> str:

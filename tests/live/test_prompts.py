@@ -20,18 +20,19 @@ def damaged_prompts(count):
     return ["".join(chance.choices(WORDS, k=chance.randint(1, 9))) for _ in range(count)]
 
 
-def as_items(tag):
-    """A tag in the host's words: the positional parts, of which the first is the name, and the named ones; parts in
-    which nothing stands tell nothing."""
+def parts_of(tag):
+    """A tag in the host's words: what stands between its colons behind the kind, in any order."""
     return sorted(filter(None, [tag.name, *tag.arguments.split(":")]))
 
 
-def lora_items(by_host):
-    return {
-        kind: [sorted(filter(None, items)) for items in found]
-        for kind, found in by_host["networks"].items()
-        if kind in tags.KINDS
-    }
+def loras_of(by_host):
+    """The networks of the LoRA's kinds that the host has found, each as what stands between its colons."""
+    return {kind: found for kind, found in by_host["networks"].items() if kind in tags.KINDS}
+
+
+def name_of(items):
+    """The first part that is no ``a=b``, as the host's class for a network's arguments takes it."""
+    return next((item for item in items if item.count("=") != 1), None)
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,15 @@ def read(host):
 
 def test_damaged_prompts_are_read_as_the_host_reads_them(read):
     for prompt, by_host in read(damaged_prompts(600)):
-        found = {kind: [as_items(tag) for tag in tags.find(prompt) if tag.kind == kind] for kind in tags.KINDS}
-        assert {kind: items for kind, items in found.items() if items} == lora_items(by_host), prompt
+        for kind in tags.KINDS:
+            found = [parts_of(tag) for tag in tags.find(prompt) if tag.kind == kind]
+            assert found == [sorted(filter(None, items)) for items in loras_of(by_host).get(kind, [])], prompt
         assert tags.remove_all(prompt) == by_host["text"], prompt
 
 
 def test_the_tag_that_is_added_is_the_hosts_only_one_of_that_name(read):
     for prompt, by_host in read([tags.edit(prompt, FOUR_STEPS, 1.0, {}) for prompt in damaged_prompts(600)]):
-        found = [items for kind in tags.KINDS for items in by_host["networks"].get(kind, [])]
-        names = [next((item for item in items if len(item.split("=", 2)) != 2), "") for items in found]
+        names = [name_of(items) for found in loras_of(by_host).values() for items in found]
         assert names.count(FOUR_STEPS) == 1, prompt
 
 

@@ -181,6 +181,18 @@ def test_an_eta_that_the_panel_fixes_counts(host):
     assert "Eta DDIM: 0.5" in fixed.infotext and fixed.pixels != host.txt2img(FOUR).pixels
 
 
+@pytest.mark.parametrize("family", ["sdxl"])
+def test_an_infotext_with_the_schedule_automatic(host, family):
+    host.get("/hypersd-probe/calls")
+    infotext = "Steps: 4, Sampler: TCD, Schedule type: Automatic, CFG scale: 1, Seed: 1, Size: 64x64, Hyper-SD: hyper-sdxl-4steps"
+    pictures = host.pasted(
+        f"a cat <lora:Hyper-SDXL-4steps-lora:1>\n{infotext}", override_settings=host.families[family]
+    )
+    calls = host.get("/hypersd-probe/calls")
+    assert pictures and [call["timestep"] for call in calls] == pytest.approx(trailing(4), abs=2e-3)
+    assert all(any("Hyper-SDXL" in name for name in call["loras"]) for call in calls)
+
+
 @pytest.mark.parametrize(
     ("sent", "timesteps"),
     [
@@ -231,17 +243,22 @@ def test_the_second_pass_of_another_checkpoint_has_the_lora(host, family):
     assert host.txt2img(FOUR, **OWN, **again).pixels == alone.pixels, "the next request has its own checkpoint again"
 
 
-@pytest.mark.parametrize("family", ["sdxl"])
-def test_the_second_pass_of_another_family_has_a_sentence(host, family):
-    other = host.families["sd15"]["sd_model_checkpoint"]
-    if host.kind.name == "AUTOMATIC1111":
-        pytest.skip("the file of its tiny SD1.5 does not tell its family before it is loaded")
+@pytest.mark.parametrize(
+    ("family", "other"),
+    [
+        ("sd15", "sdxl"),
+        # A file of the tiny SD1.5 does not tell what it is.
+        pytest.param("sdxl", "sd15", marks=pytest.mark.only("Forge", "Forge Neo", "reForge", "Forge Classic")),
+    ],
+)
+def test_the_second_pass_of_another_family_has_a_sentence(host, family, other):
+    name = host.families[other]["sd_model_checkpoint"]
     result = ask(
         host, family, FOUR, enable_hr=True, hr_scale=2, hr_upscaler=host.upscalers[0], denoising_strength=0.4,
-        hr_checkpoint_name=other, **host.hires,
+        hr_checkpoint_name=name, **host.hires,
     )  # fmt: skip
-    assert len(result.rows) == 8 and all("Hyper-SDXL-4steps-lora" in loras for loras in result.loras[:4])
-    assert other in result.extra[NOTE] and "the LoRA has no effect on its part" in result.extra[NOTE]
+    assert len(result.rows) == 8 and all(any("4steps-lora" in lora for lora in loras) for loras in result.loras[:4])
+    assert name in result.extra[NOTE] and "the LoRA has no effect on its part" in result.extra[NOTE]
 
 
 # Images made from others.

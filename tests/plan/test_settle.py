@@ -17,11 +17,11 @@ from tests.plans import BY_ID, plan
         ({"family": "flux", "cfg": 3.0}, "CFG 3 is set, and this is made for 1."),
         (
             {"sampler": "Euler a"},
-            "The sampler Euler a is set, and this is made for DDIM-Trailing.",
+            "Euler a is set as the sampler, and this is made for DDIM-Trailing.",
         ),
         (
             {"schedule": "Karras"},
-            "The schedule Karras is set, and this is made for Trailing.",
+            "Karras is set as the schedule, and this is made for Trailing.",
         ),
         (
             {"file": "Hyper-SDXL-8steps-lora", "variant": "cfg"},
@@ -193,6 +193,6 @@ def test_an_eta_that_a_client_sends_to_the_host_counts_only_where_the_recipe_let
     assert flow.eta is None and flow.warnings == ("The request's own eta 1 is not used: Euler has no eta.",)
     own_sampler = plan(sampler="Euler a", sent_eta=1.0)
     assert own_sampler.eta is None and own_sampler.warnings == (
-        "The sampler Euler a is set, and this is made for DDIM-Trailing.",
+        "Euler a is set as the sampler, and this is made for DDIM-Trailing.",
     )
     assert plan(eta=1.0, sent_eta=0.5).eta == 1.0
