@@ -83,12 +83,15 @@ def run_identify(options: argparse.Namespace, catalog: Catalog) -> int:
     else:
         for one in known:
             print(f"{shown(one.path)}: {sentence_of(one)}")
-    return REFUSED if any(one.clues.problem or one.identification.refused for one in known) else DONE
+    refused = [one for one in known if one.clues.problem or one.identification.refused]
+    return DONE if all(map(is_checkpoint, refused)) else REFUSED
 
 
 def is_checkpoint(known: Known) -> bool:
-    """Whether a file holds no LoRA, and its header can be read."""
-    return known.clues.problem is None and known.clues.lora is None and not known.identification.refused
+    """Whether a file holds no LoRA but a network, or nothing that is known and nothing that it should be."""
+    if known.clues.problem is not None or known.clues.lora is not None:
+        return False
+    return not known.identification.refused or read_checkpoint(known.path).kind is not None
 
 
 def as_what_it_is(known: Known) -> dict[str, Any]:
