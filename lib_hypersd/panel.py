@@ -83,7 +83,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         )
 
     with accordion(False, label="Hyper-SD", elem_id=elem_id("enable")) as enabled:
-        status = gr.HTML(describe([False], surroundings, "")[0], elem_id=elem_id("status"))
+        plan_html = gr.HTML(describe([False], surroundings, "")[0], elem_id=elem_id("status"))
         with gr.Row():
             detail = gr.Button(f"More detail (eta {MORE_DETAIL})", elem_id=elem_id("detail"), visible=False, size="sm")
             guided = gr.Button(
@@ -110,6 +110,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
                 info="Few-step models that are merged into it. What you choose is remembered for this checkpoint.",
                 elem_id=elem_id("inside"),
             )
+        with gr.Row():
             keep = gr.Button("Keep these values for this checkpoint", elem_id=elem_id("keep"), size="sm")
             forget = gr.Button("Forget this checkpoint", elem_id=elem_id("forget"), size="sm")
 
@@ -171,7 +172,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
 
     asked = [*controls, *([prompt] if prompt is not None else [])]
     quick: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    shown = [status, detail, guided, coming, fetch, cancel]
+    shown = [plan_html, detail, guided, coming, fetch, cancel]
     for control in controls:
         control.change(show, asked, shown, **quick)
     shown_afresh = [*shown, by_name["file"], inside]

@@ -13,9 +13,9 @@ import pytest
 from lib_hypersd.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.download import CHECKING, Download, Downloads
 from lib_hypersd.memory import CannotRemember
-from lib_hypersd.panel import Surroundings, build, describe, file_choices, show_downloads
-from lib_hypersd.plan import File, Model, Request
-from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS
+from lib_hypersd.panel import Surroundings, build, describe, file_choices, inside_choices, inside_value, show_downloads
+from lib_hypersd.plan import File, Memory, Model, Request
+from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS, Settings
 from lib_hypersd.source import Server
 from tests.accordion import InputAccordion
 from tests.browser import page_of, requires_browser
@@ -417,3 +417,44 @@ def test_a_click_counts_only_for_the_file_that_the_button_names(tmp_path):
             button.click()
             page.get_by_role("button", name=re.compile("^Download Hyper-SD15-4steps")).wait_for()
             assert world.downloads.all() == [] and hub.requests == []
+
+
+# What is said of the checkpoint.
+
+
+def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():
+    surroundings = World(model=Model("sdxl", "x")).surroundings
+    assert inside_choices(surroundings)[:2] == ["As its name says", "Nothing: it is a plain checkpoint"]
+    assert {"Hyper-SD", "SDXL-Lightning", "DMD2"} <= set(inside_choices(surroundings))
+    assert "SDXL-Lightning" not in inside_choices(World(model=Model("sd15", "x")).surroundings)
+    assert inside_choices(World(model=None).surroundings) == inside_choices(surroundings)[:2]
+    for memory, label in (
+        (Memory(), "As its name says"), (Memory(""), "Nothing: it is a plain checkpoint"), (Memory("LCM"), "LCM")
+    ):  # fmt: skip
+        assert inside_value(World(model=replace(MODEL, memory=memory)).surroundings) == label
+
+
+@requires_browser
+def test_one_click_remembers_and_one_forgets():
+    world = World(model=Model("sdxl", "dreamXL_Lightning"))
+    with page_of(host_like(world), "light") as page:
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+        page.wait_for_selector("text=SDXL-Lightning is already in the checkpoint, by its name.")
+        inside = page.get_by_label(re.compile("^In the checkpoint"))
+        inside.click()
+        page.locator("#hypersd_txt2img_inside li", has_text="Nothing: it is a plain checkpoint").click()
+        page.wait_for_function(
+            "document.querySelector('.hypersd-status').innerText.includes('Hyper-SDXL-8steps-lora at weight')"
+        )
+        assert world.model.memory == Memory("")
+        page.get_by_label(re.compile("^Steps")).fill("4")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=4 steps with")
+        page.get_by_role("button", name="Keep these values for this checkpoint").click()
+        wait_until(lambda: world.model.memory == Memory("", Settings(steps=4)))
+        page.get_by_role("button", name="Forget this checkpoint").click()
+        wait_until(lambda: world.model.memory == Memory())
+        page.wait_for_selector("text=SDXL-Lightning is already in the checkpoint, by its name.")
+        world.memory_problem = "The disk is full."
+        page.get_by_role("button", name="Forget this checkpoint").click()
+        page.wait_for_selector("text=The disk is full.")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_hypersd.catalog import Catalog, published
-from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS, Settings, infotext, keys, pasted, read
+from lib_hypersd.settings import FIELDS, READERS, RECOMMENDED, VARIANTS, Settings, infotext, keys, pasted, read
 
 BY_NAME = {f.name: f for f in FIELDS}
 
@@ -161,3 +161,34 @@ def test_an_image_that_says_no_schedule_fixes_none():
         assert pasted(BY_NAME["schedule"], {"Hyper-SD": "hyper-sd15-8steps", **said}, published()) == RECOMMENDED
     made = {"Hyper-SD": "hyper-sd15-8steps", "Schedule type": "Karras"}
     assert pasted(BY_NAME["schedule"], made, published()) == "Karras"
+
+
+# As clients and people write it.
+
+
+def test_null_is_recommended_for_every_key():
+    every = dict.fromkeys((*READERS, "enabled"))
+    assert read([every]) == read([{}]) == (Settings(True), [], [])
+    off, problems, comments = read([None, None, 4])
+    assert off == Settings(False, steps=4) and problems == []
+    assert comments == ["The first argument is null, so Hyper-SD is off; true switches it on."]
+    assert read([]) == read([False]) == (Settings(False), [], [])
+
+
+def test_nothing_is_said_of_unknown_keys_while_it_is_off():
+    assert read([{"enabled": False, "weigth": 1}]) == (Settings(False), [], [])
+    assert read([{"weigth": 1}])[2] == ["“weigth” is unknown to this version of Hyper-SD and was passed over."]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("schedule", "trailing", "Trailing"), ("schedule", "START AT 800", "Start at 800"), ("schedule", "tcd", "TCD"),
+        ("schedule", "by_image_size", "By image size"), ("schedule", "Karras", "Karras"), ("sampler", "ddim trailing", "DDIM-Trailing"),
+        ("sampler", "euler", "Euler"), ("sampler", " Euler a ", "Euler a"), ("variant", "CFG", "cfg"), ("variant", "Unified", "unified"),
+        ("variant", "already in the Checkpoint", "merged"),
+    ],
+)  # fmt: skip
+def test_names_are_read_in_any_spelling(key, value, expected):
+    settings, problems, _ = read([{key: value}])
+    assert problems == [] and getattr(settings, key) == expected

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import sys
 
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from lib_hypersd.names import distillation_of
 from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan
 from lib_hypersd.plan.choose import PREFERENCE
 from lib_hypersd.settings import VARIANTS, Settings
-from lib_hypersd.tags import find
+from lib_hypersd.tags import find, strip_comments
 from tests.plans import BY_ID, CATALOG, file, plan
 
 
@@ -142,3 +143,41 @@ def test_the_order_of_preference_is_data():
     assert [name for name, _ in PREFERENCE][:2] == ["fits a CFG that is set", "is Hyper-SD's"]
     recipe, held = BY_ID["hyper-sdxl-8steps"], file("hyper-sdxl-8steps")
     assert all(key(Settings(True), recipe, held) is not None for _, key in PREFERENCE)
+
+
+# Comments, as two kinds of hosts write them.
+
+NEO_COMMENTS = (re.compile(r"/\*.*?\*/", re.DOTALL), re.compile(r"[^\S\n]*(?:#|//).*"))
+
+
+def strip_as_neo(prompt):
+    for pattern in NEO_COMMENTS:
+        prompt = pattern.sub("", prompt)
+    return prompt
+
+
+HYPER = "Hyper-SDXL-8steps-lora"
+COMMENTED = st.lists(
+    st.sampled_from(
+        [
+            "a cat", " ", "\n", "# ", "//", "/*", "*/", f"<lora:{HYPER}:0.75>", f"<lora:{HYPER}:0.3>", f"<lora:{HYPER[:6]}", HYPER[6:],
+            ":1>", "<lora:mystyle:0.8", "<lora:style:1>", "<lora:Hyper-SDXL:0.6>", "<lora:Hyper-SD15:1>", "<3: ", "<b:", ">",
+        ]
+    ),
+    max_size=9,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(COMMENTED, st.sampled_from([strip_comments, strip_as_neo, None]))
+def test_whatever_the_host_strips_it_reads_the_plans_lora_once_at_the_plans_weight(prompt, strip):
+    made = plan(prompt=prompt, strip=strip)
+    if made.problem:
+        return
+    edited = made.edit(prompt)
+    visible = strip(edited) if strip else edited
+    assert [tag.weight for tag in find(visible) if tag.name == made.file] == [made.weight]
+    assert {"Hyper-SDXL", "Hyper-SD15"}.isdisjoint(tag.name for tag in find(visible))
+    assert made.edit(edited) == edited
+    again = plan(prompt=visible, strip=strip)
+    assert (again.file, again.weight) == (made.file, made.weight)
