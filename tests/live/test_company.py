@@ -137,6 +137,83 @@ def test_an_extension_that_steps_into_the_denoiser(company, calculation):
     assert host.txt2img(FOUR, prompt="a cat ADDCOL a dog", **OWN).pixels == plain.pixels
 
 
+def arguments(host, script, **values):
+    """What a script gets where the user has changed the controls of these labels, spaces written as ``_``."""
+    scripts = host.get("/sdapi/v1/script-info")
+    controls = next(s["args"] for s in scripts if s["name"] == script.lower() and not s["is_img2img"])
+    values = {label.replace("_", " "): value for label, value in values.items()}
+    assert values.keys() <= {control["label"] for control in controls}, [control["label"] for control in controls]
+    return {script: {"args": [values.get(control["label"], control["value"]) for control in controls]}}
+
+
+def test_weights_by_block(company):
+    host = company("sd-webui-lora-block-weight")
+    prompt = "a cat <lora:Hyper-SD15-8steps-lora:1:1:lbw=OUTALL> <lora:some-style:0:0:lbw=ALL0>"
+    result = host.txt2img(ON, prompt=prompt, **OWN)
+    assert len(result.timesteps) == 8 and all("Hyper-SD15-8steps-lora" in loras for loras in result.loras)
+    assert "not applied" not in result.infotext and "lbw=OUTALL" in result.infotext
+    assert result.pixels != host.txt2img(ON, prompt="a cat <lora:Hyper-SD15-8steps-lora:1>", **OWN).pixels
+
+
+def test_regions_in_latent_mode_in_each_of_two_batches(company):
+    host = company("sd-webui-regional-prompter")
+    args = [True, False, "Matrix", "Columns", "Mask", "Prompt", "1,1", "0.2", False, False, False, "Latent", [],
+            "0", "0", "0.4", None, "0", "0", False]  # fmt: skip
+    regions = scripts(**{"Regional Prompter": {"args": args}})
+    prompt = f"a cat BREAK a red cat <lora:{LORA}:0.75> AND a dog"
+    result = host.txt2img(ON, prompt=prompt, n_iter=2, **OWN, **regions)
+    assert sorted(set(result.timesteps), reverse=True) == pytest.approx(trailing(4), abs=2e-3)
+    assert all(LORA in loras for loras in result.loras) and "not applied" not in result.infotext
+    assert sum(result.rows) == 2 * 4 * 4, "two regions, the part behind AND, and the negative prompt"
+
+
+def test_an_inner_pass_of_many_steps_on_few_is_not_silent(company):
+    host = company("adetailer", "--ad-no-huggingface")
+    changed = {"ad_use_steps": True, "ad_steps": 28, "ad_use_cfg_scale": True, "ad_cfg_scale": 7}
+    detail = scripts(ADetailer={"args": [True, False, {"ad_model": "one_box.pt", **changed}]})
+    result = host.txt2img(FOUR, **OWN, **detail)
+    replaced = result.timesteps == pytest.approx(trailing(4) + within(0.4, 4), abs=2e-3)
+    assert replaced or "28 steps" in result.extra.get("Hyper-SD note", "")
+
+
+GUIDANCES = [
+    ("sd-dynamic-thresholding", "Dynamic Thresholding (CFG Scale Fix)", "Enable Dynamic Thresholding (CFG Scale Fix)"),
+    ("sd-webui-incantations", "Incantations", "Active"),
+    ("sd_webui_SAG", "Self Attention Guidance", "Enabled"),
+]
+BUILT_IN = [
+    ("DynamicThresholding (CFG-Fix) Integrated", "Enabled"),
+    ("SelfAttentionGuidance Integrated (SD 1.x, SD 2.x, SDXL)", None),
+    ("PerturbedAttentionGuidance Integrated", None),
+]
+
+
+def guided_at_cfg_1(host, script, label):
+    """Four steps at CFG 1 beside a script that changes guidance: its hooks and ours run, and the next image is as before."""
+    before = len(host.read_log())
+    controls = next(s["args"] for s in host.get("/sdapi/v1/script-info") if s["name"] == script.lower())
+    label = label or controls[0]["label"]
+    plain = host.txt2img(FOUR, **OWN)
+    guided = host.txt2img(FOUR, **OWN, **scripts(**arguments(host, script, **{label: True})))
+    assert sorted(set(guided.timesteps), reverse=True) == pytest.approx(trailing(4), abs=2e-3)
+    assert all(LORA in loras for loras in guided.loras) and "not applied" not in guided.infotext
+    assert host.txt2img(FOUR, **OWN).pixels == plain.pixels
+    log = host.read_log()[before:]
+    assert "Traceback" not in log and "Error running" not in log
+
+
+@pytest.mark.only("AUTOMATIC1111")
+@pytest.mark.parametrize(("name", "script", "label"), GUIDANCES, ids=[name for name, *_ in GUIDANCES])
+def test_another_guidance_at_cfg_1(company, name, script, label):
+    guided_at_cfg_1(company(name), script, label)
+
+
+@pytest.mark.only("Forge")
+@pytest.mark.parametrize(("script", "label"), BUILT_IN, ids=[script.split()[0] for script, _ in BUILT_IN])
+def test_another_guidance_that_is_built_in_at_cfg_1(host, script, label):
+    guided_at_cfg_1(host, script, label)
+
+
 def test_two_instances_share_a_batch(company, make_host, request):
     config = {
         "workers": [

@@ -182,7 +182,7 @@ def test_an_eta_that_the_panel_fixes_counts(host):
 
 
 @pytest.mark.parametrize("family", ["sdxl"])
-def test_an_infotext_with_the_schedule_automatic(host, family):
+def test_an_infotext_with_the_schedule_automatic_has_the_recommended_one(host, family):
     host.get("/hypersd-probe/calls")
     infotext = "Steps: 4, Sampler: TCD, Schedule type: Automatic, CFG scale: 1, Seed: 1, Size: 64x64, Hyper-SD: hyper-sdxl-4steps"
     pictures = host.pasted(
@@ -190,7 +190,7 @@ def test_an_infotext_with_the_schedule_automatic(host, family):
     )
     calls = host.get("/hypersd-probe/calls")
     assert pictures and [call["timestep"] for call in calls] == pytest.approx(trailing(4), abs=2e-3)
-    assert all(any("Hyper-SDXL" in name for name in call["loras"]) for call in calls)
+    assert all(any("Hyper-SDXL-4steps" in name for name in call["loras"]) for call in calls)
 
 
 @pytest.mark.parametrize(
