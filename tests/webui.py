@@ -302,7 +302,13 @@ class Processing:
             "is_hr_pass": False, "extra_generation_params": {}, "comments": {},
         }  # fmt: skip
         if not img2img:
-            fields |= {"enable_hr": False, "hr_prompt": None, "hr_second_pass_steps": 0, "hr_sampler_name": None}
+            fields |= {
+                "enable_hr": False,
+                "hr_prompt": None,
+                "hr_second_pass_steps": 0,
+                "hr_sampler_name": None,
+                "hr_checkpoint_name": None,
+            }
         if host.kind != "classic":
             fields |= {"scheduler": "Automatic"} | ({} if img2img else {"hr_scheduler": None})
         if host.kind in ("forge", "reforge") and not img2img:
@@ -337,11 +343,13 @@ class Host:
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
-                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15", enable_prompt_comments=True,
+                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
             ),
         )  # fmt: skip
         if kind != "classic":
             self.shared.opts.data["batch_cond_uncond"] = True
+        if kind != "reforge":  # which always takes comments out
+            self.shared.opts.data["enable_prompt_comments"] = True
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
             Scheduler("automatic", "Automatic", None), Scheduler("simple", "Simple", simple, need_inner_model=True),
         ])  # fmt: skip
@@ -381,7 +389,7 @@ class Host:
     def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
         """Make a checkpoint the loaded one; ``network`` is the one in it, whatever the host keeps around it."""
         self.network = Network(torch.float32)
-        info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"))
+        info = SimpleNamespace(name_for_extra=name, filename=str(self.folder / f"{name}.safetensors"), sha256=None)
         self.checkpoints[name] = info
         self.model = model = SimpleNamespace(
             _host=self, _network=self.network, _is_flow=is_flow, _is_inpainting=is_inpainting, sd_checkpoint_info=info,
@@ -571,7 +579,7 @@ class Host:
 
     def strip_comments(self, p):
         """The host's own script for comments, which runs after ours."""
-        if self.shared.opts.enable_prompt_comments:
+        if getattr(self.shared.opts, "enable_prompt_comments", True):
             p.all_prompts = [strip_comments(prompt) for prompt in p.all_prompts]
             p.main_prompt = strip_comments(p.main_prompt)
 

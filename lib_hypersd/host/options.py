@@ -71,9 +71,10 @@ def register() -> None:
 def comment_stripper() -> Callable[[str], str] | None:
     """The host's own function that takes comments out of a prompt, None where it keeps them.
 
-    Hosts write comments in different ways (A and F:processing_scripts/comments.py), and all have one option for them.
+    Hosts write comments in different ways (A and F:processing_scripts/comments.py); one that has no option for them
+    always takes them out.
     """
-    if not getattr(shared.opts, "enable_prompt_comments", False):
+    if not getattr(shared.opts, "enable_prompt_comments", True):
         return None
     module = sys.modules.get("modules.processing_scripts.comments") or next(
         (script.module for script in scripts.scripts_data if Path(script.path).name == "comments.py"), None

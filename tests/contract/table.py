@@ -40,6 +40,7 @@ SAME = {
     "modules.sd_models.model_data.sd_model": "sd_model",
     "modules.sd_samplers_kdiffusion.KDiffusionSampler()": "sampler",
     "modules.sd_schedulers.Scheduler()": "scheduler",
+    "modules.sd_samplers.all_samplers[]": "sampler.config",
     "modules.shared.OptionInfo()": "option_info",
     "network.network_on_disk": "disk",
     "denoiser.sigmas": "model_wrap.sigmas",

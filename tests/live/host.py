@@ -80,8 +80,9 @@ FLUX = {
     "flux-fill": checkpoint("rand_flux_fill", CLIP_L, T5, AE),
 }
 
-TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default"}
-TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default"}
+COMMENTS = {"enable_prompt_comments": True}
+TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
+TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
 NO_DOWNLOAD = "--no-download-sd-model"
 FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
 # Forge Neo asks on its console about the settings of any other version.
