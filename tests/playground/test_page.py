@@ -89,7 +89,9 @@ def test_a_picture_by_the_panels_plan(opened):
     opened.wait_for_pictures("4 steps")
     page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 4')")
     (file,) = opened.made.out.glob("00001-1.png")
-    assert opened.infotext() == infotext_of([(file, "")]) and opened.infotext().startswith(f"{EXAMPLE} <lora:")
+    assert opened.infotext() == infotext_of([(file, "")]) and opened.infotext().startswith(
+        "<lora:Hyper-SD15-4steps-lora:1> " + EXAMPLE
+    )
 
     page.get_by_role("checkbox", name="Use Hyper-SD").uncheck()
     page.wait_for_selector("#hypersd_txt2img_status >> text=Off. Your own settings are used.")

@@ -228,12 +228,19 @@ def test_a_lora_of_the_users_own_counts_beside_the_plans(playground, tmp_path):
         playground.run(job)
 
 
-def test_a_lora_that_fits_nothing_takes_all_of_them_off(playground, tmp_path, folder):
+def test_a_lora_that_fits_nothing_takes_all_of_them_off(tmp_path, folder):
+    wrong = models.write_lora(tmp_path / "style.safetensors", {"no.such.layer.to_q": (32, 32)})
+    other = models.playground_of(folder / "sd15.safetensors", folder / "loras", wrong)
+    with pytest.raises(Unloadable, match="style could not be put on sd15"):
+        other.run(job_of(prompt="a cat <lora:style:1>", steps=4))
+    assert other.loaded.on_it == {}
+
+
+def test_a_few_step_lora_that_fits_nothing_is_refused_before_it_is_loaded(tmp_path, folder):
     wrong = models.write_lora(tmp_path / "Hyper-SD15-4steps-lora.safetensors", {"no.such.layer.to_q": (32, 32)})
     other = models.playground_of(folder / "sd15.safetensors", wrong)
-    with pytest.raises(Unloadable, match="Hyper-SD15-4steps-lora could not be put on sd15"):
+    with pytest.raises(RefusedJob, match="Only 0 of 1 layers of Hyper-SD15-4steps-lora have a place in sd15"):
         other.run(job_of(steps=4))
-    assert other.loaded.on_it == {}
 
 
 def test_interrupted_it_stops_at_the_next_step(playground):
@@ -260,7 +267,7 @@ def test_one_picture_at_a_time_whoever_asks(playground):
 def test_the_infotext_is_the_hosts(playground):
     job = job_of(prompt="a cat: red, big", negative="a\ndog", steps=4, weight=0.8)
     assert playground.run(job).infotext == (
-        "a cat: red, big <lora:Hyper-SD15-4steps-lora:0.8>\nNegative prompt: a\ndog\n"
+        "<lora:Hyper-SD15-4steps-lora:0.8> a cat: red, big\nNegative prompt: a\ndog\n"
         "Steps: 4, Sampler: DDIM-Trailing, Schedule type: Trailing, CFG scale: 1, Seed: 5, Size: 64x64, Model: sd15, "
         "Eta DDIM: 0.0, Hyper-SD: hyper-sd15-4steps, Hyper-SD steps: 4, Hyper-SD weight: 0.8"
     )
@@ -300,7 +307,7 @@ def test_a_renamed_lora_is_told_by_its_hash(folder, tmp_path):
     own = tmp_path / "own.json"
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     own.write_text(json.dumps([{"id": "hyper-sd15-8steps", "bytes": path.stat().st_size, "sha256": sha256}]))
-    (file,) = Loras([path]).files(catalog.load(own))
+    (file,) = Loras([path]).files(catalog.load(own), None)
     assert file.name == "renamed" and file.recipe.id == "hyper-sd15-8steps"
 
 
