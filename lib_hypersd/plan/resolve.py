@@ -53,8 +53,7 @@ class Facts:
     """A request with every name looked up.
 
     ``settings`` are the user's, and where they leave a choice what is remembered of the checkpoint; ``remembered`` are
-    the fields for which that was so. ``files`` are at hand, ``by_name`` has them by every name. ``tags`` are those of
-    all prompts, as the host reads them; ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the
+    the fields for which that was so. ``files`` are at hand. ``tags`` are those of all prompts, as the host reads them; ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the
     panel names.
     """
 
@@ -63,7 +62,6 @@ class Facts:
     settings: Settings
     remembered: tuple[str, ...]
     files: Sequence[File]
-    by_name: Mapping[str, File]
     tags: tuple[Tag, ...]
     first: tuple[Tag, ...]
     loras: Mapping[str, Lora]
@@ -92,7 +90,6 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
         settings=settings,
         remembered=remembered,
         files=files,
-        by_name=by_name,
         tags=tuple(tag for of_prompt in tags for tag in of_prompt),
         first=tuple(tags[0]) if tags else (),
         loras={name: describe_lora(name, request, by_name, catalog) for name in names},

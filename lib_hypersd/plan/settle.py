@@ -64,13 +64,19 @@ class Case:
 
 @dataclass(frozen=True)
 class Rule:
-    """One field: the value that is wanted (None leaves it open), the one that is recommended, and what is said of the
-    value that it gets, None where that is as it is meant."""
+    """One field: what is said of the value that it gets (None where that is as it is meant), the value that is wanted
+    (None leaves it open), and the one that is recommended; the user's and the recipe's of that name unless given."""
 
     name: str
-    wanted: Callable[[Case], Any]
-    recommended: Callable[[Case], Any]
     remark: Callable[[Case, Any], str | None]
+    wanted: Callable[[Case], Any] | None = None
+    recommended: Callable[[Case], Any] | None = None
+
+    def value(self, case: Case) -> Any:
+        wanted = self.wanted(case) if self.wanted else getattr(case.settings, self.name)
+        if wanted is not None:
+            return wanted
+        return self.recommended(case) if self.recommended else getattr(case.recipe, self.name)
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,7 @@ def settle(facts: Facts, choice: Choice) -> Settled:
     """
     case = Case(facts, choice)
     refuse_what_cannot_be(case)
-    values = {}
-    for rule in RULES:
-        wanted = rule.wanted(case)
-        values[rule.name] = rule.recommended(case) if wanted is None else wanted
+    values = {rule.name: rule.value(case) for rule in RULES}
     notes = [rule.remark(case, values[rule.name]) for rule in RULES]
     return Settled(values, tuple(note for note in notes if note), offers(case, values))
 
@@ -107,10 +110,6 @@ def refuse_what_cannot_be(case: Case) -> None:
 
 
 # What is wanted, where that is not simply what the user has fixed.
-
-
-def fixed(name: str) -> Callable[[Case], Any]:
-    return lambda case: getattr(case.settings, name)
 
 
 def wanted_weight(case: Case) -> float | None:
@@ -137,10 +136,6 @@ def wanted_distilled_cfg(case: Case) -> float | None:
 
 
 # What is recommended, where that is not simply the recipe's.
-
-
-def of_recipe(name: str) -> Callable[[Case], Any]:
-    return lambda case: getattr(case.recipe, name)
 
 
 def nothing(case: Case) -> None:
@@ -220,25 +215,27 @@ def far_from(label: str, value: float, recommended: float | None) -> str | None:
     return describe.outside(label, value, recommended, recommended)
 
 
-def remark_on_name(name: str) -> Callable[[Case, Any], str | None]:
-    """Of a sampler or a schedule."""
-
-    def remark(case, value):
-        recommended = getattr(case.recipe, name)
-        others = (case.recipe.also_schedule,) if name == "schedule" else ()
-        return None if value in (recommended, *others) else describe.other_name(name, value, recommended)
-
-    return remark
+def remark_on_sampler(case: Case, sampler: str) -> str | None:
+    return None if sampler == case.recipe.sampler else describe.other_name("sampler", sampler, case.recipe.sampler)
 
 
-def remark_on_hires_name(name: str) -> Callable[[Case, Any], str | None]:
+def remark_on_schedule(case: Case, schedule: str) -> str | None:
+    if schedule in (case.recipe.schedule, case.recipe.also_schedule):
+        return None
+    return describe.other_name("schedule", schedule, case.recipe.schedule)
+
+
+def remark_on_hires_sampler(case: Case, sampler: str | None) -> str | None:
+    return remark_on_second_pass(sampler, case.sampler)
+
+
+def remark_on_hires_schedule(case: Case, schedule: str | None) -> str | None:
+    return remark_on_second_pass(schedule, case.schedule)
+
+
+def remark_on_second_pass(value: str | None, ours: str) -> str | None:
     """Of the second pass's own sampler or schedule, which the plan leaves as they are."""
-
-    def remark(case, value):
-        ours = getattr(case, name)
-        return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
-
-    return remark
+    return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
 
 
 def remark_on_eta(case: Case, eta: float | None) -> str | None:
@@ -253,18 +250,26 @@ def remark_on_eta(case: Case, eta: float | None) -> str | None:
     return describe.outside("Eta", case.settings.eta, low, high)
 
 
+def hires_sampler(case: Case) -> str | None:
+    return case.second.sampler
+
+
+def hires_schedule(case: Case) -> str | None:
+    return case.second.schedule
+
+
 RULES = (
-    Rule("variant", fixed("variant"), nothing, remark_on_variant),
-    Rule("steps", fixed("steps"), recommended_steps, remark_on_steps),
-    Rule("cfg", fixed("cfg"), of_recipe("cfg"), remark_on_cfg),
-    Rule("weight", wanted_weight, recommended_weight, remark_on_weight),
-    Rule("sampler", fixed("sampler"), of_recipe("sampler"), remark_on_name("sampler")),
-    Rule("schedule", fixed("schedule"), of_recipe("schedule"), remark_on_name("schedule")),
-    Rule("eta", wanted_eta, recommended_eta, remark_on_eta),
-    Rule("distilled_cfg", wanted_distilled_cfg, of_recipe("distilled_cfg"), remark_on_distilled_cfg),
-    Rule("hires_steps", wanted_hires_steps, recommended_hires_steps, remark_on_hires_steps),
-    Rule("hires_sampler", lambda case: case.second.sampler, nothing, remark_on_hires_name("sampler")),
-    Rule("hires_schedule", lambda case: case.second.schedule, nothing, remark_on_hires_name("schedule")),
+    Rule("variant", remark_on_variant, recommended=nothing),
+    Rule("steps", remark_on_steps, recommended=recommended_steps),
+    Rule("cfg", remark_on_cfg),
+    Rule("weight", remark_on_weight, wanted_weight, recommended_weight),
+    Rule("sampler", remark_on_sampler),
+    Rule("schedule", remark_on_schedule),
+    Rule("eta", remark_on_eta, wanted_eta, recommended_eta),
+    Rule("distilled_cfg", remark_on_distilled_cfg, wanted_distilled_cfg),
+    Rule("hires_steps", remark_on_hires_steps, wanted_hires_steps, recommended_hires_steps),
+    Rule("hires_sampler", remark_on_hires_sampler, hires_sampler, nothing),
+    Rule("hires_schedule", remark_on_hires_schedule, hires_schedule, nothing),
 )
 
 

@@ -145,3 +145,19 @@ def test_a_checkpoint_that_is_known_is_called_by_its_name():
     assert plan(None, model="x", architecture="Wan 2.2").problem == (
         "Hyper-SD was made for SD1.5, SDXL, SD3, FLUX.1-dev, and x is Wan 2.2."
     )
+
+
+def test_a_lora_on_the_one_step_unet_acts_twice():
+    made = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", file="Hyper-SDXL-8steps-lora")
+    assert made.file and made.warnings == (
+        "Hyper-SD is already in the checkpoint, by its name; with a LoRA it acts twice.",
+    )
+    assert "8 steps with no LoRA: DDIM-Trailing" in plan(variant="merged").sentence
+
+
+def test_what_is_remembered_in_a_few_words():
+    assert Memory().summary() == "" and Memory().values() == {}
+    assert Memory("").summary() == "plain" and Memory("LCM").summary() == "LCM"
+    memory = Memory("LCM", Settings(True, steps=6, cfg=1.5, sampler="Euler"))
+    assert memory.values() == {"steps": 6, "cfg": 1.5, "sampler": "Euler"}
+    assert memory.summary() == "LCM, steps 6, cfg 1.5, sampler Euler"

@@ -293,3 +293,29 @@ def test_a_checkpoint_that_predicts_something_else_is_refused(family, prediction
         "so no LoRA of it fits."
     )
     assert plan("flux", prediction=prediction).problem is None
+
+
+def test_of_several_broken_files_and_installed_ones_what_is_said():
+    broken = [
+        File(f"broken {i}", None, problem=f"It is broken {i}.", looks_like=BY_ID["hyper-sdxl-8steps"]) for i in (1, 2)
+    ]
+    small = [file("hyper-sdxl-8steps", f"small {i}", fit=Fit(10, i)) for i in (1, 2)]
+    here = [file("hyper-sdxl-2steps"), file("hyper-sdxl-4steps")]
+    problem = plan(files=[*broken, *small, *here], steps=8).problem
+    assert "It is broken 1. Only 1 of 10 layers of small 1" in problem and "broken 2" not in problem
+    assert "layers of small 2" not in problem
+    assert problem.endswith("Hyper-SDXL-2steps-lora (2 steps), Hyper-SDXL-4steps-lora (4 steps).")
+
+
+def test_two_remarks_on_a_weight_are_two_sentences():
+    made = plan(prompt="<lora:Hyper-SDXL-8steps-lora:1.5>", weight=0.5)
+    assert made.warnings == (
+        "The tag's weight 1.5 comes before the 0.5 that the panel has fixed. LoRA weight 1.5 is set, and this is made for 0.75.",
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_called_by_its_name_in_refusals(family):
+    assert plan(family, steps=99).problem.startswith(f"No Hyper-SD for {FAMILIES[family]} serves 99 steps; ")
+    if family not in ("sd3", "flux"):
+        assert plan(family, schedule="By image size").problem.endswith(f"the loaded checkpoint is {FAMILIES[family]}.")
