@@ -53,8 +53,8 @@ class Facts:
     """A request with every name looked up.
 
     ``settings`` are the user's, and where they leave a choice what is remembered of the checkpoint; ``remembered`` are
-    the fields for which that was so. ``files`` are at hand. ``tags`` are those of all prompts, as the host reads them; ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the
-    panel names.
+    the fields for which that was so. ``files`` are at hand. ``tags`` are those of all prompts, as the host reads them;
+    ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the panel names.
     """
 
     request: Request
