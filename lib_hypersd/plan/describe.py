@@ -19,7 +19,7 @@ WHY = {
     "unet": "The checkpoint itself was made for this and starts at timestep 800.",
     "merged": "{maker} is already in the checkpoint, by {evidence}.",
 }
-VARIANT_WORDS = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
+VARIANT_WORDS: Mapping[str | None, str] = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
 WEIGHT_WITHOUT_LORA = "No LoRA is added, so the fixed LoRA weight has no effect."
 WEIGHT_0 = "LoRA weight 0 takes the LoRA out, and without it few steps leave the image unfinished."
 
@@ -101,7 +101,7 @@ def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: Fil
     if other is None:
         return None
     if file is not None and other.model.family not in (None, facts.family):
-        what = (LOOKALIKES | FAMILIES).get(other.model.family, "")
+        what = (LOOKALIKES | FAMILIES)[other.model.family]
         return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. Choose another or none."
     if other.maker != facts.checkpoint.maker and (other.maker or file is None):
         inside, name = other.maker or "nothing of it", other.model.name
@@ -155,7 +155,7 @@ def no_eta(sampler: str) -> str:
 
 def wrong_tag(lora: Lora, facts: Facts) -> str:
     if lora.family not in (None, facts.family):
-        here = FAMILIES[facts.family or ""]
+        here = called(facts.family)
         made_for = called(lora.family)
         return f"{lora.name} was made for {made_for} and the loaded checkpoint is {here}: its tag is not applied."
     return f"Only {layers_placed(lora.file, facts.request.model)}: its tag is not applied." if lora.file else ""
@@ -203,7 +203,7 @@ def no_family(model: Model) -> str:
 def other_prediction(model: Model) -> str:
     return (
         f"{named(model)} was trained to predict something else than what Hyper-SD for "
-        f"{FAMILIES[model.family or '']} was distilled from, so no LoRA of it fits."
+        f"{called(model.family)} was distilled from, so no LoRA of it fits."
     )
 
 
@@ -211,7 +211,7 @@ def unknown_inside(facts: Facts) -> str:
     inside = facts.checkpoint
     return (
         f"{inside.maker} is already in {inside.model.name}, by {inside.evidence}, and no recipe is known for that in "
-        f"{FAMILIES[facts.family or '']}. If it is not in it, say that the checkpoint is plain."
+        f"{called(facts.family)}. If it is not in it, say that the checkpoint is plain."
     )
 
 
@@ -225,7 +225,7 @@ def no_lora(name: str, recipe: Recipe) -> str:
 
 
 def other_family(lora: Lora, facts: Facts) -> str:
-    here = FAMILIES[facts.family or ""]
+    here = called(facts.family)
     return f"{lora.name} was made for {called(lora.family)}, and the loaded checkpoint is {here}."
 
 
@@ -236,13 +236,13 @@ def few_layers_fit(file: File, facts: Facts) -> str:
 def nothing_published(facts: Facts) -> str:
     variant = facts.settings.variant
     kind = f" of the kind “{VARIANTS[variant]}”" if variant else ""
-    return f"For {FAMILIES[facts.family or '']} no Hyper-SD{kind} was published."
+    return f"For {called(facts.family)} no Hyper-SD{kind} was published."
 
 
 def nobody_serves(facts: Facts, recipes: Sequence[Recipe]) -> str:
-    kind = VARIANT_WORDS.get(facts.settings.variant or "", "")
+    kind = VARIANT_WORDS.get(facts.settings.variant, "")
     steps = in_steps(facts.settings.steps or 0)
-    return f"No {kind}Hyper-SD for {FAMILIES[facts.family or '']} serves {steps}; {spans(recipes)} do."
+    return f"No {kind}Hyper-SD for {called(facts.family)} serves {steps}; {spans(recipes)} do."
 
 
 def missing(recipe: Recipe, facts: Facts) -> str:
@@ -261,7 +261,7 @@ def no_number(tag: Tag) -> str:
 
 
 def by_image_size(family: str | None) -> str:
-    return f"The schedule “{BY_IMAGE_SIZE}” is for FLUX, and the loaded checkpoint is {FAMILIES[family or '']}."
+    return f"The schedule “{BY_IMAGE_SIZE}” is for FLUX, and the loaded checkpoint is {called(family)}."
 
 
 def point_out(name: str) -> str:
