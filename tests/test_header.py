@@ -64,12 +64,12 @@ def test_what_the_metadata_say_is_kept_within_bounds(tmp_path):
     recipe = json.dumps({"type": "webui", "primary_model_name": "DreamShaperXL_Lightning"})
     texts = {
         "modelspec.title": "NoobAI XL V-Pred " + "x" * 300, "modelspec.prediction_type": "v", "sd_merge_recipe": recipe,
-        "sd_merge_models": "y" * 10**5, "ss_tag_frequency": "{}",
+        "sd_merge_models": "y" * 2 * 10**5, "ss_tag_frequency": "{}",
     }  # fmt: skip
     path = write(tmp_path / "some.safetensors", {"__metadata__": texts, **tensors(NETWORKS["sdxl"])})
     found = read_checkpoint(path)
     assert found.metadata.keys() == texts.keys() - {"ss_tag_frequency"} and found.metadata["sd_merge_recipe"] == recipe
-    assert len(found.metadata["modelspec.title"]) == 200 and len(found.metadata["sd_merge_models"]) == 8000
+    assert len(found.metadata["modelspec.title"]) == 200 and len(found.metadata["sd_merge_models"]) == 100_000
     assert (found.architecture.id, found.prediction, found.architecture.evidence) == (
         "sdxl-v",
         "v_prediction",

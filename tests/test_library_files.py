@@ -73,7 +73,7 @@ def test_the_command_line_names_them_and_plans_with_them(tmp_path, capsys):
     assert main(["identify", "--no-hash", str(tmp_path)]) == 0
     assert "speed is Hyper-SDXL-8steps-lora of Hyper-SD" in capsys.readouterr().out
     assert main(["plan", "--family", "sdxl", "--loras", str(tmp_path), "--prompt", "a cat", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["prompt"] == "a cat <lora:speed:0.75>"
+    assert json.loads(capsys.readouterr().out)["prompt"] == "<lora:speed:0.75> a cat"
     (tmp_path / "Hyper-SDXL-4steps-lora.SAFETENSORS").write_bytes(PAGE)
     assert main(["identify", "--no-hash", str(tmp_path)]) == 1
 
