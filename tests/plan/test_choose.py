@@ -78,6 +78,7 @@ def test_a_lora_that_needs_no_other_cfg_than_1_comes_first_unless_one_is_set():
     assert plan(files=[guided, other]).file == "Hyper-SDXL-2steps-lora"
     for cfg in (3.0, 8.0):
         assert plan(files=[plain, guided], cfg=cfg).file == "Hyper-SDXL-8steps-CFG-lora"
+        assert plan(files=[file("hyper-sdxl-8steps", "aaa"), guided], cfg=cfg).file == "Hyper-SDXL-8steps-CFG-lora"
     assert plan(files=[guided, plain], cfg=1.5).file == "Hyper-SDXL-8steps-lora"
 
 
