@@ -39,7 +39,7 @@ def test_the_examples_of_the_document_run(host, tmp_path, monkeypatch):
     with Hub(otherwise=Answer(404)) as hub:
         host.post("/sdapi/v1/options", {"hypersd_mirror": hub.address})
         try:
-            assert len(run(DOCUMENT, host.url, tmp_path, lambda text: text.replace("512", "64"))) == 10
+            assert len(run(DOCUMENT, host.url, tmp_path, lambda text: text.replace("512", "64"))) == 14
         finally:
             host.post("/sdapi/v1/options", {"hypersd_mirror": ""})
     cat, painting = (Image.open(tmp_path / f"{name}.png") for name in ("cat", "painting"))
