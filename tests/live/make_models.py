@@ -84,12 +84,15 @@ CHECKPOINTS = {
         **dict.fromkeys(TEXTS_3, clip(64, 3, 128, projection=True)),
     }),
 }  # fmt: skip
-FILES = {f"Stable-diffusion/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
+FOLDER = "Stable-diffusion"
+FILES = {f"{FOLDER}/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
     "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
     "text_encoder/rand_clip_l.safetensors": CLIP_L,
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
+# The same file under a name that tells a host, or a user, something else of it.
+SAME = {"rand_flux_kontext": "rand_flux", "rand_sdxl10_rectified": "rand_sdxl10"}
 NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
 
@@ -136,7 +139,8 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
 
     ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
     """
-    names = {f"{options['sd_model_checkpoint']}.safetensors" for options in families.values()}
+    chosen = {options["sd_model_checkpoint"] for options in families.values()}
+    names = {f"{SAME.get(name, name)}.safetensors" for name in chosen}
     names |= {name for options in families.values() for name in options.get("forge_additional_modules", ())}
     for path, shapes in FILES.items():
         if Path(path).name in names:
@@ -144,6 +148,8 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
                 print(f"Making {models / path} …", flush=True)
                 write(models / path, shapes, dtype_of(path))
             link(models / path, data / "models" / path)
+    for name in chosen & SAME.keys():
+        link(models / FOLDER / f"{SAME[name]}.safetensors", data / "models" / FOLDER / f"{name}.safetensors")
     write_previews(data / "models" / "VAE-approx")
     for family, options in families.items():
         name = options["sd_model_checkpoint"]

@@ -81,12 +81,12 @@ def reference_only(host):
     assert again.pixels == plain.pixels and again.rows == plain.rows
 
 
-@pytest.mark.only("AUTOMATIC1111")  # the others have it built in
+@pytest.mark.only("AUTOMATIC1111", why="it has ControlNet built in")
 def test_controlnet(company):
     reference_only(company("sd-webui-controlnet"))
 
 
-@pytest.mark.only("Forge", "reForge", "Forge Classic")
+@pytest.mark.only("Forge", "Forge Neo", "reForge", "Forge Classic", why="it has no ControlNet of its own")
 def test_controlnet_that_is_built_in(host):
     reference_only(host)
 
@@ -200,13 +200,13 @@ def guided_at_cfg_1(host, script, label):
     assert "Traceback" not in log and "Error running" not in log
 
 
-@pytest.mark.only("AUTOMATIC1111")
+@pytest.mark.only("AUTOMATIC1111", why="it has this built in, or another like it")
 @pytest.mark.parametrize(("name", "script", "label"), GUIDANCES, ids=[name for name, *_ in GUIDANCES])
 def test_another_guidance_at_cfg_1(company, name, script, label):
     guided_at_cfg_1(company(name), script, label)
 
 
-@pytest.mark.only("Forge")
+@pytest.mark.only("Forge", why="it has other scripts of this kind built in, or none")
 @pytest.mark.parametrize(("script", "label"), BUILT_IN, ids=[script.split()[0] for script, _ in BUILT_IN])
 def test_another_guidance_that_is_built_in_at_cfg_1(host, script, label):
     guided_at_cfg_1(host, script, label)

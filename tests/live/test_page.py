@@ -11,7 +11,7 @@ from tests.live.test_requests import trailing
 TABS = ("txt2img", "img2img")
 ACCORDION = ".input-accordion-checkbox"
 # The rest is written for gradio 3's lists and A1111's own controls.
-of_a1111 = pytest.mark.only("AUTOMATIC1111")
+of_a1111 = pytest.mark.only("AUTOMATIC1111", why="written for the controls of AUTOMATIC1111's page")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,7 +165,7 @@ def choose(page, dropdown, name):
     page.keyboard.press("Enter")
 
 
-@pytest.mark.only("Forge")
+@pytest.mark.only("Forge", why="it loads the checkpoint when it is chosen, or serves less families")
 def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first

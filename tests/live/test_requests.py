@@ -11,8 +11,10 @@ OWN = {"steps": 6, "cfg_scale": 7.0, "sampler_name": "Euler", "scheduler": "Auto
 
 
 # A1111 evaluates the negative half at CFG 1 unless it is told not to; the other hosts never do.
-guidance_of_a1111 = pytest.mark.only("AUTOMATIC1111")
-with_schedules = pytest.mark.only("AUTOMATIC1111", "Forge", "reForge")
+guidance_of_a1111 = pytest.mark.only("AUTOMATIC1111", why="it computes no negative half at CFG 1")
+with_schedules = pytest.mark.only(
+    "AUTOMATIC1111", "Forge", "Forge Neo", "reForge", why="it has no schedules: its samplers' names say them"
+)
 
 
 def trailing(steps):
