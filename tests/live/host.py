@@ -35,7 +35,8 @@ class Kind:
 
     ``options`` are what its config file holds at first: all that requests override, since a host restores after a
     request only what its file has held. ``upscalers`` are those with which the second pass is checked. ``lacks`` says why
-    each of the other families is not served.
+    each of the other families is not served, and ``load`` how many requests many clients send at once: networks of true
+    size take four seconds for one.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     options: dict
     lacks: dict[str, str]
     upscalers: tuple[str, ...] = ("Latent", "Lanczos")
+    load: int = 60
 
 
 def checkpoint(name: str, *modules: str) -> dict:
@@ -68,6 +70,7 @@ TRUE = {
     "sd15-merged": checkpoint("rand_4SHyper"),
     "sd15-two": checkpoint("rand_sd15_two"),
     "sdxl": checkpoint("rand_sdxl10"),
+    "sdxl-v": checkpoint("rand_sdxl10_v"),
 }
 PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl"), "sdxl-ssd1b": checkpoint("rand_ssd1b")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
@@ -98,11 +101,12 @@ NO_SD3 = dict.fromkeys(SD3, "it has no SD3")
 NO_FLUX = dict.fromkeys(FLUX, "it has no FLUX")
 ONLY_WHOLE = dict.fromkeys(PRUNED, "it loads whole SDXL only")
 NO_SSD1B = {"sdxl-ssd1b": "its config file fixes the layers; sdxl-pruned stands for it"}
-NO_RECTIFIED = {"sdxl-rectified": "no name makes it use rectified flow"}
+NO_RECTIFIED = {"sdxl-rectified": "it has no rectified flow for SDXL"}
+NO_KEYS = {"sdxl-v": "it reads no such keys"}
 
 A1111 = Kind(
     "AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST,
-    NO_FLUX | NO_SSD1B | NO_RECTIFIED | {"sd35-large": "it has no SD3.5"},
+    NO_FLUX | NO_SSD1B | NO_RECTIFIED | NO_KEYS | {"sd35-large": "it has no SD3.5"}, load=500,
 )  # fmt: skip
 FORGE = Kind(
     "Forge",

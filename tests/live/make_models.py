@@ -53,12 +53,16 @@ TINY_SDXL = {
 }  # fmt: skip
 TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
 
+# Empty tensors, which tell hosts what else a checkpoint of SDXL predicts, and that its noise is whole at the end.
+V_AND_ZERO_SNR = {"v_pred": (0,), "ztsnr": (0,)}
+
 # Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
 # nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
 CHECKPOINTS = {
     "rand_sd15": sd15(**TRUE_SD15),
     "rand_4SHyper": sd15(**TRUE_SD15),
     "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
+    "rand_sdxl10_v": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9) | V_AND_ZERO_SNR,
     "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
     "rand_ssd1b": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
     "rand_sd15_two": sd15(**TRUE_SD15),

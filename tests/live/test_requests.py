@@ -273,11 +273,6 @@ def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, sai
     assert "Hyper-SD: " not in refused.infotext and refused.infotext.startswith("a cat\n")
 
 
-def test_loras_switched_off_by_the_request(host):
-    refused = host.txt2img(ON, disable_extra_networks=True, **OWN)
-    assert "disable_extra_networks" in refused.extra["Hyper-SD note"] and len(refused.timesteps) == 6
-
-
 def test_a_plan_that_is_taken_back_in_img2img_gives_the_users_own_image(host):
     picture = host.txt2img(None, **OWN).encoded[0]
     own = host.img2img(None, init_images=[picture], denoising_strength=0.6, **OWN)
