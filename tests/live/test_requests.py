@@ -98,10 +98,11 @@ def by_hand(host, result, **payload):
     """What a result's infotext says, with the panel off."""
     prompt, settings = result.infotext.splitlines()[:2]
     tcd = "Sampler: TCD" in settings
-    return host.txt2img(
-        None, prompt=prompt, steps=4, cfg_scale=1.0, eta=1.0 if tcd else None,
-        sampler_name="TCD" if tcd else "DDIM-Trailing", scheduler="TCD" if tcd else "Trailing", **payload,
-    )  # fmt: skip
+    said = {
+        "prompt": prompt, "steps": 4, "cfg_scale": 1.0, "eta": 1.0 if tcd else None,
+        "sampler_name": "TCD" if tcd else "DDIM-Trailing", "scheduler": "TCD" if tcd else "Trailing",
+    }  # fmt: skip
+    return host.txt2img(None, **{**said, **payload})
 
 
 SEEDS = [{"seed": seed, "batch_size": size} for seed in (1, 2, 3) for size in (1, 2)]

@@ -14,7 +14,7 @@ import torch
 from lib_hypersd import tags
 from tests.live import make_models
 from tests.live.test_reports import ask, plan
-from tests.live.test_requests import ON, OWN, plot, trailing
+from tests.live.test_requests import ON, OWN, by_hand, plot, trailing
 from tests.server import Answer, Hub
 
 FOUR = {**ON, "steps": 4}
@@ -69,6 +69,22 @@ def test_a_lora_that_fits_nowhere_beside_one_that_does(host, add_lora, say):
     result = host.txt2img({**FOUR, "file": name}, prompt=prompt, **OWN)
     say(result.extra[NOTE])
     assert is_taken_back(host, result, prompt=prompt) and name in result.extra[NOTE]
+
+
+def test_a_lora_that_the_host_drops_beside_one_that_it_loads(host, add_lora, say):
+    """Every layer of the LoRA has a place, and so much else is in the file that some hosts drop it."""
+    layers = first_loras_layers(host)
+    modules = {key.removesuffix(".alpha") for key in layers if key.endswith(".alpha")}
+    more = {f"{module}.note_{i}": (1,) for module in modules for i in range(5)}
+    name, prompt = add_lora("Hyper-SD15-4steps-notes", layers | more), "a cat <lora:some-style:0.8>"
+    result = host.txt2img({**FOUR, "file": name}, prompt=prompt, **OWN)
+    if NOTE in result.extra:
+        say(result.extra[NOTE])
+        assert is_taken_back(host, result, prompt=prompt) and name in result.extra[NOTE]
+    else:
+        say(RIGHT)
+        alone = by_hand(host, result, prompt=prompt)
+        assert has_the_lora(result, name) and result.timesteps == alone.timesteps and result.pixels != alone.pixels
 
 
 def test_a_lora_that_fits_by_half(host, add_lora, say):
