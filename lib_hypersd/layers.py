@@ -17,7 +17,7 @@ from .gguf import read_tensors
 from .header import read_header
 from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, parts, unified
 
-__all__ = ["LEAST_SHARE", "Fit", "fit", "fit_of_files", "layers", "places"]
+__all__ = ["LEAST_SHARE", "Fit", "count_layers", "fit", "fit_of_files", "layers", "places"]
 
 # Halfway between the least share of what must fit (SD3.5 medium takes 96.2 % of Hyper-SD3's layers) and the largest of
 # what must not (SD 2 would take 88.5 % of Hyper-SD15's); docs/fit.md has the table, and what layers alone do not tell.
@@ -72,18 +72,23 @@ def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
 
     Known are the namings and kinds of ``lora.py``; text encoders' layers are left out.
     """
-    factors: dict[str, dict[str, list[int]]] = {}
-    for key, shape in shapes.items():
-        if belongs := factor(key.removesuffix(".weight").removesuffix(".default")):
-            name, part = belongs
-            factors.setdefault(flat(name), {})[part] = shape
-    named = {PREFIX.sub("", name, 1): found for name, found in factors.items() if not TEXT_ENCODER.match(name)}
+    named = {PREFIX.sub("", name, 1): found for name, found in factors_of(shapes).items()}
     renamed = any(name.startswith(ORIGINAL_TRANSFORMERS) for name in named)
     result: dict[str, Shape] = {}
     for name, found in named.items():
         names = parts(plain(name), renamed=renamed)
         result.update(zip(names, cut(weight(found), len(names)), strict=True))
     return result
+
+
+def factors_of(shapes: Mapping[str, list[int]]) -> dict[str, dict[str, list[int]]]:
+    """The shapes of each layer's factors, by the layer's name as it stands in the file."""
+    factors: dict[str, dict[str, list[int]]] = {}
+    for key, shape in shapes.items():
+        if belongs := factor(key.removesuffix(".weight").removesuffix(".default")):
+            name, part = belongs
+            factors.setdefault(flat(name), {})[part] = shape
+    return {name: found for name, found in factors.items() if not TEXT_ENCODER.match(name)}
 
 
 def factor(key: str) -> tuple[str, str] | None:
@@ -130,6 +135,15 @@ def compared(needed: Mapping[str, Shape], there: Mapping[str, Shape]) -> Fit | N
     return Fit(len(known), sum(name in there and has_place(name, shape) for name, shape in known.items()))
 
 
+def count_layers(lora: str | Path) -> int | None:
+    """How many layers of the network the LoRA in a file changes, as the file names them; None if that is not known."""
+    try:
+        state = Path(lora).stat()
+        return layer_count(str(lora), state.st_mtime_ns, state.st_size) or None
+    except (OSError, ValueError):
+        return None
+
+
 def fit_of_files(lora: str | Path, checkpoint: str | Path) -> Fit | None:
     """How the LoRA in one file fits the checkpoint in another; each is read again only when it has changed.
 
@@ -153,6 +167,11 @@ def fit_of_states(lora: tuple[str, int, int], checkpoint: tuple[str, int, int]) 
 @lru_cache(maxsize=32)
 def layers_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Shape]:
     return layers(shapes_of_file(Path(path)))
+
+
+@lru_cache(maxsize=32)
+def layer_count(path: str, mtime_ns: int, size: int) -> int:
+    return len(factors_of(shapes_of_file(Path(path))))
 
 
 @lru_cache(maxsize=8)

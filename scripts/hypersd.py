@@ -5,7 +5,7 @@ Nothing is registered through the functions of ``script_callbacks``: each inspec
 
 from modules import scripts
 
-from lib_hypersd.host import api, axes, loras, options, request, samplers, schedules, ui
+from lib_hypersd.host import api, axes, inner_passes, loading, request, samplers, schedules, settings_page, ui
 
 
 class HyperSD(scripts.Script):
@@ -31,6 +31,7 @@ class HyperSD(scripts.Script):
 
     def process(self, p, *args):
         request.begin(p, args)
+        inner_passes.watch(p)
 
     def before_process_batch(self, p, *args, **kwargs):
         request.keep_tags(p)
@@ -42,9 +43,10 @@ class HyperSD(scripts.Script):
         request.before_sampling(p, x)
 
 
-options.register()
+settings_page.register()
 schedules.register()
 samplers.register()
-loras.register()
+loading.register()
 axes.register()
 api.register(__file__)
+inner_passes.register(__file__)

@@ -109,7 +109,7 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 SPEAKERS = [
     *(f"lib_hypersd/{name}.py" for name in (
-        "plan/describe", "settings", "memory", "host/memory", "panel", "identify", "library", "header", "gguf", "download", "source",
+        "plan/describe", "plan/passes", "settings", "memory", "host/memory", "panel", "identify", "library", "header", "gguf", "download", "source",
         "unfinished", "catalog",
         "host/request", "host/samplers", "host/api", "host/downloads",
     )), "install.py",

@@ -24,6 +24,7 @@ from lib_hypersd.schedules import (
 )
 from lib_hypersd.settings import Settings
 from tests import loras as lora_files
+from tests import webui
 from tests.networks import Network, denoiser, relative_rms
 from tests.test_header import NETWORKS, tensors, write
 from tests.webui import Host, Processing, Rng
@@ -151,9 +152,9 @@ def test_the_refresh_button_makes_the_host_look_into_its_folder(host, script):
     from lib_hypersd.host import loras
 
     host.in_folder.append(("Hyper-SD15-1step-lora-copy", ""))
-    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.files(published(), None)}
+    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.at_hand(published(), None).files}
     loras.refresh()
-    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.files(published(), None)}
+    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.at_hand(published(), None).files}
     del sys.modules["networks"]
     loras.refresh()
 
@@ -184,7 +185,7 @@ def test_the_hosts_samplers_are_ours(host, script, sampler, schedule, ours, time
     assert p.extra_generation_params[key] == eta
 
 
-@pytest.mark.parametrize("kind", ["a1111", "forge", "reforge", "classic"])
+@pytest.mark.parametrize("kind", webui.KINDS)
 @pytest.mark.parametrize("sampler", ["TCD", "DDIM-Trailing"])
 def test_each_image_of_a_batch_gets_the_noise_of_its_own_seed(tmp_path, kind, sampler):
     host = Host(tmp_path, kind)
@@ -377,7 +378,7 @@ def test_an_eta_of_our_own_or_of_an_axis_always_counts(host, script):
 
 @pytest.mark.parametrize("prompt", ["a cat <lora:mystyle:0.8", "a cat # <lora:mystyle:1>\nin a hat", "a <b:c"])
 def test_a_plan_that_is_taken_back_leaves_the_prompts_as_they_were(host, script, prompt):
-    host.broken.add("Hyper-SD15-8steps-lora")
+    host.placed["Hyper-SD15-8steps-lora"] = 0
     p, own = Processing(host, prompt=prompt), Processing(host, prompt=prompt)
     host.process_images(p, script, [ON], between=host.strip_comments)
     host.process_images(own, script, [False], between=host.strip_comments)
@@ -386,7 +387,7 @@ def test_a_plan_that_is_taken_back_leaves_the_prompts_as_they_were(host, script,
 
 
 def test_a_tag_that_the_host_cannot_read_is_named_when_nothing_was_loaded(host, script):
-    host.broken.add("Hyper-SD15-8steps-lora")
+    host.placed["Hyper-SD15-8steps-lora"] = 0
     p = Processing(host, prompt="a <lora:mystyle:heavy> cat")
     host.process_images(p, script, [ON])
     assert "It cannot read <lora:mystyle:heavy>." in p.extra_generation_params["Hyper-SD note"]
@@ -486,7 +487,7 @@ def test_a_family_without_hyper_sd_changes_nothing(host, script, flags, said):
 
 @pytest.mark.parametrize("img2img", [False, True])
 def test_a_lora_that_does_not_load_takes_the_whole_plan_back(host, script, untouched, img2img):
-    host.broken.add("Hyper-SD15-8steps-lora")
+    host.placed["Hyper-SD15-8steps-lora"] = 0
     own = host.process_images(Processing(host, img2img=True), script) if img2img else untouched
     p = Processing(host, img2img=True) if img2img else Processing(host, hr_prompt="")
     latents = host.process_images(p, script, [ON])
@@ -825,21 +826,6 @@ def test_a_sampler_that_the_user_has_set_for_the_second_pass_stays_and_is_said(h
 # Hosts that patch their network.
 
 
-@pytest.mark.parametrize("kind", ["forge", "reforge", "classic"])
-def test_a_patched_network_says_whether_the_lora_is_in_it(tmp_path, kind):
-    host = Host(tmp_path, kind)
-    host.install_loras(*LORAS)
-    with host.as_modules():
-        script = host.load_script()
-        p = Processing(host)
-        host.process_images(p, script, [ON])
-        assert not p.comments and len(recorded(host)) == 8
-        host.broken.add("Hyper-SD15-8steps-lora")
-        p = Processing(host)
-        host.process_images(p, script, [ON])
-        assert "could not load Hyper-SD15-8steps-lora" in list(p.comments)[0] and len(recorded(host)) == 20
-
-
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):
     own = forge.networks.model_lora_keys_unet
     forge.load_script()
@@ -1082,7 +1068,7 @@ def test_a_refiner_of_another_family_is_said(host, script):
 def file_called(name):
     from lib_hypersd.host import loras
 
-    return next((f for f in loras.files(published(), None) if f.name == name), None)
+    return next((f for f in loras.at_hand(published(), None).files if f.name == name), None)
 
 
 def settled():
@@ -1163,12 +1149,12 @@ def test_a_name_that_no_tag_can_hold_is_said(host, script):
 def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
     from lib_hypersd.host import loras
 
-    first = loras.files(published(), None)
+    first = loras.at_hand(published(), None).files
     settled()
-    again = loras.files(published(), None)
-    assert [f.name for f in again] == [f.name for f in first] and loras.files(published(), None) is again
+    again = loras.at_hand(published(), None).files
+    assert [f.name for f in again] == [f.name for f in first] and loras.at_hand(published(), None).files is again
     host.list_networks()
-    assert loras.files(published(), None) is not again
+    assert loras.at_hand(published(), None).files is not again
     host.lora("Hyper-SD15-4steps-lora").unlink()
     assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
         "cannot be read (No such file or directory). It is not used."

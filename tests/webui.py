@@ -2,8 +2,8 @@
 
 It behaves as the real ones were seen to (order of the hooks, options, eta, noise, skipped guidance, strength) and
 shares no line with them. Its ``kind`` is "a1111", "reforge" (patched network, a second CFG), "forge" (predictors and
-FLUX besides, hooks that fire twice) or "classic" (patched network, no schedules). Gradio, k-diffusion and torch are
-real; ``tests/live`` runs the same on real hosts.
+FLUX besides, hooks that fire twice), "neo" (its successor: folders in lists, fewer flags and options) or "classic"
+(patched network, no schedules). Gradio, k-diffusion and torch are real; ``tests/live`` runs the same on real hosts.
 
 Each kind has the names that its host has, as far as the adapter or the double itself needs them, with the same
 parameters: ``tests/contract`` says which. What no host has begins with an underscore.
@@ -29,6 +29,7 @@ from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
 from PIL import Image
 
+from lib_hypersd.layers import count_layers
 from lib_hypersd.tags import strip_comments
 from tests.accordion import InputAccordion
 from tests.loras import layers, write
@@ -37,7 +38,9 @@ from tests.networks import FlowDenoiser, Network
 ROOT = Path(__file__).parent.parent
 SHAPE = (4, 8, 8)
 TABLES = "packages_3rdparty.comfyui_lora_collection.utils"
-PATCHES = {"forge": "lora_patches", "reforge": "patches", "classic": "patches"}
+KINDS = ("a1111", "forge", "neo", "reforge", "classic")
+PATCHES = {"forge": "lora_patches", "neo": "patches", "reforge": "patches", "classic": "patches"}
+WITH_PREDICTORS = ("forge", "neo")
 
 
 def module(name, **content):
@@ -139,6 +142,8 @@ class Denoiser(torch.nn.Module):
             self._host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
             self.p.setup_conds()
         self._host.loras_seen.append([network.network_on_disk.name for network in self._host.networks.loaded_networks])
+        for callback in self._host.script_callbacks.callback_map["callbacks_cfg_denoiser"]:
+            callback.callback(SimpleNamespace(denoiser=self, sampling_step=self.step))
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond
         if self._host.kind == "a1111" and skip and opts.batch_cond_uncond and self._is_inpainting:
             raise RuntimeError("Sizes of tensors must match")
@@ -198,7 +203,11 @@ class KDiffusionSampler(Sampler):
 
     def sample(self, p, x, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         sigmas = self.get_sigmas(p, steps or p.steps)
-        x = x * (torch.sqrt(1 + sigmas[0] ** 2) if self._host.shared.opts.sgm_noise_multiplier else sigmas[0])
+        x = x * (
+            torch.sqrt(1 + sigmas[0] ** 2)
+            if getattr(self._host.shared.opts, "sgm_noise_multiplier", False)
+            else sigmas[0]
+        )
         return self._run(p, x, sigmas, conditioning, unconditional_conditioning)
 
     def sample_img2img(
@@ -245,6 +254,13 @@ def write_lora(path):
     module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
     shapes = {f"{module}.lora_down.weight": [4, width], f"{module}.lora_up.weight": [640, 4]}
     write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else shapes)
+
+
+class DynamicArgs(SimpleNamespace):
+    """What Neo has in the place of a dict."""
+
+    def get(self, key, default=None):
+        return getattr(self, key, default)
 
 
 class Script:
@@ -311,9 +327,9 @@ class Processing:
             }
         if host.kind != "classic":
             fields |= {"scheduler": "Automatic"} | ({} if img2img else {"hr_scheduler": None})
-        if host.kind in ("forge", "reforge") and not img2img:
+        if host.kind in ("forge", "neo", "reforge") and not img2img:
             fields |= {"hr_cfg": 7.0}
-        if host.kind == "forge":
+        if host.kind in WITH_PREDICTORS:
             fields |= {"distilled_cfg_scale": 3.5, "hr_distilled_cfg": 3.5}
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
@@ -339,14 +355,17 @@ class Host:
         self.folder = tmp_path
         self.shared = SimpleNamespace(
             OptionInfo=OptionInfo,
-            cmd_opts=SimpleNamespace(no_hashing=False, lora_dir=str(tmp_path / "Lora"), ckpt_dir=None),
+            cmd_opts=SimpleNamespace(
+                no_hashing=False, lora_dir=str(tmp_path / "Lora"),
+                **({"ckpt_dirs": [], "lora_dirs": []} if kind == "neo" else {"ckpt_dir": None}),
+            ),
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
                 img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
             ),
         )  # fmt: skip
-        if kind != "classic":
+        if kind not in ("classic", "neo"):
             self.shared.opts.data["batch_cond_uncond"] = True
         if kind != "reforge":  # which always takes comments out
             self.shared.opts.data["enable_prompt_comments"] = True
@@ -369,6 +388,10 @@ class Host:
         self.networks = module(
             "networks", available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
         )
+        if kind != "a1111":
+            self.networks.load_lora_for_models = (
+                self.load_online if kind in WITH_PREDICTORS else self.load_lora_for_models
+            )
         self.xyz = module("xyz_grid", AxisOption=AxisOption, axis_options=[
             AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
@@ -379,11 +402,13 @@ class Host:
             callback = namedtuple("ScriptCallback", ["script", "callback"])
         else:
             callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
-        self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map={"callbacks_app_started": []})
+        callbacks = {"callbacks_app_started": [], "callbacks_cfg_denoiser": []}
+        self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map=callbacks)
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
         self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name
         self.loras_seen = []  # at each evaluation
-        self.in_folder, self.broken, self.checkpoints, self.known_hashes = [], set(), {}, {}
+        self.in_folder, self.checkpoints, self.known_hashes = [], {}, {}
+        self.placed = {}  # how many of its layers find a place, for LoRAs that do not fit
         self.load("tiny-sd15", is_sd1=True)
 
     def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
@@ -395,7 +420,9 @@ class Host:
             _host=self, _network=self.network, _is_flow=is_flow, _is_inpainting=is_inpainting, sd_checkpoint_info=info,
             is_sd1=False, is_sd2=False, is_sdxl=False,
         )  # fmt: skip
-        if self.kind != "classic":
+        if self.kind == "neo":
+            del model.is_sd2
+        elif self.kind != "classic":
             model.is_sd3 = False
         if self.kind in ("a1111", "reforge"):
             model.is_ssd = False
@@ -403,7 +430,7 @@ class Host:
             inner = SimpleNamespace(diffusion_model=SimpleNamespace())
             unet = SimpleNamespace(model=inner, **{PATCHES[self.kind]: {}})
             model.forge_objects, model.current_lora_hash = SimpleNamespace(unet=unet), "[]"
-        if self.kind == "forge":
+        if self.kind in WITH_PREDICTORS:
             told = "const" if is_flow else {"eps": "epsilon", "v": "v_prediction"}[parameterization]
             inner.predictor, inner.storage_dtype = SimpleNamespace(prediction_type=told), torch.float32
             inner.diffusion_model.config, model.model_config = {}, SimpleNamespace(huggingface_repo="x/other")
@@ -466,16 +493,20 @@ class Host:
             "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "extra_networks": {"activate": lambda p, extra_network_data: self.activate(extra_network_data)},
             "infotext_utils": {"PasteField": PasteField},
-            "ui_components": {"InputAccordion": input_accordion if self.kind == "forge" else InputAccordion},
+            "ui_components": {"InputAccordion": input_accordion if self.kind in WITH_PREDICTORS else InputAccordion},
             "hashes": {"sha256_from_cache": self.sha256_from_cache},
             "processing": {"StableDiffusionProcessing": type("StableDiffusionProcessing", (), {})},
         }  # fmt: skip
         if self.kind == "classic":
             del names["sd_schedulers"]
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
-        if self.kind == "forge":
+        if self.kind in WITH_PREDICTORS:
             names["processing"]["StableDiffusionProcessing"].distilled_cfg_scale = 3.5
-            fresh["backend.args"] = module("backend.args", dynamic_args={"online_lora": False})
+            choices = {"online_lora": False}
+            fresh["backend.args"] = module(
+                "backend.args", dynamic_args=choices if self.kind == "forge" else DynamicArgs(**choices)
+            )
+        if self.kind == "forge":
             # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.
             self.networks.model_lora_keys_unet = lambda model, key_map={}: {
                 "lora_unet_out": "diffusion_model.out.weight"
@@ -584,22 +615,42 @@ class Host:
             p.main_prompt = strip_comments(p.main_prompt)
 
     def activate(self, extra_network_data):
-        """Load LoRAs: here all that are found, elsewhere none if one is missing, with patches that say their file."""
+        """Load LoRAs: here and on Neo all that are found, elsewhere none if one is missing."""
         found = [self.networks.available_networks.get(name) for name in extra_network_data["lora"]]
         self.networks.loaded_networks.clear()
-        if self.kind != "a1111" and None in found:
+        if self.kind not in ("a1111", "neo") and None in found:
             return
-        for disk in (disk for disk in found if disk):
-            fits = disk.name not in self.broken
-            if fits or self.kind != "a1111":
-                modules = {"layer": 1} if self.kind == "a1111" else {}
-                self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, modules=modules))
+        found = [disk for disk in found if disk]
+        for disk in found:
+            modules = {}
+            if self.kind == "a1111":
+                modules = {f"diffusion_model_{i}": 1 for i in range(self.layers_placed(disk.filename))}
+            self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, modules=modules))
         if self.kind != "a1111":
-            files = [disk.filename for disk in found]
-            good = [disk.filename for disk in found if disk.name not in self.broken]
-            self.model.current_lora_hash = str([[name, 1.0, 1.0] for name in files])
-            patches = {(name, 1.0, 1.0, False) if self.kind == "forge" else name: ["layer"] for name in good}
-            setattr(self.model.forge_objects.unet, PATCHES[self.kind], patches)
+            self.model.current_lora_hash = str([[disk.filename, 1.0, 1.0] for disk in found])
+            unet = SimpleNamespace(model=self.model.forge_objects.unet.model, **{PATCHES[self.kind]: {}})
+            for disk in found:
+                unet, _ = self.networks.load_lora_for_models(unet, None, {}, 1.0, 1.0, filename=disk.filename)
+            self.model.forge_objects.unet = unet
+
+    def layers_placed(self, filename):
+        """How many layers of a LoRA find a place: all that it has, unless ``placed`` says otherwise."""
+        return self.placed.get(Path(filename).stem, count_layers(filename))
+
+    def load_lora_for_models(self, model, clip, lora, strength_model, strength_clip, filename="default"):
+        """The network with a LoRA's patches; one of which no layer fits is dropped."""
+        patches = dict(getattr(model, PATCHES[self.kind]))
+        layers = [f"layer {i}" for i in range(self.layers_placed(filename))]
+        if self.kind == "forge":
+            patches[filename, strength_model, 1.0, False] = {layer: [filename] for layer in layers}
+        else:
+            patches |= {layer: [*patches.get(layer, []), strength_model] for layer in layers}
+        return SimpleNamespace(model=model.model, **{PATCHES[self.kind]: patches}), clip
+
+    def load_online(
+        self, model, clip, lora, strength_model, strength_clip, filename="default", online_mode=False
+    ):  # fmt: skip
+        return self.load_lora_for_models(model, clip, lora, strength_model, strength_clip, filename)
 
     def app(self, script):
         """The host's API after its start: its two routes that make images, and what was registered beside them."""

@@ -16,23 +16,15 @@ from ..library import as_json as known_as_json
 from ..memory import CannotRemember, read_memory
 from ..memory import as_json as entry_as_json
 from ..plan import as_json, make_plan, point_out
-from . import downloads, loras, memory, model, payloads, samplers
+from . import callbacks, downloads, loras, memory, model, payloads, samplers
 from .request import recipes
 
 HOSTS_ROUTE = "/sdapi/v1/txt2img"
 
 
 def register(script: str | Path) -> None:
-    """Have the routes added whenever the host has made its app; called again at every reload of the UI.
-
-    ``script_callbacks.on_app_started`` would inspect the whole stack for the name of the script, 55 ms on v1.10.1; told
-    that name, its inner function does not. Where it takes none, the entry is put into its list.
-    """
-    callbacks = script_callbacks.callback_map["callbacks_app_started"]
-    try:
-        script_callbacks.add_callback(callbacks, add_routes, category="app_started", filename=str(script))
-    except TypeError:
-        callbacks.append(script_callbacks.ScriptCallback(str(script), add_routes))
+    """Have the routes added whenever the host has built its app; called again at every reload of the UI."""
+    callbacks.add(script_callbacks.callback_map["callbacks_app_started"], "app_started", add_routes, script)
 
 
 def add_routes(demo, app) -> None:

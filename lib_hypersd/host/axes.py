@@ -15,6 +15,7 @@ HOST_AXES = {
     "Steps": "steps",
     "CFG Scale": "cfg_scale",
     "Distilled CFG Scale": "distilled_cfg_scale",
+    "Shift": "distilled_cfg_scale",
     "Sampler": "sampler_name",
     "Schedule type": "scheduler",
     "Hires steps": "hr_second_pass_steps",

@@ -1,31 +1,36 @@
 """Downloads as the host's settings and folders have them, and what the API says of them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fastapi import HTTPException
-from modules import paths, sd_models, shared
+from modules import paths, sd_models
 
 from ..catalog import Recipe
 from ..download import Download, Downloads
 from ..source import HUB, Failed, Folder, Server, Source
 from . import loras
-from .options import MIRROR, OFFLINE_FOLDER
+from .options import option, switch
+from .settings_page import MIRROR, OFFLINE_FOLDER
 
 
 def source() -> Source:
     """The offline folder if one is set, else the mirror that is set, else the one of huggingface_hub's convention."""
-    folder, mirror = ((getattr(shared.opts, name) or "").strip() for name in (OFFLINE_FOLDER, MIRROR))
+    folder, mirror = ((option(name) or "").strip() for name in (OFFLINE_FOLDER, MIRROR))
     return Folder(Path(folder)) if folder else Server(mirror or os.environ.get("HF_ENDPOINT") or HUB)
 
 
 def folder(recipe: Recipe) -> Path:
-    """Where the host looks for LoRAs, or for checkpoints."""
+    """Where the host looks for LoRAs, or for checkpoints: in the first folder of its command line that is there."""
     if recipe.is_lora:
-        # Without its built-in LoRA extension a host has no such option.
-        return Path(getattr(shared.cmd_opts, "lora_dir", None) or Path(paths.models_path) / "Lora")
-    return Path(shared.cmd_opts.ckpt_dir or sd_models.model_path)
+        # Without its built-in LoRA extension a host has no such switch.
+        return first([switch("lora_dir"), *switch("lora_dirs", ())]) or Path(paths.models_path) / "Lora"
+    return first([switch("ckpt_dir"), *switch("ckpt_dirs", ())]) or Path(sd_models.model_path)
+
+
+def first(folders: Iterable[str | None]) -> Path | None:
+    return next((Path(folder) for folder in folders if folder), None)
 
 
 def refresh(recipe: Recipe) -> None:

@@ -1,22 +1,21 @@
-"""The LoRAs that the host has listed, and those that it has loaded."""
+"""The LoRAs that the host has listed, and how it reads the prompts that name them."""
 
-import inspect
 import math
 import operator
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache, wraps
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from modules import extra_networks, hashes, paths, shared
+from modules import hashes, paths
 
 from ..catalog import Catalog
 from ..identify import named_family
 from ..library import Known, Library, file_of
 from ..plan import File, Model
 from ..tags import Tag, find, write
+from .options import option, switch
 
 
 def networks():
@@ -24,25 +23,14 @@ def networks():
     return sys.modules.get("networks")
 
 
-def register() -> None:
-    """Let the host load SD3's LoRAs in the naming of diffusers, which is that of the published ones.
+@dataclass(frozen=True)
+class AtHand:
+    """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used, each
+    with how many of its layers have a place in the checkpoint; and the names of all others, whatever recipe a name
+    sounds like."""
 
-    Forge has a table of these names, and does not ask it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
-    """
-    tables: Any = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
-    if not (hasattr(networks(), "model_lora_keys_unet") and hasattr(tables, "mmdit_to_diffusers")):
-        return
-    layers = inspect.unwrap(networks().model_lora_keys_unet)  # a reloaded UI registers once more
-
-    @wraps(layers)
-    def layers_by_all_names(model, *args, **kwargs):
-        known = layers(model, *args, **kwargs)
-        if hasattr(model.diffusion_model, "joint_blocks"):
-            for name, layer in tables.mmdit_to_diffusers(model.diffusion_model.config, "diffusion_model.").items():
-                known.setdefault(f"transformer.{name.removesuffix('.weight')}", layer)
-        return known
-
-    networks().model_lora_keys_unet = layers_by_all_names
+    files: list[File]
+    others: frozenset[str]
 
 
 @dataclass
@@ -53,14 +41,13 @@ class Shelf:
     disks: list = field(default_factory=list)
     basis: tuple = ()
     few_step: list[Known] = field(default_factory=list)
-    files: list[File] = field(default_factory=list)
-    others: frozenset[str] = frozenset()
+    at_hand: AtHand = field(default_factory=lambda: AtHand([], frozenset()))
 
 
 @cache
 def shelf() -> Shelf:
     """What is known of the files, kept beside the host's own settings; made when somebody first asks."""
-    may_hash = not getattr(shared.cmd_opts, "no_hashing", False)
+    may_hash = not switch("no_hashing", False)
     return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
 
 
@@ -73,16 +60,8 @@ def hosts_hashes(path: str) -> tuple[str, str]:
     )
 
 
-def others(catalog: Catalog, checkpoint: Model | None) -> frozenset[str]:
-    """The names of all other LoRAs that the host has listed, whatever recipe a name sounds like."""
-    files(catalog, checkpoint)
-    return shelf().others
-
-
-def files(catalog: Catalog, checkpoint: Model | None) -> list[File]:
-    """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used.
-
-    Each with how many of its layers have a place in the checkpoint.
+def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
+    """The LoRAs that the host has listed, for a checkpoint.
 
     A file that has changed is looked at again; files that are new are there when the host has listed them. What is
     not promising is read in the background, and found when it was.
@@ -93,14 +72,15 @@ def files(catalog: Catalog, checkpoint: Model | None) -> list[File]:
     # Whenever the host lists its folder, it makes new objects.
     as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
     if as_before and basis == last.basis and last.library.still(last.few_step):
-        return last.files
+        return last.at_hand
     known = look(last.library, disks, catalog)
     pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
-    last.few_step, last.files = [one for one, _ in pairs], [as_file(one, disk, path) for one, disk in pairs]
+    last.few_step = [one for one, _ in pairs]
     few_step = {one.path for one in last.few_step}
-    last.others = frozenset(n for disk in disks if disk.filename not in few_step for n in (disk.name, disk.alias))
+    others = frozenset(name for disk in disks if disk.filename not in few_step for name in (disk.name, disk.alias))
+    last.at_hand = AtHand([as_file(one, disk, path) for one, disk in pairs], others)
     last.disks, last.basis = disks, basis
-    return last.files
+    return last.at_hand
 
 
 def everything(catalog: Catalog) -> list[Known]:
@@ -130,10 +110,10 @@ def is_few_step(known: Known, disk) -> bool:
 
 def standing_tag() -> str:
     """The LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
-    name = getattr(shared.opts, "sd_lora", "None")
+    name = option("sd_lora", "None")
     if name == "None" or name not in {disk.name for disk in listed()}:
         return ""
-    return f" {write(name, shared.opts.extra_networks_default_multiplier)}"
+    return " " + write(name, option("extra_networks_default_multiplier", 1.0))
 
 
 def refresh() -> None:
@@ -141,42 +121,6 @@ def refresh() -> None:
     list_again = getattr(networks(), "list_available_networks", None)
     if list_again:
         list_again()
-
-
-def is_loaded(name: str, sd_model) -> bool:
-    """Whether the LoRA is part of the model now, with at least one layer that fits."""
-    loaded = getattr(networks(), "loaded_networks", [])
-    network = next((net for net in loaded if net.network_on_disk.name == name), None)
-    if network is None:
-        return False
-    patcher = getattr(getattr(sd_model, "forge_objects", None), "unet", None)
-    if patcher is None:
-        return bool(network.modules)
-    # Hosts that patch the network keep its layers there. Each patch has its file's name, or all are told by a hash.
-    filename = network.network_on_disk.filename
-    if hasattr(patcher, "lora_patches"):
-        return any(identifier[0] == filename and patches for identifier, patches in patcher.lora_patches.items())
-    return repr(filename) in sd_model.current_lora_hash and bool(patcher.patches)
-
-
-def keep_loaded(name: str, p) -> None:
-    """Load the request's LoRAs again when a refiner has changed the checkpoint, in the moment the host asks for conds.
-
-    A1111 drops all LoRAs when it loads another checkpoint (A:sd_models.py:737, A:sd_samplers_common.py:199).
-    """
-    setup_conds = p.setup_conds
-
-    def load_and_setup_conds():
-        if not is_loaded(name, p.sd_model):
-            extra_networks.activate(p, p.hr_extra_network_data if p.is_hr_pass else p.extra_network_data)
-        return setup_conds()
-
-    p.setup_conds = load_and_setup_conds
-
-
-def forget(p) -> None:
-    """Give the request its own ``setup_conds`` again."""
-    vars(p).pop("setup_conds", None)
 
 
 def reads_schedules() -> bool:

@@ -8,6 +8,7 @@ from modules import paths, sd_models, shared
 
 from ..memory import CannotRemember, Entry, Memories
 from ..plan import Memory
+from .options import option
 
 FORGET = "hypersd_forget"  # the option in which the entries to be forgotten are ticked
 
@@ -29,7 +30,7 @@ def remember(memory: Memory, name: str | None = None) -> Entry:
     Raises:
         CannotRemember: there is no such checkpoint, or the file cannot be written.
     """
-    info = sd_models.get_closet_checkpoint_match(name or shared.opts.sd_model_checkpoint)
+    info = sd_models.get_closet_checkpoint_match(name or option("sd_model_checkpoint", ""))
     if info is None:
         raise CannotRemember("The WebUI has no checkpoint of that name.")
     entry = entry_of(info, memory)
@@ -51,7 +52,7 @@ def labels() -> dict[str, Entry]:
 def forget_ticked() -> None:
     """Forget the entries that are ticked on the settings page; nothing stays ticked."""
     entries = labels()
-    for label in getattr(shared.opts, FORGET) or []:
+    for label in option(FORGET, []):
         if label in entries:
             entry = entries[label]
             store().keep(Entry(entry.name, entry.size, entry.sha256))

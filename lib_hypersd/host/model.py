@@ -2,11 +2,12 @@
 
 import sys
 
-from modules import sd_models, shared
+from modules import sd_models
 
 from ..header import Checkpoint, read_checkpoint
 from ..plan import Model
 from . import memory
+from .options import option
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
 # Where no flag is set: the end of the name under which the host knows the architecture (F:backend/loader.py).
@@ -31,7 +32,7 @@ def selected(name: str | None = None) -> Model | None:
     Args:
         name: the checkpoint that a request asks for, where that is not the one that the user has selected.
     """
-    info = info_of(name or shared.opts.sd_model_checkpoint)
+    info = info_of(name or option("sd_model_checkpoint", ""))
     in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
     # A reloaded UI lists the checkpoints anew, as other objects.
     is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)

@@ -5,24 +5,21 @@ from collections.abc import Mapping
 from ..catalog import HYPER_SD, Catalog
 from ..plan import Model, Request, SecondPass
 from ..settings import Settings
-from . import loras, model
-from .options import comment_stripper
+from . import model
+from .surroundings import request_of
 
 
 def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
     """A payload as a plan wants to know it."""
     eta = payload.get("eta")
-    return Request(
-        settings=given,
-        model=selected,
-        files=loras.files(catalog, selected),
-        prompts=(prompt + loras.standing_tag(),),
-        second_pass=second_pass(payload),
-        refiner=model.named(text_in(payload, "refiner_checkpoint")),
-        others=loras.others(catalog, selected),
-        eta=float(eta) if isinstance(eta, int | float) else None,
-        strip=comment_stripper(),
-        reads_schedules=loras.reads_schedules(),
+    return request_of(
+        given,
+        selected,
+        catalog,
+        [prompt],
+        second_pass(payload),
+        model.named(text_in(payload, "refiner_checkpoint")),
+        float(eta) if isinstance(eta, int | float) else None,
     )
 
 

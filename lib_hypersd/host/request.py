@@ -14,8 +14,9 @@ from .. import settings as panel
 from ..catalog import Catalog, load
 from ..plan import Model, Plan, Request, SecondPass, make_plan
 from ..schedules import BY_IMAGE_SIZE
-from . import guidance, loras, model, samplers, schedules, strength
-from .options import EXACT_STRENGTH_INFOTEXT, comment_stripper
+from . import guidance, loading, loras, model, samplers, schedules, strength
+from .settings_page import EXACT_STRENGTH_INFOTEXT
+from .surroundings import request_of
 
 NOTE = "Hyper-SD note"
 # What a plan sets, by the host's name for it, as far as the host's request has it.
@@ -96,19 +97,15 @@ def obstacle(p, plan: Plan) -> str | None:
 
 def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:
     """The host's request as a plan wants to know it."""
-    standing = loras.standing_tag()
     refiner = getattr(p, "refiner_checkpoint_info", None)
-    return Request(
-        settings=settings,
-        model=loaded,
-        files=loras.files(catalog, loaded),
-        others=loras.others(catalog, loaded),
-        prompts=[prompt + standing for name in PROMPTS for prompt in getattr(p, name, None) or []],
-        second_pass=second_pass(p),
-        refiner=model.of_file(refiner) if refiner else None,
-        eta=None if eta_is_fixed else p.eta,
-        strip=comment_stripper(),
-        reads_schedules=loras.reads_schedules(),
+    return request_of(
+        settings,
+        loaded,
+        catalog,
+        [prompt for name in PROMPTS for prompt in getattr(p, name, None) or []],
+        second_pass(p),
+        model.of_file(refiner) if refiner else None,
+        None if eta_is_fixed else p.eta,
     )
 
 
@@ -157,7 +154,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
 
 def take_back(p) -> None:
     """Give the request its own values again, wherever it still has those of the plan."""
-    loras.forget(p)
+    loading.forget(p)
     now = state(p)
     strip = now.plan.strip if now.plan else None
     for name, value in now.own.items():
@@ -194,10 +191,11 @@ def confirm(p) -> None:
     plan = state(p).plan
     if plan is None or plan.file is None:
         return
-    loras.forget(p)
-    if loras.is_loaded(plan.file, p.sd_model):
+    loading.forget(p)
+    fit = loading.loaded_layers(plan.file, p.sd_model)
+    if loading.is_enough(fit):
         if getattr(p, "refiner_checkpoint_info", None) is not None:
-            loras.keep_loaded(plan.file, p)
+            loading.keep_loaded(plan.file, p)
         return
     # Some hosts load no LoRA at all if they miss one.
     missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]
@@ -208,6 +206,9 @@ def confirm(p) -> None:
         p.extra_generation_params.pop(key, None)
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
+    if fit is not None and fit.placed:
+        share = f"{fit.placed} of {fit.layers}"
+        return refuse(p, f"The WebUI could load only {share} layers of {plan.file}; its console says why.{why}")
     refuse(p, f"The WebUI could not load {plan.file}; its console says why.{why}")
 
 

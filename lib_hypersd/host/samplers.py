@@ -1,15 +1,17 @@
 """Our samplers in the host's list."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
-from modules import sd_samplers, sd_samplers_kdiffusion, shared
+from modules import sd_samplers, sd_samplers_kdiffusion
 from modules.sd_samplers_common import SamplerData
 
 from ..samplers import sample_ddim, sample_tcd, start_noise_scale
 from ..schedules import is_flow, model_sigmas
 from ..settings import Settings, spelled
 from . import schedules, strength
-from .options import TCD_ETA, TCD_ETA_INFOTEXT, shadowed
+from .options import option, shadowed
+from .settings_page import DEFAULT_ETA, TCD_ETA, TCD_ETA_INFOTEXT
 
 
 def tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3):
@@ -31,10 +33,10 @@ def image_by_image_noise(denoiser):
 class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
     """A sampler of the host with a default eta and an infotext field of its own, started as diffusers starts."""
 
-    def __init__(self, function, sd_model, eta_option, eta_infotext):
+    def __init__(self, function, sd_model, eta):
         super().__init__(function, sd_model)
-        self.eta_option_field = eta_option
-        self.eta_infotext_field = eta_infotext
+        self.eta_option_field = eta.option
+        self.eta_infotext_field = eta.infotext
         self.eta_default = None  # so that the host always writes eta: an image must say with which it was made
 
     def get_sigmas(self, p, steps):
@@ -45,7 +47,7 @@ class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
             return super().get_sigmas(p, steps)
 
     def sample(self, p, x, *args, steps=None, **kwargs):
-        if not shared.opts.sgm_noise_multiplier:
+        if not option("sgm_noise_multiplier"):
             # The host multiplies by σ. With the option "SGM noise multiplier" it does what is wanted here by itself.
             sigma = self.get_sigmas(p, steps or p.steps)[0].item()
             x = x * (start_noise_scale(sigma, is_flow(model_sigmas(self.model_wrap))) / sigma)
@@ -57,14 +59,24 @@ class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
 
 def few_step_sampler(name, function, schedule, **options):
     def construct(sd_model):
-        return FewStepSampler(function, sd_model, *ETAS[name])
+        return FewStepSampler(function, sd_model, ETAS[name])
 
     return SamplerData(name, construct, [], {"scheduler": schedules.NAMES[schedule], "uses_ensd": True, **options})
 
 
-# Where each sampler's eta comes from when a request sets none, and the infotext key it is written under.
-ETAS = {"TCD": (TCD_ETA, TCD_ETA_INFOTEXT), "DDIM-Trailing": ("eta_ddim", "Eta DDIM")}
-ETA_INFOTEXTS = tuple(key for _, key in ETAS.values())
+class Eta(NamedTuple):
+    """Where a sampler's eta comes from when a request sets none, and the infotext key it is written under."""
+
+    option: str
+    default: float
+    infotext: str
+
+
+ETAS = {
+    "TCD": Eta(TCD_ETA, DEFAULT_ETA, TCD_ETA_INFOTEXT),
+    "DDIM-Trailing": Eta("eta_ddim", 0.0, "Eta DDIM"),
+}
+ETA_INFOTEXTS = tuple(eta.infotext for eta in ETAS.values())
 SAMPLERS = (
     few_step_sampler("TCD", tcd, "TCD"),
     few_step_sampler("DDIM-Trailing", ddim, "Trailing", default_eta_is_0=True),
@@ -101,4 +113,4 @@ def unknown(sampler: str, schedule: str) -> str | None:
 
 def default_eta(sampler: str) -> float | None:
     """The eta that one of our samplers takes from the host's options when a request sets none."""
-    return getattr(shared.opts, ETAS[sampler][0]) if sampler in ETAS else None
+    return option(ETAS[sampler].option, ETAS[sampler].default) if sampler in ETAS else None

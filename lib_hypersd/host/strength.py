@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from functools import wraps
 
 import torch
-from modules import shared
 
 from ..schedules import levels
 from . import schedules
-from .options import EXACT_STRENGTH, EXACT_STRENGTH_INFOTEXT, shadowed
+from .options import option, shadowed
+from .settings_page import EXACT_STRENGTH, EXACT_STRENGTH_INFOTEXT
 
 
 def exact(sampler, sample_img2img: Callable) -> Callable:
@@ -35,7 +35,7 @@ def exact(sampler, sample_img2img: Callable) -> Callable:
                 image_conditioning=image_conditioning,
             )
 
-        wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(getattr(shared.opts, EXACT_STRENGTH))
+        wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(option(EXACT_STRENGTH, True))
         if not wanted:
             return run(steps)
         count = steps or p.steps

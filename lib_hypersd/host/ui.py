@@ -1,12 +1,14 @@
 """The panel in the host's tabs."""
 
+from collections.abc import Sequence
+
 import gradio as gr
 from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
 from .. import panel
 from ..catalog import Catalog
-from ..plan import Model, Request
+from ..plan import File, Model, Request
 from ..settings import Settings
 from . import loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
@@ -16,10 +18,15 @@ from .request import recipes
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
     surroundings = panel.Surroundings(
-        recipes, model.selected, loras.files, request, loras.refresh, DOWNLOADS, memory.remember
+        recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember
     )
     built = panel.build(gr, InputAccordion, tab, surroundings, prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
+
+
+def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
+    """The LoRAs that the panel may offer."""
+    return loras.at_hand(catalog, checkpoint).files
 
 
 def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:

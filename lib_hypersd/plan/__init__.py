@@ -15,13 +15,14 @@ from ..catalog import Catalog
 from . import describe
 from .choose import Choice, choose, sort_tags
 from .outcome import NoPlan, Plan, Refusal, as_json
+from .passes import remark_on_pass
 from .request import File, Memory, Model, Request, SecondPass
 from .resolve import Facts, resolve
 from .settle import MORE_DETAIL, Settled, settle
 
 __all__ = [
     "MORE_DETAIL", "File", "Memory", "Model", "NoPlan", "Plan", "Refusal", "Request", "SecondPass", "as_json",
-    "make_plan", "point_out",
+    "make_plan", "point_out", "remark_on_pass",
 ]  # fmt: skip
 
 

@@ -58,9 +58,15 @@ VARIABLES = {
     "disk": "disk",
     "host/axes.py: module": "xyz",
     "host/axes.py: apply": "axis.apply",
+    "host/loading.py: networks()": "networks",
+    "host/loading.py: network": "network",
+    "host/loading.py: patcher": "unet",
+    "host/loading.py: model": "unet.model",
+    "host/loading.py: load": "networks.load_lora_for_models",
+    "host/loading.py: layers": "networks.model_lora_keys_unet",
     "host/loras.py: networks()": "networks",
-    "host/loras.py: network": "network",
-    "host/loras.py: model": "unet.model",
+    "host/inner_passes.py: outer": "p",
+    "host/inner_passes.py: inner": "p",
     "host/model.py: model": "sd_model",
     "host/model.py: network": "unet.model",
     "host/schedules.py: other": "scheduler",
@@ -72,11 +78,15 @@ VARIABLES = {
 COMPUTED = {
     "host/request.py: p": ("ATTRIBUTES", "PROMPTS", "prompts"),
     "host/model.py: sd_model": ("FAMILY_FLAGS",),
-    "host/samplers.py: modules.shared.opts": ("eta_ddim",),
+    "host/options.py: modules.shared.opts": (),
+    "host/options.py: modules.shared.cmd_opts": (),
     "host/downloads.py: modules.shared.opts": (),
     "host/memory.py: modules.shared.opts": (),
+    "host/samplers.py: modules.shared.opts": ("eta_ddim",),
     "host/strength.py: modules.shared.opts": (),
 }
+# Functions of ours that ask the host for what it may lack.
+DOORS = {"option": "modules.shared.opts", "switch": "modules.shared.cmd_opts"}
 # Functions of ours whose keywords are names of the host's.
 KEYWORDS = {"shadowed": "modules.shared.opts"}
 # What a class of ours has beside what it takes from its base.

@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .table import COMPUTED, KEYWORDS, MODULES, OURS, OWN, REQUESTS, SAME, VARIABLES
+from .table import COMPUTED, DOORS, KEYWORDS, MODULES, OURS, OWN, REQUESTS, SAME, VARIABLES
 
 LIBRARY = Path(__file__).parent.parent.parent / "lib_hypersd"
 # The adapter, and the pure files that get something of the host passed in.
@@ -111,6 +111,8 @@ class Walk(ast.NodeVisitor):
                 return self.below(of, key, '{}["{}"]')
             case ast.Call(func=ast.Attribute(attr="unwrap"), args=[function]):
                 return self.path(function)
+            case ast.Call(func=ast.Name(id=door), args=[ast.Constant(value=name), *_]) if door in DOORS:
+                return f"{DOORS[door]}.{name}" if OURS not in name else None
             case ast.Call(func=ast.Name(id="super")):
                 return self.instance
             case ast.Call(func=function):
@@ -192,9 +194,12 @@ class Walk(ast.NodeVisitor):
                 asked = function == "hasattr" or (function == "getattr" and len(node.args) > 2)
                 self.use(self.written(node), node, asked)
             elif path := self.path(node.args[0]):
-                for name in COMPUTED[f"{self.file}: {path}"]:
-                    for one in self.literals.get(name, [name]):
-                        self.use(f"{path}.{one}", node, taken=False)
+                self.computed(path, node)
+        elif function in DOORS:
+            if isinstance(node.args[0], ast.Constant):
+                self.use(self.written(node), node, asked=True)
+            else:
+                self.computed(DOORS[function], node)
         elif function.endswith(".get"):
             self.use(self.written(node), node, asked=True)
         elif function in KEYWORDS:
@@ -203,6 +208,12 @@ class Walk(ast.NodeVisitor):
         elif path := self.path(node.func):
             self.call(path, node)
         self.generic_visit(node)
+
+    def computed(self, path: str, node: ast.Call) -> None:
+        """The names that are declared where one is computed."""
+        for name in COMPUTED[f"{self.file}: {path}"]:
+            for one in self.literals.get(name, [name]):
+                self.use(f"{path}.{one}", node, taken=False)
 
     def call(self, path: str, node: ast.Call) -> None:
         positional = [one for one in node.args if not isinstance(one, ast.Starred)]

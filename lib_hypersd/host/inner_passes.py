@@ -1,0 +1,48 @@
+"""Passes that other extensions run inside a request, as ADetailer does: of these the host calls none of our hooks."""
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from modules import script_callbacks
+
+from ..plan import remark_on_pass
+from . import callbacks, loading
+from .request import NOTE, note, state
+
+
+@dataclass
+class Outer:
+    """The request that the host works on."""
+
+    request: Callable[[], Any] = lambda: None
+
+
+OUTER = Outer()
+
+
+def register(script: str | Path) -> None:
+    """Have each step of every pass looked at; called again at every reload of the UI."""
+    callbacks.add(script_callbacks.callback_map["callbacks_cfg_denoiser"], "cfg_denoiser", remark, script)
+
+
+def watch(p) -> None:
+    """Take ``p`` for the request that others' passes belong to, until the next one."""
+    OUTER.request = weakref.ref(p)
+
+
+def remark(step) -> None:
+    """Say of another extension's pass, at its first step, what does not fit the plan in force.
+
+    Args:
+        step: the host's ``CFGDenoiserParams``.
+    """
+    outer, inner = OUTER.request(), step.denoiser.p
+    if step.sampling_step or outer is None or inner is outer or (plan := state(outer).plan) is None:
+        return
+    has_lora = plan.file is not None and loading.is_loaded(plan.file, inner.sd_model)
+    sentence = remark_on_pass(plan, inner.steps, inner.cfg_scale, has_lora)
+    if sentence and sentence not in outer.extra_generation_params.get(NOTE, ""):
+        note(outer, [sentence])
