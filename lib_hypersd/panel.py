@@ -38,7 +38,8 @@ class Surroundings:
     the request that an image with these settings and this prompt would be.
 
     ``refresh`` lets the host look into its folders again; it is only called when the user presses the button.
-    ``downloads`` fetch what is missing, likewise. ``remember`` keeps what the user says of the checkpoint.
+    ``downloads`` fetch what is missing, likewise. ``remember`` keeps what the user says of the checkpoint. ``obstacle``
+    says why the host would run no plan at all.
     """
 
     catalog: Callable[[], Catalog]
@@ -48,6 +49,7 @@ class Surroundings:
     refresh: Callable[[], None]
     downloads: Downloads
     remember: Callable[[Memory], object]
+    obstacle: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[s
         found = point_out(request, catalog)
         return status("tag" if found else "off", found or "Off. Your own settings are used.", model), (), None
     plan = make_plan(request, catalog)
-    problems += [plan.problem] if plan.problem is not None else []
+    problems += filter(None, [surroundings.obstacle(), plan.problem])
     notes = [*plan.warnings, *comments, *catalog.problems, *skipped(request.files or (), model.family)]
     if problems or plan.problem is not None:
         sentence = f"{' '.join(problems)} Until then your own settings are used."

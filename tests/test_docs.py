@@ -111,7 +111,7 @@ SPEAKERS = [
     *(f"lib_hypersd/{name}.py" for name in (
         "plan/describe", "plan/passes", "settings", "memory", "host/memory", "panel", "identify", "library", "header", "gguf", "download", "source",
         "unfinished", "catalog",
-        "host/request", "host/samplers", "host/api", "host/downloads",
+        "host/request", "host/samplers", "host/surroundings", "host/api", "host/downloads",
     )), "install.py",
 ]  # fmt: skip
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.

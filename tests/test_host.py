@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 import torch
+from fastapi.testclient import TestClient
 
 from lib_hypersd.catalog import published
 from lib_hypersd.memory import CannotRemember
@@ -824,6 +825,80 @@ def test_a_sampler_that_the_user_has_set_for_the_second_pass_stays_and_is_said(h
 
 
 # Hosts that patch their network.
+
+
+@pytest.fixture
+def neo(tmp_path):
+    host = Host(tmp_path, "neo")
+    host.install_loras(*LORAS, "some-style")
+    with host.as_modules():
+        yield host
+
+
+def test_a_renaming_at_the_refiner_to_a_lora_that_is_missing_is_refused(neo):
+    script, refiner = neo.load_script(), neo.checkpoints["tiny-sd15"]
+    neo.shared.opts.data["refiner_lora_replacement"] = "high_noise=low_noise\n8steps=2steps\n=\n"
+    p = Processing(neo, refiner_checkpoint_info=refiner)
+    neo.process_images(p, script, [ON])
+    assert len(recorded(neo)) == 8 and "not applied" not in p.extra_generation_params.get("Hyper-SD note", "")
+    neo.shared.opts.data["refiner_lora_replacement"] = "8steps=low"
+    p = Processing(neo, refiner_checkpoint_info=refiner)
+    neo.process_images(p, script, [ON])
+    assert len(recorded(neo)) == 20 and "asks for Hyper-SD15-low-lora, and the WebUI" in list(p.comments)[0]
+    p = Processing(neo)
+    neo.process_images(p, script, [ON])
+    assert not p.comments, "without a refiner nothing is renamed"
+
+
+def test_a_schedule_that_the_user_has_hidden_is_not_in_the_list_and_serves_the_plan(neo):
+    neo.shared.opts.data["hide_schedulers"] = ["Trailing", "TCD"]
+    script = neo.load_script()
+    assert not {"Trailing", "TCD"} & {entry.label for entry in neo.sd_schedulers.schedulers}
+    p = Processing(neo)
+    neo.process_images(p, script, [{**ON, "schedule": "trailing"}])
+    assert not p.comments and recorded(neo) == list(trailing_timesteps(8))
+
+
+@pytest.mark.parametrize(("kind", "flows"), [("neo", True), ("forge", False), ("a1111", False)])
+def test_an_sdxl_that_the_host_will_take_for_a_flow_model_is_refused_before_it_is_loaded(tmp_path, kind, flows):
+    host = Host(tmp_path, kind)
+    with host.as_modules():
+        host.load_script()
+        from lib_hypersd.host import model
+
+        (tmp_path / "Rectified").mkdir()
+        for name in ("Rectified/some xl", "some xl"):
+            write(loaded_file(host.load(name)), tensors(NETWORKS["sdxl"]))
+        host.load("tiny-sd15")
+        predictions = [model.selected(name).prediction for name in ("Rectified/some xl", "some xl")]
+        assert predictions == ["const" if flows else "epsilon", "epsilon"]
+
+
+def test_an_sdxl_that_predicts_flow_is_refused(neo):
+    script = neo.load_script()
+    write(loaded_file(neo.load("some xl", is_sdxl=True, is_flow=True)), tensors(NETWORKS["sdxl"]))
+    p = Processing(neo)
+    neo.process_images(p, script, [ON])
+    assert "was trained to predict something else" in list(p.comments)[0] and p.steps == 20
+
+
+def test_a_mode_in_which_the_host_runs_no_script_is_said(neo):
+    script = neo.load_script()
+    neo.shared.opts.data["forge_model_mode"] = "api"
+    payload = {"alwayson_scripts": {"Hyper-SD": {"args": [ON]}}}
+    answer = TestClient(neo.app(script)).post("/hypersd/v1/plan", json=payload).json()
+    assert "images made by a service" in answer["problem"] and answer["enabled"]
+    with gr.Blocks():
+        script.after_component(gr.Textbox(elem_id="txt2img_prompt"), elem_id="txt2img_prompt")
+        panel = script.ui(False)
+    assert panel and "images made by a service" in panel_text(neo, [True])
+
+
+def panel_text(host, values):
+    from lib_hypersd.host import ui
+    from lib_hypersd.panel import describe
+
+    return describe(values, ui.surroundings(), "")[0]
 
 
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):

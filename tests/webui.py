@@ -504,7 +504,7 @@ class Host:
             names["processing"]["StableDiffusionProcessing"].distilled_cfg_scale = 3.5
             choices = {"online_lora": False}
             fresh["backend.args"] = module(
-                "backend.args", dynamic_args=choices if self.kind == "forge" else DynamicArgs(**choices)
+                "backend.args", dynamic_args=choices if self.kind == "forge" else DynamicArgs(**choices, kontext=False)
             )
         if self.kind == "forge":
             # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.
@@ -635,7 +635,7 @@ class Host:
 
     def layers_placed(self, filename):
         """How many layers of a LoRA find a place: all that it has, unless ``placed`` says otherwise."""
-        return self.placed.get(Path(filename).stem, count_layers(filename))
+        return self.placed.get(Path(filename).stem, count_layers(filename) or 0)
 
     def load_lora_for_models(self, model, clip, lora, strength_model, strength_clip, filename="default"):
         """The network with a LoRA's patches; one of which no layer fits is dropped."""

@@ -16,7 +16,7 @@ from ..library import as_json as known_as_json
 from ..memory import CannotRemember, read_memory
 from ..memory import as_json as entry_as_json
 from ..plan import as_json, make_plan, point_out
-from . import callbacks, downloads, loras, memory, model, payloads, samplers
+from . import callbacks, downloads, loras, memory, model, payloads, samplers, surroundings
 from .request import recipes
 
 HOSTS_ROUTE = "/sdapi/v1/txt2img"
@@ -79,7 +79,9 @@ def plan(payload: dict) -> dict[str, Any]:
         off = "Off. The request's own settings are used."
         return {"enabled": False, "problem": None, "sentence": " ".join([found or off, *comments])}
     made = make_plan(request, read)
-    problem = samplers.unknown(made.sampler, made.schedule) if made.problem is None else None
+    problem = surroundings.obstacle()
+    if problem is None and made.problem is None:
+        problem = samplers.unknown(made.sampler, made.schedule)
     if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
     return printable({"enabled": True, **as_json(made, prompt), "comments": comments})

@@ -9,6 +9,7 @@ from modules import extra_networks
 
 from ..layers import LEAST_SHARE, Fit, count_layers
 from .loras import networks
+from .options import option
 
 
 def register() -> None:
@@ -102,6 +103,14 @@ def loaded_layers(name: str, sd_model) -> Fit | None:
 def holds_loras_itself(patcher, filename: str) -> bool:
     """Whether the network takes the file's layers in the moment of use, as Nunchaku's do (N:networks.py:40)."""
     return any(file == filename for file, *_ in getattr(patcher.model.diffusion_model, "loras", None) or [])
+
+
+def name_for_refiner(name: str) -> str:
+    """What the host calls the LoRA once a refiner has taken over, by an option of Neo (N:sd_samplers_common.py:201)."""
+    for line in option("refiner_lora_replacement", "").splitlines():
+        before, _, after = (part.strip() for part in line.partition("="))
+        name = name.replace(before, after) if before else name
+    return name
 
 
 def keep_loaded(name: str, p) -> None:

@@ -136,5 +136,10 @@ def unreadable(prompts: Sequence[str]) -> list[Tag]:
 
 def unknown(prompts: Sequence[str]) -> list[str]:
     """The LoRAs that the prompts name and the host does not have."""
-    known = {name for disk in listed() for name in (disk.name, disk.alias)}
+    known = names()
     return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in known))
+
+
+def names() -> set[str]:
+    """By which the host's LoRAs can be called."""
+    return {name for disk in listed() for name in (disk.name, disk.alias)}

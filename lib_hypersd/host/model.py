@@ -1,6 +1,7 @@
 """The checkpoint, as a plan wants to know it: the one in memory, or the one that is selected."""
 
 import sys
+from typing import Any
 
 from modules import sd_models
 
@@ -54,7 +55,13 @@ def of_file(info) -> Model | None:
     file = on_disk(info)
     if file.family is None and file.kind is None:
         return None
-    return describe(info, file, file.family, file.prediction or "epsilon", file.coarse and not keeps_loras_apart())
+    prediction = "const" if flows_by_its_path(info, file) else file.prediction or "epsilon"
+    return describe(info, file, file.family, prediction, file.coarse and not keeps_loras_apart())
+
+
+def flows_by_its_path(info, file: Checkpoint) -> bool:
+    """Whether the host will take an SDXL for a flow model, as Neo does by its path (N:backend/loader.py:894)."""
+    return file.family == "sdxl" and hasattr(choices(), "kontext") and "rectified" in info.filename.lower()
 
 
 def describe(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
@@ -94,8 +101,12 @@ def keeps_loras_apart() -> bool:
 
     A host that has no such choice makes the weights wider when it loads them.
     """
-    choices = getattr(sys.modules.get("backend.args"), "dynamic_args", None)
-    return choices is None or choices.get("online_lora", False)
+    return choices() is None or choices().get("online_lora", False)
+
+
+def choices() -> Any:
+    """What hosts with a patcher have chosen for the network; None elsewhere."""
+    return getattr(sys.modules.get("backend.args"), "dynamic_args", None)
 
 
 def on_disk(info) -> Checkpoint:

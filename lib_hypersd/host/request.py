@@ -92,7 +92,15 @@ def obstacle(p, plan: Plan) -> str | None:
     """What keeps this host or this request from carrying a plan out, as a sentence."""
     if plan.file and p.disable_extra_networks:
         return "The request switches LoRAs off (disable_extra_networks)."
+    if plan.file and takes_a_refiner(p):
+        name = loading.name_for_refiner(plan.file)
+        if name not in loras.names():
+            return f"For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
     return samplers.unknown(plan.sampler, plan.schedule)
+
+
+def takes_a_refiner(p) -> bool:
+    return getattr(p, "refiner_checkpoint_info", None) is not None
 
 
 def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:
@@ -194,8 +202,8 @@ def confirm(p) -> None:
     loading.forget(p)
     fit = loading.loaded_layers(plan.file, p.sd_model)
     if loading.is_enough(fit):
-        if getattr(p, "refiner_checkpoint_info", None) is not None:
-            loading.keep_loaded(plan.file, p)
+        if takes_a_refiner(p):
+            loading.keep_loaded(loading.name_for_refiner(plan.file), p)
         return
     # Some hosts load no LoRA at all if they miss one.
     missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]

@@ -5,6 +5,7 @@ from functools import partial
 from modules import processing
 
 from ..schedules import BY_IMAGE_SIZE, TIMESTEPS, levels
+from .options import option
 
 try:
     from modules import sd_schedulers
@@ -22,12 +23,16 @@ LABELS = {name: label for label, name in NAMES.items()}
 
 
 def register() -> None:
-    """Put our schedules into the host's list, by name and so only once; that for FLUX where the host knows FLUX."""
+    """Put our schedules into the host's list, by name and so only once; that for FLUX where the host knows FLUX.
+
+    What the user has hidden stays out of the list, and serves a plan all the same.
+    """
     knows_flux = hasattr(processing.StableDiffusionProcessing, "distilled_cfg_scale")
     for label in NAMES if sd_schedulers else ():
         if label != BY_IMAGE_SIZE or knows_flux:
             entry = sd_schedulers.Scheduler(NAMES[label], label, partial(sigmas, label), need_inner_model=True)
-            put(sd_schedulers.schedulers, entry)
+            if label not in option("hide_schedulers", ()):
+                put(sd_schedulers.schedulers, entry)
             sd_schedulers.schedulers_map[entry.name] = sd_schedulers.schedulers_map[entry.label] = entry
 
 
@@ -53,8 +58,9 @@ def has(schedule: str, sampler_is_ours: bool) -> bool:
 
 
 def labels() -> list[str]:
-    """What the host calls the schedules in its list."""
-    return [entry.label for entry in sd_schedulers.schedulers] if sd_schedulers else []
+    """What the host calls its schedules, those among them that the user has hidden from its list."""
+    entries = sd_schedulers.schedulers_map.values() if sd_schedulers else ()
+    return list(dict.fromkeys(entry.label for entry in entries))
 
 
 def in_force(sampler, p) -> str | None:

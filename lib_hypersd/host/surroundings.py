@@ -1,4 +1,4 @@
-"""What the host has around a request: its LoRAs and its ways to read a prompt."""
+"""What the host has around a request: its LoRAs, its ways to read a prompt, and what it cannot do at all."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from ..catalog import Catalog
 from ..plan import Model, Request, SecondPass
 from ..settings import Settings
 from . import loras
-from .options import comment_stripper
+from .options import comment_stripper, option
 
 
 def request_of(
@@ -32,3 +32,10 @@ def request_of(
         strip=comment_stripper(),
         reads_schedules=loras.reads_schedules(),
     )
+
+
+def obstacle() -> str | None:
+    """Why the host would run none of our hooks, as a sentence; a pack of Neo has such a mode (N:processing.py:878)."""
+    if option("forge_model_mode") == "api":
+        return "The WebUI is set to have its images made by a service, for which it runs no extension."
+    return None

@@ -13,15 +13,20 @@ from ..settings import Settings
 from . import loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
 from .request import recipes
+from .surroundings import obstacle
 
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    surroundings = panel.Surroundings(
-        recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember
-    )
-    built = panel.build(gr, InputAccordion, tab, surroundings, prompt)
+    built = panel.build(gr, InputAccordion, tab, surroundings(), prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
+
+
+def surroundings() -> panel.Surroundings:
+    """The host, as the panel asks it."""
+    return panel.Surroundings(
+        recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle
+    )
 
 
 def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:

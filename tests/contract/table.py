@@ -67,6 +67,7 @@ VARIABLES = {
     "host/loras.py: networks()": "networks",
     "host/inner_passes.py: outer": "p",
     "host/inner_passes.py: inner": "p",
+    "host/model.py: choices()": "backend_args.dynamic_args",
     "host/model.py: model": "sd_model",
     "host/model.py: network": "unet.model",
     "host/schedules.py: other": "scheduler",
