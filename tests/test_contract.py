@@ -12,7 +12,13 @@ from tests.contract.check import FOLDER, around, contracts, moved, problems
 from tests.contract.table import DOUBLE, HOLDERS, MODULES, OURS, WITH, WITHOUT
 from tests.contract.walk import Found, Walk, walk
 
-KINDS = {"AUTOMATIC1111": "a1111", "Forge": "forge", "reForge": "reforge", "Forge Classic": "classic"}
+KINDS = {
+    "AUTOMATIC1111": "a1111",
+    "Forge": "forge",
+    "Forge Neo": "neo",
+    "reForge": "reforge",
+    "Forge Classic": "classic",
+}
 CONTRACTS = {f"{contract.host}, {contract.commit}": contract for contract in contracts()}
 
 

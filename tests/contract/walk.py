@@ -11,7 +11,10 @@ LIBRARY = Path(__file__).parent.parent.parent / "lib_hypersd"
 FILES = {f"host/{file.name}": file for file in sorted((LIBRARY / "host").glob("*.py"))}
 FILES |= {"panel.py": LIBRARY / "panel.py", "schedules.py": LIBRARY / "schedules.py"}
 FILES |= {"scripts/hypersd.py": LIBRARY.parent / "scripts" / "hypersd.py"}
-OF_CONTAINERS = {name for kind in (dict, list) for name in dir(kind) if not name.startswith("__")} | {"lower", "splitlines"}
+OF_CONTAINERS = {name for kind in (dict, list) for name in dir(kind) if not name.startswith("__")} | {
+    "lower",
+    "splitlines",
+}
 
 
 @dataclass

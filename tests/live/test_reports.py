@@ -223,7 +223,8 @@ def test_arguments_that_the_host_refuses(host):
     assert host.post("/hypersd/v1/plan", sent)["problem"]
 
 
-# The second pass.
+# The second pass. Each test has a prompt of its own: Forge Neo remembers what a prompt means to the checkpoint of a second
+# pass by the checkpoint of the first one, and would give it to the network of another.
 
 
 @pytest.mark.parametrize("family", ["sd15-two"])
@@ -234,6 +235,7 @@ def test_the_second_pass_of_another_checkpoint_has_the_lora(host, family):
         "hr_scale": 2,
         "hr_upscaler": host.upscalers[0],
         "denoising_strength": 0.4,
+        "prompt": "a cat in two passes",
         **host.hires,
     }
     alone, result = host.txt2img(FOUR, **OWN, **again), host.txt2img(FOUR, **OWN, **again, **other)
@@ -259,7 +261,7 @@ def test_the_second_pass_of_another_family_has_a_sentence(host, family, other):
     name = host.families[other]["sd_model_checkpoint"]
     result = ask(
         host, family, FOUR, enable_hr=True, hr_scale=2, hr_upscaler=host.upscalers[0], denoising_strength=0.4,
-        hr_checkpoint_name=name, **host.hires,
+        hr_checkpoint_name=name, prompt=f"a cat of {family} and {other}", **host.hires,
     )  # fmt: skip
     assert len(result.rows) == 8 and all(any("4steps-lora" in lora for lora in loras) for loras in result.loras[:4])
     assert name in result.extra[NOTE] and "the LoRA has no effect on its part" in result.extra[NOTE]
