@@ -180,6 +180,7 @@ def test_an_inner_pass_of_many_steps_on_few_is_not_silent(company, say):
 
 GUIDANCES = [
     ("sd-dynamic-thresholding", "Dynamic Thresholding (CFG Scale Fix)", "Enable Dynamic Thresholding (CFG Scale Fix)"),
+    ("sd_webui_SAG", "Self Attention Guidance", "Enabled"),
 ]
 BUILT_IN = [
     ("DynamicThresholding (CFG-Fix) Integrated", "Enabled"),
