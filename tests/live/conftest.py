@@ -2,13 +2,14 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.browser import chromium
 from tests.live.host import Host, kind_of
-from tests.live.report import Report
+from tests.live.report import Check, Report, check_of
 
 
 def pytest_addoption(parser):
@@ -18,40 +19,71 @@ def pytest_addoption(parser):
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
     parser.addoption("--company", type=Path, help="folder of other extensions to be tried beside this one")
     parser.addoption(
-        "--record", metavar="HOST", help="write docs/hosts.md and the contract; the host's name and commit: “Forge, dfdcbab685e5”"
-    )  # fmt: skip
+        "--record", metavar="HOST", help="write docs/hosts.md and the contract, under this name and commit"
+    )
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "only(*kinds): a check of what only these kinds of host have")
-    name = config.getoption("--record")
-    config.report = Report(name) if name else None
+    config.addinivalue_line(
+        "markers", "only(*kinds, why): what only these kinds of host have; why the others leave it out"
+    )
+    config.report = Report()
 
 
+@pytest.hookimpl(tryfirst=True)  # before what -k leaves out
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is no check of this host: of a family that it does not serve, of what only others have."""
+    """Leave out what is no check of this host, and put the checks of one family together: each loads its checkpoint once."""
     kind = kind_of(config.getoption("--webui"))
+    kept = []
+    for item in items:
+        check, why = check_in(item), reason_to_leave_out(item, kind)
+        if why:
+            config.report.left_out.append((check, why))
+        else:
+            config.report.planned[item.nodeid] = check
+            kept.append(item)
+    families = list(kind.families)
+    items[:] = sorted(kept, key=lambda item: families.index(check_in(item).family))
 
-    def belongs(item):
-        unserved = any("empty parameter set" in str(mark.kwargs) for mark in item.own_markers)
-        if "family" in getattr(getattr(item, "callspec", None), "params", ()):
-            unserved = unserved or item.callspec.params["family"] not in kind.families
-        return not unserved and all(kind.name in mark.args for mark in item.iter_markers("only"))
 
-    items[:] = [item for item in items if belongs(item)]
+def check_in(item) -> Check:
+    silent = "say" in getattr(item, "fixturenames", ())
+    return Check(check_of(item.function.__name__), family_of(item), item.function.__doc__ if silent else None)
+
+
+def family_of(item) -> str:
+    """The kind of checkpoint that a test is about: SD1.5 where it does not say."""
+    return getattr(getattr(item, "callspec", None), "params", {}).get("family", "sd15")
+
+
+def reason_to_leave_out(item, kind) -> str | None:
+    if family_of(item) not in kind.families:
+        return kind.lacks[family_of(item)]
+    return next((mark.kwargs["why"] for mark in item.iter_markers("only") if kind.name not in mark.args), None)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     report = (yield).get_result()
-    if item.config.report and (report.when == "call" or report.outcome != "passed"):
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        item.config.report.add(item.function.__name__, parameters.get("family", "sd15"), report.outcome)
+    if report.when == "call" or report.outcome != "passed":
+        why = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
+        item.config.report.add(item.nodeid, report.outcome, why, dict(item.user_properties).get("said"))
 
 
-def pytest_sessionfinish(session):
-    if session.config.report:
-        session.config.report.write()
+def pytest_terminal_summary(terminalreporter, config):
+    name, kind = config.getoption("--record"), kind_of(config.getoption("--webui"))
+    if not name:
+        return
+    if config.report.is_whole:
+        config.report.write(kind.name, name, kind.lacks)
+    else:
+        terminalreporter.write_line("This was a part of the suite: docs/hosts.md is as it was.")
+
+
+@pytest.fixture
+def say(record_property):
+    """For a silent case: what the host's user is told, which docs/hosts.md then says too."""
+    return partial(record_property, "said")
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:

@@ -34,14 +34,18 @@ class Kind:
     """How one kind of host is started, and the families it serves: the options that choose each one's checkpoint.
 
     ``options`` are what its config file holds at first: all that requests override, since a host restores after a
-    request only what its file has held. ``upscalers`` are those with which the second pass is checked.
+    request only what its file has held. ``upscalers`` are those with which the second pass is checked. ``lacks`` says why
+    each of the other families is not served, and ``load`` how many requests many clients send at once: networks of true
+    size take four seconds for one.
     """
 
     name: str
     arguments: tuple[str, ...]
     families: dict[str, dict]
     options: dict
+    lacks: dict[str, str]
     upscalers: tuple[str, ...] = ("Latent", "Lanczos")
+    load: int = 60
 
 
 def checkpoint(name: str, *modules: str) -> dict:
@@ -66,6 +70,7 @@ TRUE = {
     "sd15-merged": checkpoint("rand_4SHyper"),
     "sd15-two": checkpoint("rand_sd15_two"),
     "sdxl": checkpoint("rand_sdxl10"),
+    "sdxl-v": checkpoint("rand_sdxl10_v"),
 }
 PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl"), "sdxl-ssd1b": checkpoint("rand_ssd1b")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
@@ -78,7 +83,9 @@ FLUX = {
     "flux-fp8": checkpoint("rand_flux_fp8", CLIP_L, T5, AE),
     "flux-canny": checkpoint("rand_flux_canny", CLIP_L, T5, AE),
     "flux-fill": checkpoint("rand_flux_fill", CLIP_L, T5, AE),
+    "flux-kontext": checkpoint("rand_flux_kontext", CLIP_L, T5, AE),
 }
+RECTIFIED = {"sdxl-rectified": checkpoint("rand_sdxl10_rectified")}
 
 COMMENTS = {"enable_prompt_comments": True}
 TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
@@ -87,11 +94,40 @@ NO_DOWNLOAD = "--no-download-sd-model"
 FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
 # Forge Neo asks on its console about the settings of any other version.
 NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
-A1111 = Kind("AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST)
-FORGE = Kind("Forge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED, **SD3, **FLUX}, FORGE_FIRST)
-NEO = Kind("Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **FLUX}, NEO_FIRST, ("None",))
-REFORGE = Kind("reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST)
-CLASSIC = Kind("Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST)
+# Why a kind does not serve a family: what it lacks, or what does not fit on a machine of 16 GB.
+LARGE = dict.fromkeys(("sd15-v", "sd15-zero-snr", "sd15-inpainting"), "2 GB each at true size; AUTOMATIC1111 runs them")
+NO_FP8 = {"sdxl-fp8": "it is asked of AUTOMATIC1111, which has no such option; flux-fp8 is run where there is one"}
+NO_SD3 = dict.fromkeys(SD3, "it has no SD3")
+NO_FLUX = dict.fromkeys(FLUX, "it has no FLUX")
+ONLY_WHOLE = dict.fromkeys(PRUNED, "it loads whole SDXL only")
+NO_SSD1B = {"sdxl-ssd1b": "its config file fixes the layers; sdxl-pruned stands for it"}
+NO_RECTIFIED = {"sdxl-rectified": "it has no rectified flow for SDXL"}
+NO_KEYS = {"sdxl-v": "it reads no such keys"}
+
+A1111 = Kind(
+    "AUTOMATIC1111", (NO_DOWNLOAD, "--use-cpu", "all", "--no-half"), TINY, TINY_FIRST,
+    NO_FLUX | NO_SSD1B | NO_RECTIFIED | NO_KEYS | {"sd35-large": "it has no SD3.5"}, load=500,
+)  # fmt: skip
+FORGE = Kind(
+    "Forge",
+    (NO_DOWNLOAD, "--always-cpu"),
+    {**TRUE, **PRUNED, **SD3, **FLUX},
+    FORGE_FIRST,
+    LARGE | NO_FP8 | NO_RECTIFIED,
+)
+NEO = Kind(
+    "Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **RECTIFIED, **FLUX}, NEO_FIRST,
+    LARGE | NO_FP8 | NO_SD3 | ONLY_WHOLE, ("None",),
+)  # fmt: skip
+REFORGE = Kind(
+    "reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST,
+    LARGE | NO_FP8 | NO_FLUX | NO_RECTIFIED | NO_SD3,
+)  # fmt: skip
+CLASSIC = Kind(
+    "Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST,
+    LARGE | NO_FP8 | NO_SD3 | NO_FLUX | NO_RECTIFIED | ONLY_WHOLE,
+)  # fmt: skip
+KINDS = (A1111, FORGE, NEO, REFORGE, CLASSIC)
 
 
 def kind_of(webui: Path) -> Kind:

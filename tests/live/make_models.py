@@ -53,12 +53,16 @@ TINY_SDXL = {
 }  # fmt: skip
 TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
 
+# Empty tensors, which tell hosts what else a checkpoint of SDXL predicts, and that its noise is whole at the end.
+V_AND_ZERO_SNR = {"v_pred": (0,), "ztsnr": (0,)}
+
 # Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
 # nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
 CHECKPOINTS = {
     "rand_sd15": sd15(**TRUE_SD15),
     "rand_4SHyper": sd15(**TRUE_SD15),
     "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
+    "rand_sdxl10_v": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9) | V_AND_ZERO_SNR,
     "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
     "rand_ssd1b": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
     "rand_sd15_two": sd15(**TRUE_SD15),
@@ -84,12 +88,15 @@ CHECKPOINTS = {
         **dict.fromkeys(TEXTS_3, clip(64, 3, 128, projection=True)),
     }),
 }  # fmt: skip
-FILES = {f"Stable-diffusion/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
+FOLDER = "Stable-diffusion"
+FILES = {f"{FOLDER}/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
     "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
     "text_encoder/rand_clip_l.safetensors": CLIP_L,
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
+# The same file under a name that tells a host, or a user, something else of it.
+SAME = {"rand_flux_kontext": "rand_flux", "rand_sdxl10_rectified": "rand_sdxl10"}
 NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
 
@@ -136,7 +143,8 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
 
     ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
     """
-    names = {f"{options['sd_model_checkpoint']}.safetensors" for options in families.values()}
+    chosen = {options["sd_model_checkpoint"] for options in families.values()}
+    names = {f"{SAME.get(name, name)}.safetensors" for name in chosen}
     names |= {name for options in families.values() for name in options.get("forge_additional_modules", ())}
     for path, shapes in FILES.items():
         if Path(path).name in names:
@@ -144,6 +152,8 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
                 print(f"Making {models / path} …", flush=True)
                 write(models / path, shapes, dtype_of(path))
             link(models / path, data / "models" / path)
+    for name in chosen & SAME.keys():
+        link(models / FOLDER / f"{SAME[name]}.safetensors", data / "models" / FOLDER / f"{name}.safetensors")
     write_previews(data / "models" / "VAE-approx")
     for family, options in families.items():
         name = options["sd_model_checkpoint"]

@@ -1,44 +1,77 @@
 """``docs/hosts.md``: what was run on which host, and how it came out; no cell is filled in any other way.
 
-``docs/hosts.json`` keeps the outcomes; the tables are made of that file.
+``docs/hosts.json`` keeps the outcomes of each kind's last whole run; the tables are made of that file.
 """
 
 import datetime
 import json
 import re
 from collections import Counter
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 HEAD = """# What was run on which host
 
-Made by `python3 dev.py live --webui DIR --record HOST` and by nothing else: each cell counts the checks of one kind
-that passed for one kind of checkpoint (random weights, 64×64 pixels, on the CPU). An empty cell was not run.
+Made by `python3 dev.py live --webui DIR` and by nothing else: each cell counts the checks of one kind that passed for
+one kind of checkpoint (random weights, 64×64 pixels, on the CPU). “–”: the check is not about such a checkpoint. What a
+host leaves out stands below its table, with the reason.
 
 """
 
 
+@dataclass(frozen=True)
+class Check:
+    """One test: what it checks, for which kind of checkpoint, and of a silent case what goes wrong in it."""
+
+    name: str
+    family: str
+    case: str | None = None
+
+
+@dataclass
 class Report:
-    """The outcomes of one run, by family and by what was checked."""
+    """One run: of each test by its node what it checks and how it came out; of what is not run, why."""
 
-    def __init__(self, host: str):
-        self.host = host
-        self.outcomes: dict[str, dict[str, Counter]] = {}
+    planned: dict[str, Check] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    left_out: list[tuple[Check, str]] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)
 
-    def add(self, test: str, family: str, outcome: str) -> None:
-        self.outcomes.setdefault(check_of(test), {}).setdefault(family, Counter())[outcome] += 1
+    def add(self, node: str, outcome: str, why: str = "", said: str | None = None) -> None:
+        """How a test came out; the worst counts of what is said of one and the same."""
+        if self.outcomes.get(node) != "failed":
+            self.outcomes[node] = outcome
+        if why:
+            self.left_out.append((self.planned[node], why))
+        if said:
+            self.said[self.planned[node].case or node] = said
 
-    def write(self, folder: Path = DOCS) -> None:
-        """Put what was checked in the place of the same checks of the last run on the same host."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether every check of the suite was run or has a reason for being left out."""
+        met = {check.name for check in self.planned.values()} | {check.name for check, _ in self.left_out}
+        return all_checks() <= met and self.planned.keys() == self.outcomes.keys()
+
+    def write(self, kind: str, host: str, lacks: dict[str, str], folder: Path = DOCS) -> None:
+        """Put a whole run in the place of the last one on the same kind of host."""
+        if not self.is_whole:
+            raise ValueError("This was a part of the suite only.")
         path = folder / "hosts.json"
-        hosts = json.loads(path.read_text()) if path.exists() else {}
-        checks = hosts.get(self.host, {}).get("checks", {}) | self.outcomes
-        hosts[self.host] = {"date": datetime.date.today().isoformat(), "checks": checks}
-        for run in hosts.values():
-            run["checks"] = {check: row for check, row in run["checks"].items() if check in all_checks()}
-        path.write_text(json.dumps(hosts, indent=1, sort_keys=True) + "\n")
-        (folder / "hosts.md").write_text(render(hosts))
+        hosts = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        hosts[kind] = {"host": host, "date": datetime.date.today().isoformat(), "lacks": lacks, **self.as_json()}
+        path.write_text(json.dumps(hosts, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        (folder / "hosts.md").write_text(render(hosts), "utf-8")
+
+    def as_json(self) -> dict:
+        checks: dict[str, dict[str, Counter]] = {}
+        for node, outcome in self.outcomes.items():
+            check = self.planned[node]
+            checks.setdefault(check.name, {}).setdefault(check.family, Counter())[outcome] += 1
+        left_out = {f"{check.name}: {why}": [check.name, why] for check, why in self.left_out}
+        silent = {check.case: why for check, why in self.left_out if check.case}
+        return {"checks": checks, "left_out": sorted(left_out.values()), "silent": silent | self.said}
 
 
 @cache
@@ -53,19 +86,46 @@ def check_of(test: str) -> str:
 
 
 def render(hosts: dict) -> str:
-    """The tables, one for each host: a row for each check, a column for each family."""
-    text = HEAD
-    for host, run in sorted(hosts.items()):
-        families = sorted({family for row in run["checks"].values() for family in row})
-        text += f"## {host}\n\nRun on {run['date']}.\n\n| Check | {' | '.join(families)} |\n|{'---|' * (len(families) + 1)}\n"
-        for check, row in sorted(run["checks"].items()):
-            text += f"| {check} | {' | '.join(cell(row.get(family, {})) for family in families)} |\n"
-        text += "\n"
-    return text.rstrip("\n") + "\n"
+    """The tables: of each host what was run and what was left out; of all hosts together what is said of what goes wrong."""
+    parts = [host_table(run) for _, run in sorted(hosts.items())]
+    return "\n".join([HEAD + silent_table(hosts), *parts])
+
+
+def host_table(run: dict) -> str:
+    """A row for each check and a column for each family; below it, what is left out."""
+    families = sorted({family for row in run["checks"].values() for family in row})
+    rows = [
+        [check, *(cell(row.get(family, {})) for family in families)] for check, row in sorted(run["checks"].items())
+    ]
+    left_out = [[f"{family} (a checkpoint)", why] for family, why in sorted(run["lacks"].items())] + run["left_out"]
+    text = f"## {run['host']}\n\nRun on {run['date']}.\n\n{table(['Check', *families], rows)}"
+    return text + (f"\n{table(['Left out here', 'Why'], left_out)}" if left_out else "")
+
+
+def silent_table(hosts: dict) -> str:
+    """What goes wrong × host × what is said; hosts that say the same share a row."""
+    rows = []
+    for case in sorted({case for run in hosts.values() for case in run.get("silent", {})}):
+        by_sentence: dict[str, list[str]] = {}
+        for kind, run in sorted(hosts.items()):
+            by_sentence.setdefault(run.get("silent", {}).get(case, "not run"), []).append(kind)
+        rows += [[case, ", ".join(kinds), sentence] for sentence, kinds in by_sentence.items()]
+    head = ["What goes wrong", "Host", "What is said"]
+    return f"## What goes wrong, and what is said\n\n{table(head, rows)}" if rows else ""
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(plain(entry) for entry in line)} |\n" for line in lines)
+
+
+def plain(text: str) -> str:
+    """A text that stays within its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def cell(outcomes: dict[str, int]) -> str:
-    """ "3" passed, or "1 of 3, 2 failed"; empty where nothing ran."""
+    """ "3" passed, or "1 of 3, 2 failed"; "–" where the check has no such checkpoint."""
     total, passed = sum(outcomes.values()), outcomes.get("passed", 0)
     others = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()) if outcome != "passed")
-    return "" if not total else f"{passed}" if not others else f"{passed} of {total}, {others}"
+    return "–" if not total else f"{passed}" if not others else f"{passed} of {total}, {others}"

@@ -81,12 +81,12 @@ def reference_only(host):
     assert again.pixels == plain.pixels and again.rows == plain.rows
 
 
-@pytest.mark.only("AUTOMATIC1111")  # the others have it built in
+@pytest.mark.only("AUTOMATIC1111", why="it has ControlNet built in")
 def test_controlnet(company):
     reference_only(company("sd-webui-controlnet"))
 
 
-@pytest.mark.only("Forge", "reForge", "Forge Classic")
+@pytest.mark.only("Forge", "Forge Neo", "reForge", "Forge Classic", why="it has no ControlNet of its own")
 def test_controlnet_that_is_built_in(host):
     reference_only(host)
 
@@ -167,12 +167,14 @@ def test_regions_in_latent_mode_in_each_of_two_batches(company):
     assert sum(result.rows) == 2 * 4 * 4, "two regions, the part behind AND, and the negative prompt"
 
 
-def test_an_inner_pass_of_many_steps_on_few_is_not_silent(company):
+def test_an_inner_pass_of_many_steps_on_few_is_not_silent(company, say):
+    """An inner pass of ADetailer has 28 steps at CFG 7 of its own."""
     host = company("adetailer", "--ad-no-huggingface")
     changed = {"ad_use_steps": True, "ad_steps": 28, "ad_use_cfg_scale": True, "ad_cfg_scale": 7}
     detail = scripts(ADetailer={"args": [True, False, {"ad_model": "one_box.pt", **changed}]})
     result = host.txt2img(FOUR, **OWN, **detail)
     replaced = result.timesteps == pytest.approx(trailing(4) + within(0.4, 4), abs=2e-3)
+    say(result.extra.get("Hyper-SD note", "nothing: the recipe's own steps are made"))
     assert replaced or "28 steps" in result.extra.get("Hyper-SD note", "")
 
 
@@ -200,13 +202,13 @@ def guided_at_cfg_1(host, script, label):
     assert "Traceback" not in log and "Error running" not in log
 
 
-@pytest.mark.only("AUTOMATIC1111")
+@pytest.mark.only("AUTOMATIC1111", why="it has this built in, or another like it")
 @pytest.mark.parametrize(("name", "script", "label"), GUIDANCES, ids=[name for name, *_ in GUIDANCES])
 def test_another_guidance_at_cfg_1(company, name, script, label):
     guided_at_cfg_1(company(name), script, label)
 
 
-@pytest.mark.only("Forge")
+@pytest.mark.only("Forge", why="it has other scripts of this kind built in, or none")
 @pytest.mark.parametrize(("script", "label"), BUILT_IN, ids=[script.split()[0] for script, _ in BUILT_IN])
 def test_another_guidance_that_is_built_in_at_cfg_1(host, script, label):
     guided_at_cfg_1(host, script, label)

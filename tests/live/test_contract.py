@@ -13,7 +13,8 @@ def record(host) -> dict[str, dict | None]:
     sampler = "DPM++ 2M" if host.has_schedules else "DPM++ 2M Karras"
     request = {"prompt": "a cat <lora:Hyper-SD15-4steps-lora:1>", "steps": 2, "sampler_name": sampler}
     image = {"init_images": host.txt2img(**request).encoded, "denoising_strength": 0.5}
-    second_pass = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": "Latent", "denoising_strength": 0.5, **host.hires}
+    second_pass = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": host.upscalers[0], **host.hires}
+    second_pass["denoising_strength"] = 0.5
     for generate, given in ((host.txt2img, second_pass), (host.img2img, image)):
         names = [name for name in (*found.uses, *DOUBLE) if name.startswith("img2img.") == (given is image)]
         asked = {"names": names, "called": list(found.called), "holders": HOLDERS, "modules": MODULES}

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from lib_hypersd.catalog import HYPER_SD, LOOKALIKES, published
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.settings import Settings
-from tests.live.host import Refused
+from tests.live.host import Refused, kind_of
 from tests.live.test_requests import ON, OWN, tcd, within
 from tests.networks import SD_BETAS
 
@@ -28,13 +28,12 @@ def shift_of(tokens):
 
 
 def pytest_generate_tests(metafunc):
-    """One test for each checkpoint that the host serves."""
+    """One test for each family, and for each way in which the host makes an image larger."""
     if "family" in metafunc.fixturenames:
-        from tests.live.host import kind_of
-
-        served = kind_of(metafunc.config.getoption("--webui")).families
-        wanted = metafunc.cls.families if metafunc.cls else PLANNED
-        metafunc.parametrize("family", [family for family in served if family in wanted], scope="module")
+        families = metafunc.cls.families if metafunc.cls else PLANNED
+        metafunc.parametrize("family", families, scope="module")
+    if "upscaler" in metafunc.fixturenames:
+        metafunc.parametrize("upscaler", kind_of(metafunc.config.getoption("--webui")).upscalers)
 
 
 @pytest.fixture
@@ -160,7 +159,6 @@ def test_what_is_not_masked_stays(served, family, whole):
     assert result.images[0].crop((16, 16, 48, 48)).tobytes() != PICTURE.crop((16, 16, 48, 48)).tobytes()
 
 
-@pytest.mark.parametrize("upscaler", ["Latent", "Lanczos"])
 @pytest.mark.parametrize("hires_steps", [0, 2])
 def test_hires_fix(host, served, family, upscaler, hires_steps):
     asked = {"steps": 4, "file": planned(family).file} if family in FLOW_SHIFT else {"steps": 4}
@@ -204,7 +202,7 @@ class TestFlux:
 
     def test_the_shift_of_the_second_pass_goes_by_its_own_size(self, host, served, family):
         result = served(
-            {**ON, "schedule": "By image size"}, enable_hr=True, hr_scale=2, hr_upscaler="Latent",
+            {**ON, "schedule": "By image size"}, enable_hr=True, hr_scale=2, hr_upscaler=host.upscalers[0],
             denoising_strength=0.5, **host.hires,
         )  # fmt: skip
         wanted = flow(family, 8, 1.0, shift_of(16)) + flow(family, 8, 0.5, shift_of(64))

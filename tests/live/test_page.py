@@ -11,7 +11,7 @@ from tests.live.test_requests import trailing
 TABS = ("txt2img", "img2img")
 ACCORDION = ".input-accordion-checkbox"
 # The rest is written for gradio 3's lists and A1111's own controls.
-of_a1111 = pytest.mark.only("AUTOMATIC1111")
+of_a1111 = pytest.mark.only("AUTOMATIC1111", why="written for the controls of AUTOMATIC1111's page")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -165,7 +165,7 @@ def choose(page, dropdown, name):
     page.keyboard.press("Enter")
 
 
-@pytest.mark.only("Forge")
+@pytest.mark.only("Forge", why="it loads the checkpoint when it is chosen, or serves less families")
 def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first
@@ -181,6 +181,21 @@ def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
         expect_status(page, said)
         if "FLUX" in said:
             expect(page.locator("#txt2img_distilled_cfg_scale")).to_contain_text("Hyper-SD uses 3.5")
+
+
+@pytest.mark.only("Forge Neo", why="no preset of its own changes the controls after the page has loaded")
+def test_a_preset_leaves_the_panel_as_it_is(host, page, say):
+    """A preset of the host sets steps, CFG and sampler, also when the page loads."""
+    steps = page.locator("#txt2img_steps input[type=number]")
+    toggle(page)
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
+    for preset in ("xl", "sd"):
+        choose(page, page.locator("#forge_ui_preset input"), preset)
+        page.wait_for_timeout(2000)
+        assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
+        expect_status(page, "8 steps with")
+        assert steps.input_value() != "8", "the user's own value stays what the preset has set"
+    say("nothing: the panel stays as it is")
 
 
 @of_a1111

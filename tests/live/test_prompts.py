@@ -59,7 +59,7 @@ def test_the_tag_that_is_added_is_the_hosts_only_one_of_that_name(read):
         assert names.count(FOUR_STEPS) == 1, prompt
 
 
-@pytest.mark.only("AUTOMATIC1111", "Forge", "Forge Classic")  # the others write comments in more ways
+@pytest.mark.only("AUTOMATIC1111", "Forge", "Forge Classic", why="comments are taken out by its own function")
 def test_comments_are_stripped_as_the_host_strips_them(read):
     for prompt, by_host in read(damaged_prompts(600)):
         assert tags.strip_comments(prompt) == by_host["stripped"], prompt

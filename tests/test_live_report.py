@@ -1,0 +1,88 @@
+"""What the live suite says of its runs, apart from any host."""
+
+import json
+
+import pytest
+
+from tests.live.__main__ import counted, split
+from tests.live.host import KINDS
+from tests.live.report import Check, Report, all_checks, render
+
+
+def whole_run() -> Report:
+    """A run of every check of the suite for SD1.5, all of which pass."""
+    planned = {f"test::{name}": Check(name, "sd15") for name in all_checks()}
+    return Report(planned, dict.fromkeys(planned, "passed"))
+
+
+def test_every_kind_serves_a_family_or_says_why_not():
+    families = {family for kind in KINDS for family in kind.families}
+    for kind in KINDS:
+        assert kind.families.keys() | kind.lacks.keys() == families, kind.name
+        assert not kind.families.keys() & kind.lacks.keys() and all(kind.lacks.values()), kind.name
+
+
+def test_a_whole_run_takes_the_place_of_the_last_one_on_its_kind_alone(tmp_path):
+    whole_run().write("Forge", "Forge, 1", {}, tmp_path)
+    whole_run().write("reForge", "reForge, 1", {}, tmp_path)
+    whole_run().write("Forge", "Forge, 2", {"sd3": "it has no SD3"}, tmp_path)
+    kept = json.loads((tmp_path / "hosts.json").read_text("utf-8"))
+    assert {kind: run["host"] for kind, run in kept.items()} == {"Forge": "Forge, 2", "reForge": "reForge, 1"}
+    assert "| sd3 (a checkpoint) | it has no SD3 |" in (tmp_path / "hosts.md").read_text("utf-8")
+
+
+def without_a_check(run):
+    run.planned.popitem(), run.outcomes.popitem()
+
+
+def stopped(run):
+    run.outcomes.popitem()
+
+
+@pytest.mark.parametrize("part", [without_a_check, stopped])
+def test_a_part_of_the_suite_is_not_written(tmp_path, part):
+    run = whole_run()
+    part(run)
+    with pytest.raises(ValueError, match="a part of the suite only"):
+        run.write("Forge", "Forge, 1", {}, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_cell_is_empty_and_what_is_left_out_has_its_reason():
+    run = Report({"a": Check("one", "sd15"), "b": Check("two", "sdxl"), "c": Check("two", "sdxl")})
+    run.add("a", "passed")
+    run.add("b", "failed")
+    run.add("c", "skipped", "no adetailer in --company")
+    run.left_out.append((Check("three", "sd15"), "it has no schedules"))
+    text = render({"Forge": {"host": "Forge, 1", "date": "2026-01-01", "lacks": {}, **run.as_json()}})
+    assert "| one | 1 | – |\n| two | – | 0 of 2, 1 failed, 1 skipped |\n" in text
+    assert "| three | it has no schedules |\n| two | no adetailer in --company |\n" in text
+
+
+def test_what_is_said_of_what_goes_wrong_stands_once_for_all_hosts_that_say_it():
+    def said(sentence):
+        run = Report({"a": Check("one", "sd15", "The LoRA is missing.")})
+        run.add("a", "passed", said=sentence)
+        return {"host": "x", "date": "2026-01-01", "lacks": {}, **run.as_json()}
+
+    text = render({"A": said("It is | not there."), "B": said("It is | not there."), "C": said("No LoRA.")})
+    assert "| The LoRA is missing. | A, B | It is \\| not there. |\n| The LoRA is missing. | C | No LoRA. |\n" in text
+
+
+def test_a_test_that_fails_after_it_has_passed_has_failed():
+    run = Report({"a": Check("one", "sd15")})
+    run.add("a", "passed")
+    run.add("a", "failed")
+    assert run.outcomes == {"a": "failed"}
+
+
+def test_arguments_before_the_first_host_are_for_all():
+    assert split(["-x", "--webui", "a", "--python", "p", "--webui", "b"]) == (
+        ["-x"],
+        [("a", ["--python", "p"]), ("b", [])],
+    )
+
+
+def test_the_outcomes_stand_in_the_last_line_of_pytest():
+    line = "==== 3 failed, 40 passed, 2 warnings, 1 error in 12.3s ===="
+    assert [counted(line, outcome) for outcome in ("passed", "failed", "error", "skipped")] == ["40", "3", "1", "0"]
