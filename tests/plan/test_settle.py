@@ -173,6 +173,13 @@ def test_a_weight_near_the_recommended_one_is_fine():
     assert all(plan("flux", weight=weight).warnings == () for weight in (0.0625, 0.1, 0.16))
 
 
+def test_two_remarks_on_a_weight_are_two_sentences():
+    made = plan(prompt="<lora:Hyper-SDXL-8steps-lora:1.5>", weight=0.5)
+    assert made.warnings == (
+        "The tag's weight 1.5 comes before the 0.5 that the panel has fixed. LoRA weight 1.5 is set, and this is made for 0.75.",
+    )
+
+
 # Eta.
 
 

@@ -128,6 +128,8 @@ def test_a_lora_that_is_no_few_step_one_is_left_alone_whatever_it_is_called():
     assert named_alike.weight == 0.6 and "anime" not in named_alike.edit(prompt)
     made = plan(prompt=prompt, others={"Hyper-SDXL_8steps_anime"})
     assert made.weight == 0.75 and made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}"
+    name = "Hyper-SDXL_8steps_anime"
+    assert plan(file=name, others={name}).problem.startswith(f"{name} is no LoRA whose recipe is known;")
 
 
 def test_a_weight_that_changes_over_the_steps_counts_where_somebody_can_read_it():
