@@ -79,6 +79,8 @@ def test_a_lora_that_needs_no_other_cfg_than_1_comes_first_unless_one_is_set():
         assert plan(files=[plain, guided], cfg=cfg).file == "Hyper-SDXL-8steps-CFG-lora"
         assert plan(files=[file("hyper-sdxl-8steps", "aaa"), guided], cfg=cfg).file == "Hyper-SDXL-8steps-CFG-lora"
     assert plan(files=[guided, plain], cfg=1.5).file == "Hyper-SDXL-8steps-lora"
+    last = file("hyper-sdxl-8steps", "zzz")
+    assert plan(files=[guided, last], cfg=1.0).file == plan(files=[guided, last], cfg=1.5).file == "zzz"
 
 
 def test_a_renamed_file_is_used_under_its_name():

@@ -1,4 +1,4 @@
-"""Files that do not fit, or cannot be used."""
+"""Which of several files, and those that do not fit or cannot be used."""
 
 import dataclasses
 
@@ -46,6 +46,8 @@ def test_of_two_files_of_one_recipe_the_surer_one_is_taken_whatever_their_order(
     assert plan(files=[old, UNSURE]).file == "aa", "an edition that holds comes first"
     twins = [dataclasses.replace(SURE, name=name) for name in "ba"]
     assert plan(files=twins).file == plan(files=twins[::-1]).file == "a"
+    of_two_folders = [dataclasses.replace(SURE, aliases=(alias,)) for alias in "ab"]
+    assert plan(files=of_two_folders).file == "zz"
 
 
 def test_a_file_of_which_too_few_layers_fit_is_not_used():
