@@ -99,6 +99,9 @@ def test_a_tag_of_the_plans_own_file_in_another_prompt_gets_the_weight_of_the_fi
         assert made.warnings == (
             f"The tag <lora:Hyper-SDXL-8steps-lora:0.5> of another prompt gets the weight {weight} of the first.",
         )
+    assert plan(prompts=("a", "<lora:Hyper-SDXL:0.5>")).warnings == (
+        "The tag <lora:Hyper-SDXL:0.5> of another prompt gets the weight 0.75 of the first.",
+    )
     assert plan(prompts=("a", "<lora:Hyper-SDXL-8steps-lora:0.75>", "<lora:Hyper-SDXL>")).warnings == ()
     assert plan(prompts=("<lora:Hyper-SDXL>", "<lora:Hyper-SDXL-4steps-lora:1>")).warnings == (
         "Hyper-SDXL-4steps-lora would be a second few-step LoRA: its tag is not applied.",
