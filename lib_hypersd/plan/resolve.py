@@ -78,7 +78,8 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
     """The facts of a request; nothing is decided here."""
     settings, remembered = with_memory(request.settings, request.model.memory)
     files = files_of(request, catalog)
-    tags = [find(request.strip(prompt) if request.strip else prompt) for prompt in request.prompts]
+    visible = [request.strip(prompt) if request.strip else prompt for prompt in request.prompts]
+    tags = [[tag for tag in find(prompt) if tag.name] for prompt in visible]  # ``<lora::1>`` names nothing
     names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} if settings.file else set())
     by_name = files_called(names, files)
     second = request.second_pass.model if request.second_pass else None

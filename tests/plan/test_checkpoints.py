@@ -143,6 +143,10 @@ def test_another_checkpoint_in_the_same_image_has_the_lora_and_nothing_else(role
     assert warnings(Model("sdxl", "x_Lightning")) == (
         f"The {role} x_Lightning has SDXL-Lightning in it, and its part is made by the same plan. {remedy}",
     )
+    unet = "Hyper-SDXL-1step-Unet-Comfyui.fp16"
+    assert warnings(Model("sdxl", unet)) == (
+        f"The {role} {unet} has Hyper-SD in it, and its part is made by the same plan. {remedy}",
+    )
     assert warnings(Model("sdxl", "plain"), model="y_Lightning")[-1] == (
         f"The {role} plain has nothing of it in it, and its part is made by the same plan. {remedy}"
     )

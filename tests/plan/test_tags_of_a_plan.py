@@ -125,6 +125,13 @@ def test_a_tag_that_another_one_swallows_is_none():
     assert made.steps == 8 and made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}"
 
 
+def test_a_tag_without_a_name_names_nothing():
+    prompt = "a cat <lora::1>"
+    made = plan(prompt=prompt)
+    assert made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}" and made.warnings == ()
+    assert plan("sdxl-pruned", prompt=prompt).problem == plan("sdxl-pruned").problem
+
+
 def test_a_lora_that_is_no_few_step_one_is_left_alone_whatever_it_is_called():
     prompt = "a <lora:Hyper-SDXL_8steps_anime:0.6>"
     named_alike = plan(prompt=prompt)
