@@ -29,15 +29,17 @@ class Tag:
     def weight(self) -> float:
         """The factor on the diffusion network's part: ``:te``, ``:te:unet`` or ``unet=``; 1 where none is written.
 
-        NaN where the host cannot read the tag; then it loads no LoRA at all.
+        NaN where the host cannot read the tag; then it loads no LoRA at all. It also reads what a named part replaces.
         """
         te, unet, rank = self.values()
+        positional, _ = split(self.arguments.split(":")[1:])
         try:
-            weights = [float(te), float(unet)]
-            int(rank)
+            weights = [float(part) for part in (te, unet, *positional[:2])]
+            for part in (rank, *positional[2:3]):
+                int(part)
         except ValueError:
             return math.nan
-        return weights[-1] if all(map(math.isfinite, weights)) else math.nan
+        return weights[1] if all(map(math.isfinite, weights[:2])) else math.nan
 
     @property
     def peak(self) -> float:

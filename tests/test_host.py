@@ -871,7 +871,7 @@ def test_an_sdxl_that_the_host_will_take_for_a_flow_model_is_refused_before_it_i
             write(loaded_file(host.load(name)), tensors(NETWORKS["sdxl"]))
         host.load("tiny-sd15")
         predictions = [model.selected(name).prediction for name in ("Rectified/some xl", "some xl")]
-        assert predictions == ["const" if flows else "epsilon", "epsilon"]
+        assert predictions == ["flow" if flows else "epsilon", "epsilon"]
 
 
 def test_an_sdxl_that_predicts_flow_is_refused(neo):
@@ -1066,7 +1066,7 @@ def test_what_the_network_predicts(host, forge):
     forge.model.forge_objects.unet.model.predictor = type("Predictor", (), {"prediction_type": "const"})
     from lib_hypersd.host import model
 
-    assert model.loaded().prediction == "const"
+    assert model.loaded().prediction == "flow"
 
 
 @pytest.mark.parametrize("stored", ["nf4", "gguf", "torch.float8_e4m3fn", "torch.float16"])

@@ -46,7 +46,8 @@ def test_a_damaged_prompt_is_read_as_the_hosts_read_it(prompt, tags):
     [
         ("", 1.0), (":0.75", 0.75), (":0.5:0.7", 0.7), (":te=0.5", 0.5), (":unet=0.3", 0.3), (":0.5:unet=0.3", 0.3),
         (":te=0.2:unet=0.3", 0.3), (":1:1:8", 1.0), (":-1", -1.0), (":1e-1", 0.1), (":.5", 0.5), (":1:1:lbw=OUTALL", 1.0),
-        (":te=0:unet=0.6", 0.6), (":0.5:in=0:mid=1", 0.5),
+        (":te=0:unet=0.6", 0.6), (":0.5:in=0:mid=1", 0.5), (":inf:0.3:te=1", 0.3),
+        (":0.2:inf:unet=0.3", 0.3), (":1:0.5:4:dyn=3", 0.5), (":1:0.5:4:heavy", 0.5),
     ],
 )  # fmt: skip
 def test_the_weight_is_that_of_the_network(arguments, weight):
@@ -57,7 +58,7 @@ def test_the_weight_is_that_of_the_network(arguments, weight):
     "arguments",
     [
         ":", ":heavy", ":0,75", ":nan", ":inf", ":unet=", ":unet=0.5=1", ":heavy:0.5", ":1:1:x", ":dyn=x", ":te=x:unet=1",
-        ":0.8:1,1,1,1", ":0@0,1@0.5",
+        ":0.8:1,1,1,1", ":0@0,1@0.5", ":heavy:te=1:unet=0.5", ":1:heavy:unet=0.5", ":1:1:heavy:dyn=4", ":1:1:0.5:dyn=4",
     ],
 )  # fmt: skip
 def test_a_tag_that_the_host_cannot_read_has_no_weight(arguments):
@@ -163,6 +164,7 @@ RENAME = {"Hyper-SDXL": FILE, "wrong": None}
 @example("a <b:c", 0.75)
 @example(f"a # <lora:{FILE}:1>", 0.75)
 @example("<lo<lora:wrong:1>ra:Hyper-SDXL:1>", 0.75)
+@example(f"<lora:<lora:{FILE}:te=0:unet=0.75:lbw=X>", 0.75)
 def test_after_an_edit_the_host_reads_the_lora_exactly_once(prompt, weight):
     prompt = strip_comments(prompt)
     edited = edit(prompt, FILE, weight, RENAME)

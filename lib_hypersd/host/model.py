@@ -55,7 +55,7 @@ def of_file(info) -> Model | None:
     file = on_disk(info)
     if file.family is None and file.kind is None:
         return None
-    prediction = "const" if flows_by_its_path(info, file) else file.prediction or "epsilon"
+    prediction = "flow" if flows_by_its_path(info, file) else file.prediction or "epsilon"
     return describe(info, file, file.family, prediction, file.coarse and not keeps_loras_apart())
 
 
@@ -83,10 +83,10 @@ def family(model, file: Checkpoint) -> str | None:
 
 
 def prediction(model, network) -> str:
-    """What the network predicts: "epsilon", "v_prediction" or, for flow models, "const"."""
+    """What the network predicts; of a flow model the hosts say "const" (F:backend/modules/k_prediction.py)."""
     predictor = getattr(network, "predictor", None)
     if predictor is not None:
-        return predictor.prediction_type
+        return "flow" if predictor.prediction_type == "const" else predictor.prediction_type
     return "v_prediction" if getattr(model, "parameterization", None) == "v" else "epsilon"
 
 

@@ -65,7 +65,7 @@ class Memory:
 class Model:
     """A checkpoint: its family (one of ``catalog.FAMILIES`` or ``LOOKALIKES``, else None) and file name.
 
-    ``prediction`` is "epsilon", "v_prediction", "edm" or, for flow models, "const". ``coarse`` are weights of so few
+    ``prediction`` is "epsilon", "v_prediction", "edm" or "flow". ``coarse`` are weights of so few
     bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences,
     where the file tells it; ``metadata`` are the titles in its header; ``path`` is its file's, where there is one.
     """

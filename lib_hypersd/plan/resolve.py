@@ -1,6 +1,6 @@
 """Step 1: everything in a request that has a name becomes facts, each name once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import HYPER_SD, Catalog, Recipe
@@ -10,7 +10,7 @@ from ..settings import Settings
 from ..tags import Tag, find
 from .request import File, Memory, Model, Request
 
-__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "files_of", "names_of", "resolve"]
+__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "resolve"]
 
 YOUR_WORD = "your own word"
 
@@ -78,9 +78,10 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
     """The facts of a request; nothing is decided here."""
     settings, remembered = with_memory(request.settings, request.model.memory)
     files = files_of(request, catalog)
-    by_name = names_of(files)
-    tags = [find(request.strip(prompt) if request.strip else prompt) for prompt in request.prompts]
+    visible = [request.strip(prompt) if request.strip else prompt for prompt in request.prompts]
+    tags = [[tag for tag in find(prompt) if tag.name] for prompt in visible]  # ``<lora::1>`` names nothing
     names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} if settings.file else set())
+    by_name = files_called(names, files)
     second = request.second_pass.model if request.second_pass else None
     checkpoints = {model.name: model for model in (request.model, request.refiner, second) if model}
     described = {name: describe_checkpoint(model, catalog) for name, model in checkpoints.items()}
@@ -112,9 +113,10 @@ def files_of(request: Request, catalog: Catalog) -> Sequence[File]:
     return [File(r.file.removesuffix(".safetensors"), r) for r in catalog.recipes if r.is_lora and r.file]
 
 
-def names_of(files: Sequence[File]) -> dict[str, File]:
-    """The files by every name that a prompt may call them by; a file's own name comes before an alias."""
-    return {alias: file for file in files for alias in file.aliases} | {file.name: file for file in files}
+def files_called(names: Collection[str], files: Sequence[File]) -> dict[str, File]:
+    """The files by those of these names that they have; a file's own name comes before an alias."""
+    by_alias = {alias: file for file in files if file.aliases for alias in file.aliases if alias in names}
+    return by_alias | {file.name: file for file in files if file.name in names}
 
 
 def describe_lora(name: str, request: Request, by_name: Mapping[str, File], catalog: Catalog) -> Lora:

@@ -1,11 +1,13 @@
 """Checkpoints: what fits them, what is in them, what is remembered of them."""
 
+import dataclasses
+
 import pytest
 
-from lib_hypersd.catalog import LOOKALIKES
+from lib_hypersd.catalog import LOOKALIKES, Catalog
 from lib_hypersd.plan import Memory, Model, Request, SecondPass, make_plan
 from lib_hypersd.settings import Settings
-from tests.plans import CATALOG, DDIM, file, plan, summary
+from tests.plans import BY_ID, CATALOG, DDIM, file, plan, summary
 
 
 def test_the_one_step_unet_starts_at_800_without_a_lora():
@@ -34,6 +36,12 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_second_one():
     assert plan(model="x", variant="merged", weight=0.5).warnings == (
         "No LoRA is added, so the fixed LoRA weight has no effect.",
     )
+
+
+def test_a_recipe_for_a_merged_checkpoint_may_have_a_weight_that_nothing_gets():
+    merged = dataclasses.replace(BY_ID["hyper-sdxl-merged"], weight=0.5)
+    made = make_plan(Request(Settings(True), Model("sdxl", "epicrealismXL_4SHyper")), Catalog((merged,)))
+    assert made.recipe == merged and made.weight is None and made.warnings == (PLAIN_HINT.format("Hyper-SD"),)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +142,10 @@ def test_another_checkpoint_in_the_same_image_has_the_lora_and_nothing_else(role
     )
     assert warnings(Model("sdxl", "x_Lightning")) == (
         f"The {role} x_Lightning has SDXL-Lightning in it, and its part is made by the same plan. {remedy}",
+    )
+    unet = "Hyper-SDXL-1step-Unet-Comfyui.fp16"
+    assert warnings(Model("sdxl", unet)) == (
+        f"The {role} {unet} has Hyper-SD in it, and its part is made by the same plan. {remedy}",
     )
     assert warnings(Model("sdxl", "plain"), model="y_Lightning")[-1] == (
         f"The {role} plain has nothing of it in it, and its part is made by the same plan. {remedy}"

@@ -173,6 +173,16 @@ def test_a_weight_near_the_recommended_one_is_fine():
     assert all(plan("flux", weight=weight).warnings == () for weight in (0.0625, 0.1, 0.16))
 
 
+def test_two_remarks_on_a_weight_are_two_sentences():
+    made = plan(prompt="<lora:Hyper-SDXL-8steps-lora:1.5>", weight=0.5)
+    assert made.warnings == (
+        "The tag's weight 1.5 comes before the 0.5 that the panel has fixed. LoRA weight 1.5 is set, and this is made for 0.75.",
+    )
+    assert plan(prompt="<lora:Hyper-SDXL-8steps-lora:0.5>", weight=0.0).warnings == (
+        "The tag's weight 0.5 comes before the 0 that the panel has fixed.",
+    )
+
+
 # Eta.
 
 
@@ -180,6 +190,7 @@ def test_an_eta_that_the_recipe_does_not_have_is_said():
     assert plan(eta=1.0).warnings == ("Eta 1 is set, and this is made for 0.",) and plan(eta=1.0).eta == 1.0
     assert plan(eta=0.0).warnings == plan(variant="unified", eta=0.0).warnings == ()
     assert plan(file="dmd2_sdxl_4step_lora", eta=0.3).warnings == ("Eta 0.3 is set, and this is made for 1.",)
+    assert all(plan(file="TCD-SDXL-LoRA", eta=eta).warnings == () for eta in (0.0, 0.3, 0.5, 1.0))
 
 
 def test_an_eta_that_a_client_sends_to_the_host_counts_only_where_the_recipe_lets_it_be_set():

@@ -99,6 +99,9 @@ def test_a_tag_of_the_plans_own_file_in_another_prompt_gets_the_weight_of_the_fi
         assert made.warnings == (
             f"The tag <lora:Hyper-SDXL-8steps-lora:0.5> of another prompt gets the weight {weight} of the first.",
         )
+    assert plan(prompts=("a", "<lora:Hyper-SDXL:0.5>")).warnings == (
+        "The tag <lora:Hyper-SDXL:0.5> of another prompt gets the weight 0.75 of the first.",
+    )
     assert plan(prompts=("a", "<lora:Hyper-SDXL-8steps-lora:0.75>", "<lora:Hyper-SDXL>")).warnings == ()
     assert plan(prompts=("<lora:Hyper-SDXL>", "<lora:Hyper-SDXL-4steps-lora:1>")).warnings == (
         "Hyper-SDXL-4steps-lora would be a second few-step LoRA: its tag is not applied.",
@@ -122,12 +125,21 @@ def test_a_tag_that_another_one_swallows_is_none():
     assert made.steps == 8 and made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}"
 
 
+def test_a_tag_without_a_name_names_nothing():
+    prompt = "a cat <lora::1>"
+    made = plan(prompt=prompt)
+    assert made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}" and made.warnings == ()
+    assert plan("sdxl-pruned", prompt=prompt).problem == plan("sdxl-pruned").problem
+
+
 def test_a_lora_that_is_no_few_step_one_is_left_alone_whatever_it_is_called():
     prompt = "a <lora:Hyper-SDXL_8steps_anime:0.6>"
     named_alike = plan(prompt=prompt)
     assert named_alike.weight == 0.6 and "anime" not in named_alike.edit(prompt)
     made = plan(prompt=prompt, others={"Hyper-SDXL_8steps_anime"})
     assert made.weight == 0.75 and made.edit(prompt) == f"<lora:Hyper-SDXL-8steps-lora:0.75> {prompt}"
+    name = "Hyper-SDXL_8steps_anime"
+    assert plan(file=name, others={name}).problem.startswith(f"{name} is no LoRA whose recipe is known;")
 
 
 def test_a_weight_that_changes_over_the_steps_counts_where_somebody_can_read_it():

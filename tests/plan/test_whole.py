@@ -31,7 +31,13 @@ def test_a_refusal_carries_no_settings():
     )
 
 
+def test_a_request_without_a_prompt_has_a_plan():
+    request = Request(Settings(True), Model("sdxl"), prompts=())
+    assert make_plan(request, CATALOG) == make_plan(dataclasses.replace(request, prompts=("",)), CATALOG)
+
+
 def test_a_refusal_says_all_else_that_is_off():
+    assert plan("sdxl-pruned").warnings == plan(None).warnings == ()
     refused = plan(files=[], prompt="<lora:Hyper-SD15-4steps-lora:1>")
     assert isinstance(refused, NoPlan) and refused.warnings == (
         "Hyper-SD15-4steps-lora was made for SD1.5 and the loaded checkpoint is SDXL: its tag is not applied.",
