@@ -256,11 +256,17 @@ def write_lora(path):
     write(path, layers({"some": (8, 8)}, "kohya", 4) if width is None else shapes)
 
 
-class DynamicArgs(SimpleNamespace):
-    """What Neo has in the place of a dict."""
+class DynamicArgs(type):
+    """The class of what Neo has in the place of a dict: a class whose attributes are read as entries too."""
 
-    def get(self, key, default=None):
-        return getattr(self, key, default)
+    def get(cls, key, default=None):
+        return getattr(cls, key, default)
+
+    def __getitem__(cls, key):
+        return getattr(cls, key)
+
+    def __contains__(cls, key):
+        return hasattr(cls, key)
 
 
 class Script:
@@ -504,7 +510,10 @@ class Host:
             names["processing"]["StableDiffusionProcessing"].distilled_cfg_scale = 3.5
             choices = {"online_lora": False}
             fresh["backend.args"] = module(
-                "backend.args", dynamic_args=choices if self.kind == "forge" else DynamicArgs(**choices, kontext=False)
+                "backend.args",
+                dynamic_args=choices
+                if self.kind == "forge"
+                else DynamicArgs("dynamic_args", (), {**choices, "kontext": False}),
             )
         if self.kind == "forge":
             # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.

@@ -104,6 +104,7 @@ WITHOUT = {
     "denoiser.cond_scale_miltiplier": "sd_model.forge_objects",
     "denoiser.need_last_noise_uncond": "sd_model.forge_objects",
     "modules.shared.opts.batch_cond_uncond": "sd_model.forge_objects",
+    "network.modules": "sd_model.forge_objects",
     "unet.patches": "unet.lora_patches",
 }
 
