@@ -176,7 +176,7 @@ def test_hires_fix(host, served, family, upscaler, hires_steps):
     assert set(result.rows) == {1 if made.cfg == 1 else 2} and result.images[0].size == (128, 128)
     assert all(made.file in loras for loras in result.loras), "the LoRA is in both passes"
     if host.has_schedules:  # the host without writes the prompt as it was sent
-        assert f"Hires prompt: a sharp cat <lora:{made.file}:{made.weight:g}>" in result.infotext.replace('"', "")
+        assert f"Hires prompt: <lora:{made.file}:{made.weight:g}> a sharp cat" in result.infotext.replace('"', "")
     if "Hires CFG Scale" in result.infotext:
         assert f"Hires CFG Scale: {made.cfg:g}," in result.infotext.replace(".0,", ",")
 
