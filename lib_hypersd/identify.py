@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from .catalog import FAMILIES, LOOKALIKES, Catalog, Recipe
 from .lora import Lora
-from .names import TITLES, titles, words
+from .names import NAME_KEYS, titles, words
 from .wording import shown
 
-__all__ = ["TITLES", "Clues", "Identification", "identify", "named_family", "recognise", "words"]
+__all__ = ["NAME_KEYS", "Clues", "Identification", "identify", "named_family", "recognise", "words"]
 
 CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
 HASHES = ("SHA-256", "addnet hash")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .catalog import FAMILIES, Catalog
 from .header import family_of, read_header
-from .identify import CERTAIN, TITLES, Clues, Identification, by_hash, by_words, named_family, recognise, words
+from .identify import CERTAIN, NAME_KEYS, Clues, Identification, by_hash, by_words, named_family, recognise, words
 from .layers import fit_of_files
 from .lora import Lora, lora_of
 from .plan import File
@@ -267,7 +267,7 @@ def opened(path: str, seen: Seen) -> Seen:
     shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
     lora = lora_of(shapes)
     checkpoint = (family_of(shapes) or "unknown") if lora is None else None
-    metadata = {key: header.metadata[key][:200] for key in TITLES if key in header.metadata}
+    metadata = {key: header.metadata[key][:200] for key in NAME_KEYS if key in header.metadata}
     return replace(seen, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 from .catalog import HYPER_SD, Catalog, Recipe
 
-__all__ = ["MERGES", "TITLES", "Distillation", "distillation_of", "family_named", "recipe_inside", "titles", "words"]
+__all__ = ["MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "recipe_inside", "titles", "words"]
 
 # Where trainers and converters write the name that a file was given.
-TITLES = ("ss_output_name", "modelspec.title", "name", "title")
+NAME_KEYS = ("ss_output_name", "modelspec.title", "name", "title")
 # Where AUTOMATIC1111's merger writes which checkpoints it took, and what the result was to be called; both are JSON.
 MERGES = ("sd_merge_models", "sd_merge_recipe")
 MOST_LETTERS = 200  # that a name may have
@@ -152,7 +152,7 @@ def split(name: str) -> str:
 
 def titles(metadata: Mapping[str, str]) -> str:
     """The names that a file's metadata give it, of a length that a name may have."""
-    return " ".join(text[:MOST_LETTERS] for key in TITLES if isinstance(text := metadata.get(key), str))
+    return " ".join(text[:MOST_LETTERS] for key in NAME_KEYS if isinstance(text := metadata.get(key), str))
 
 
 def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Distillation | None:
@@ -170,7 +170,7 @@ def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Dis
 
 def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
     """Every name in a checkpoint's metadata: its own, and those of the checkpoints that were merged into it."""
-    for key in TITLES:
+    for key in NAME_KEYS:
         if isinstance(text := metadata.get(key), str):
             yield text[:MOST_LETTERS]
     for key in MERGES:
