@@ -18,7 +18,8 @@ class Architecture:
     ``name`` is what sentences call it. ``family`` is whose few-step LoRAs are made for it, of ``catalog.FAMILIES``, or
     the look-alike (``LOOKALIKES``) that says why none is; None only of what is unknown. ``prediction`` is what the
     network predicts by construction: "epsilon", "v_prediction", "edm" or, for flow models, "const"; None where nothing
-    tells. ``evidence`` is what told it: "header", "metadata" or "file name".
+    tells. ``guidance`` is the distilled guidance that its makers recommend, where that is not the family's.
+    ``evidence`` is what told it: "header", "metadata" or "file name".
 
     The rest are its marks. ``has``, ``lacks``: beginnings of its layers' names (``naming.unified``; "a|b" is either).
     ``sizes``: the allowed values of a ``Network``'s sizes. ``keys``: tensors beside the network. ``variant_of``: the
@@ -36,6 +37,7 @@ class Architecture:
     keys: tuple[str, ...] = ()
     variant_of: tuple[str, ...] = ()
     words: str = ""
+    guidance: float | None = None
     evidence: str = "header"
 
 
@@ -61,6 +63,7 @@ WAN = ("head_modulation|condition_embedder_time_proj", "blocks_0_self_attn_q|blo
 PICTURED = ("img_emb_|condition_embedder_image_embedder_",)
 # Wans for another task: VACE, Animate, S2V, HuMo and those that follow a camera.
 WAN_ELSE = ("vace_|face_adapter_|audio_proj_|casual_audio_encoder_|control_adapter_|ref_conv",)
+HIGH, LOW = (rf"\b{noise} ?noise\b|\bwan ?2 ?2\b.*\b{noise}\b" for noise in ("high", "low"))
 BASE = r"\b(?:base|undistilled|un distilled)\b"
 V = r"\bv ?(?:pred(?:iction)?|parameteri[sz]ation)\b"
 
@@ -115,16 +118,18 @@ ARCHITECTURES = (
     Architecture("sd35-medium", "SD3.5 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": range(1, 25)}),
     Architecture("sd35-large", "SD3.5 large", "sd35-large", has=SD3_HAS, sizes={"width": 2432, "double": 38}),
     Architecture("sd35-large-turbo", "SD3.5 large Turbo", "sd35-large", variant_of=("sd35-large",), words=r"\bturbo\b"),
+    # Their guidance: the examples of diffusers' FluxPipeline and of the model cards.
     Architecture("flux-fill", "FLUX.1-Fill", "flux", has=GUIDED, lacks=NOT_FLUX,
-                 sizes={**FLUX, "inputs": 384}),
+                 sizes={**FLUX, "inputs": 384}, guidance=30),
     Architecture("flux-control", "FLUX.1-Canny or FLUX.1-Depth", "flux", has=GUIDED, lacks=NOT_FLUX,
-                 sizes={**FLUX, "inputs": 128}),
-    Architecture("flux-canny", "FLUX.1-Canny", "flux", variant_of=("flux-control",), words=r"\bcanny\b"),
-    Architecture("flux-depth", "FLUX.1-Depth", "flux", variant_of=("flux-control",), words=r"\bdepth\b"),
+                 sizes={**FLUX, "inputs": 128}, guidance=10),
+    Architecture("flux-canny", "FLUX.1-Canny", "flux", variant_of=("flux-control",), words=r"\bcanny\b", guidance=10),
+    Architecture("flux-depth", "FLUX.1-Depth", "flux", variant_of=("flux-control",), words=r"\bdepth\b", guidance=10),
     Architecture("flux-dev", "FLUX.1-dev", "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": (64, None)}),
-    Architecture("flux-kontext", "FLUX.1-Kontext", "flux", variant_of=("flux-dev",), words=r"\bkontext\b"),
-    Architecture("flux-krea", "FLUX.1-Krea", "flux", variant_of=("flux-dev",), words=r"\bkrea\b"),
+    Architecture("flux-kontext", "FLUX.1-Kontext", "flux", variant_of=("flux-dev",), words=r"\bkontext\b",
+                 guidance=2.5),
+    Architecture("flux-krea", "FLUX.1-Krea", "flux", variant_of=("flux-dev",), words=r"\bkrea\b", guidance=4.5),
     Architecture("flux-schnell", "FLUX.1-schnell", "flux-schnell", lacks=NOT_FLUX + GUIDED,
                  sizes={**FLUX, "inputs": (64, None)}),
     Architecture("flux-schnell-dedistilled", "FLUX.1-schnell with its distillation trained away", "flux-schnell",
@@ -157,7 +162,8 @@ ARCHITECTURES = (
     Architecture("neta-lumina", "Neta Lumina", "lumina2", variant_of=("lumina2",), words=r"\bneta|\byume"),
     Architecture("z-image", "Z-Image", "z-image", has=("noise_refiner_", "context_refiner_"),
                  sizes={"captions": 3840}),
-    Architecture("z-image-turbo", "Z-Image-Turbo", "z-image", variant_of=("z-image",), words=r"\bturbo\b|\bzit\b"),
+    Architecture("z-image-turbo", "Z-Image-Turbo", "z-image", variant_of=("z-image",),
+                 words=r"(?<!de )\bturbo\b|\bzit\b"),
     Architecture("qwen-image-layered", "Qwen-Image-Layered", "qwen-image", sizes={"captions": 3584},
                  has=(*QWEN, "time_text_embed_addition_t_embedding")),
     Architecture("qwen-image-edit", "Qwen-Image-Edit", "qwen-image", sizes={"captions": 3584},
@@ -178,8 +184,11 @@ ARCHITECTURES = (
     Architecture("wan22-i2v", "Wan 2.2 I2V", "wan", has=WAN, sizes={"inputs": 36, "width": 5120}),
     Architecture("wan", "Wan 2.1 or 2.2 T2V", "wan", has=WAN, sizes={"inputs": (16, None), "width": (1536, 5120)}),
     Architecture("wan21", "Wan 2.1 T2V", "wan", variant_of=("wan",), words=r"\bwan ?2 ?1\b"),
-    Architecture("wan22", "Wan 2.2 T2V", "wan", variant_of=("wan",),
-                 words=r"\bwan ?2 ?2\b|\b(?:high|low) ?noise\b"),
+    Architecture("wan22-high", "Wan 2.2 T2V, high noise", "wan", variant_of=("wan",), words=HIGH),
+    Architecture("wan22-low", "Wan 2.2 T2V, low noise", "wan", variant_of=("wan",), words=LOW),
+    Architecture("wan22", "Wan 2.2 T2V", "wan", variant_of=("wan",), words=r"\bwan ?2 ?2\b"),
+    Architecture("wan22-i2v-high", "Wan 2.2 I2V, high noise", "wan", variant_of=("wan22-i2v",), words=HIGH),
+    Architecture("wan22-i2v-low", "Wan 2.2 I2V, low noise", "wan", variant_of=("wan22-i2v",), words=LOW),
     Architecture("hunyuan-video-1.5", "HunyuanVideo 1.5", "hunyuan", has=("cond_type_embed", "double_blocks_0|"
                  "transformer_blocks_0_")),
     Architecture("hunyuan-video", "HunyuanVideo", "hunyuan", lacks=("byt5_in", "context_embedder_2"),
@@ -209,25 +218,19 @@ ARCHITECTURES = (
     Architecture("pid", "PiD", "pid", has=("lq_proj_latent_proj_0",)),
 )  # fmt: skip
 
-# What nothing of Hyper-SD is for, and why.
+# What nothing in the catalog is for, and why.
 LOOKALIKES = {
-    "flux-schnell": "FLUX.1-schnell, which is made for 1 to 4 steps by itself; Hyper-FLUX is for FLUX.1-dev",
     "flux-pruned": "a pruned FLUX.1 (FLUX.1-lite, Flex.1 or the like), whose blocks Hyper-FLUX does not fit",
-    "flux2": "FLUX.2, whose blocks Hyper-FLUX does not fit",
-    "chroma": "Chroma, whose blocks Hyper-FLUX does not fit",
     "sdxl-pruned": "a pruned SDXL (SSD-1B, Segmind-Vega or the like), whose blocks Hyper-SDXL does not fit",
     "sdxl-refiner": "SDXL's refiner, which Hyper-SDXL does not fit",
     "sdxl-flow": "an SDXL retrained to rectified flow, which Hyper-SDXL does not fit",
     "sd1-pruned": "a pruned SD1.x (BK-SDM or the like), whose blocks Hyper-SD15 does not fit",
-    "sd35-large": "SD3.5 large, whose blocks Hyper-SD3 does not fit",
 } | {
     family: f"{name}, for which no Hyper-SD was made"
     for family, name in {
         "sd2": "SD 2", "playground": "Playground 2.5", "kolors": "Kolors", "mugen": "Mugen", "lumina2": "Lumina 2",
-        "z-image": "Z-Image", "qwen-image": "Qwen-Image", "anima": "Anima", "cosmos": "Cosmos-Predict2", "wan": "Wan",
-        "hunyuan": "a model of the Hunyuan family", "hidream": "HiDream-I1", "pixart": "PixArt", "auraflow": "AuraFlow",
-        "cascade": "Stable Cascade", "ltx": "LTX-Video", "pid": "PiD",
-        "wan-else": "a Wan for another task (VACE, Animate, S2V or the like)", "krea2": "Krea 2",
-        "ernie-image": "ERNIE-Image",
+        "cosmos": "Cosmos-Predict2", "hunyuan": "a model of the Hunyuan family", "hidream": "HiDream-I1",
+        "pixart": "PixArt", "auraflow": "AuraFlow", "cascade": "Stable Cascade", "ltx": "LTX-Video",
+        "wan-else": "a Wan for another task (VACE, Animate, S2V or the like)",
     }.items()
 }  # fmt: skip

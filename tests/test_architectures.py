@@ -155,6 +155,7 @@ def test_other_networks_that_nunchaku_packed_are_told(name):
         ("z-image", "svdq-int4_r128-z-image-turbo", "z-image-turbo"),
         ("z-image", "moodyMix_zitV7", "z-image-turbo"),
         ("z-image", "z_image_bf16", "z-image"),
+        ("z-image", "z_image_de_turbo_v1", "z-image"),
         ("z-image", "Z-Image-Base-fp8", "z-image"),
         ("qwen-image", "qwen_image_edit_2509_fp8_e4m3fn", "qwen-image-edit"),
         ("qwen-image", "Qwen-Image-Edit-Q4_K_M", "qwen-image-edit"),
@@ -180,9 +181,13 @@ def test_other_networks_that_nunchaku_packed_are_told(name):
         ("sdxl", "playground-v2-1024px-aesthetic", "sdxl"),
         ("sdxl", "perfectRealism", "sdxl"),
         ("sd1", "fluffyrock_vpred_e75", "sd1-v"),
-        ("wan", "wan2.2_t2v_high_noise_14B", "wan22"),
+        ("wan", "wan2.2_t2v_high_noise_14B", "wan22-high"),
+        ("wan", "Wan2.2-T2V-A14B-LowNoise-Q8_0", "wan22-low"),
+        ("wan", "wan2.2_AIO", "wan22"),
+        ("wan22-i2v", "Wan2_2-I2V-A14B_HIGH_fp8", "wan22-i2v-high"),
+        ("wan22-i2v", "wan2.2_i2v_low_noise_14B", "wan22-i2v-low"),
         ("wan", "Wan2_1-T2V-14B_fp8", "wan21"),
-        ("wan", "t2v_low_noise_14B_fp16", "wan22"),
+        ("wan", "t2v_low_noise_14B_fp16", "wan22-low"),
     ],
 )
 def test_titles_and_names_tell_what_layers_do_not(layout, text, found):
