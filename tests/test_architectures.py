@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_hypersd.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
-from lib_hypersd.catalog import FAMILIES
+from lib_hypersd.catalog import ALIKE, FAMILIES
 from lib_hypersd.lora import lora_of
 from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
@@ -31,7 +31,11 @@ def test_every_row_has_a_family_or_a_reason_and_a_prediction():
         assert row.prediction in PREDICTIONS and row.name and row.evidence == "header", row
     assert LOOKALIKES.keys() == {row.family for row in ARCHITECTURES} - FAMILIES.keys()
     assert not LOOKALIKES.keys() & FAMILIES.keys()
-    assert {"flux-schnell", "chroma", "sdxl-pruned", "sdxl-refiner", "sd2"} <= LOOKALIKES.keys()
+    assert {"flux-pruned", "mugen", "sdxl-pruned", "sdxl-refiner", "sdxl-flow", "sd2"} <= LOOKALIKES.keys()
+    assert (
+        all(ARCHITECTURES.count(row) == 1 for row in ARCHITECTURES)
+        and ALIKE.keys() | {*ALIKE.values()} <= FAMILIES.keys()
+    )
 
 
 def test_a_row_is_told_by_layers_or_by_words_of_a_row_above():

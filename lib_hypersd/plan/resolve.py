@@ -142,7 +142,9 @@ def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
     if inside is None:
         return Checkpoint(model)
     recipe = recipe_inside(catalog, inside, model.family)
-    return Checkpoint(model, recipe.maker if recipe else inside.maker, recipe, inside.steps, inside.evidence)
+    # A word that no recipe of the family explains is somebody else's than the maker's for whom it usually stands.
+    unexplained = f"“{inside.word}”" if inside.word else inside.maker
+    return Checkpoint(model, recipe.maker if recipe else unexplained, recipe, inside.steps, inside.evidence)
 
 
 def by_word(maker: str) -> Distillation:

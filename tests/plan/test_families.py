@@ -81,7 +81,9 @@ def test_another_makers_name_in_a_merge_is_told_by_the_family():
     assert (made.recipe.id, made.steps, made.file) == ("qwen-lightning-merged", 4, None)
     assert made.sentence.endswith("Qwen-Image-Lightning is already in the checkpoint, by its name.")
     refused = plan("chroma", model="some_lightning")
-    assert "no recipe is known for that in Chroma" in refused.problem
+    assert refused.problem.startswith("“lightning” is already in some_lightning, by its name, and no recipe is known")
+    by_word = plan("chroma", memory=Memory("LCM"))
+    assert by_word.problem.startswith("LCM is already in some chroma model, by your own word, and no recipe is known")
 
 
 # LoRAs.
