@@ -11,12 +11,19 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from .architectures import LOOKALIKES
+from .architecture_table import ARCHITECTURES, LOOKALIKES
 
-__all__ = ["FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
+__all__ = ["ALIKE", "FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
 
 HYPER_SD = "Hyper-SD"
-FAMILIES = {"sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev"}
+# What a few-step LoRA is made for, or a checkpoint that needs none.
+FAMILIES = {
+    "sd15": "SD1.5", "sdxl": "SDXL", "sd3": "SD3", "flux": "FLUX.1-dev", "sd35-large": "SD3.5 large",
+    "flux-schnell": "FLUX.1-schnell", "flux2": "FLUX.2", "chroma": "Chroma", "z-image": "Z-Image", "anima": "Anima",
+    "qwen-image": "Qwen-Image", "krea2": "Krea 2", "ernie-image": "ERNIE-Image", "wan": "Wan", "pid": "PiD",
+}  # fmt: skip
+# Families of which a LoRA has layers of another's names and shapes, as far as it has them.
+ALIKE = {"flux-schnell": "flux", "chroma": "flux"}
 KINDS = {
     "fixed": "a LoRA for exactly one number of steps",
     "unified": "one LoRA for a range of steps",
@@ -34,7 +41,11 @@ class Recipe:
     """One published file and its recommended settings; ``words`` are what its file name must contain (see identify).
 
     ``maker`` is whose LoRA it is: Hyper-SD's come first, others serve where the user holds them. For the kind "merged"
-    it is whose distillation the checkpoint has inside, and a ``file`` means the maker's own checkpoint.
+    it is whose distillation the checkpoint has inside, and a ``file`` means the maker's own checkpoint; ``words`` are
+    then what names say of it where that maker's own name is not in them.
+    ``bases`` are the architectures, by their names, that it was made for, where its family has several; for the kind
+    "merged" those that make few steps by themselves. ``distilled_cfg`` and ``shift`` are for the one control that
+    hosts have for a guidance that goes into the model, or for the shift of a flow model's sigmas.
     ``eta`` may be set from ``eta_min`` to ``eta_max``; without these two it is fixed.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
     """
@@ -52,6 +63,7 @@ class Recipe:
     schedule: str
     weight: float | None = None
     distilled_cfg: float | None = None
+    shift: float | None = None
     also_schedule: str | None = None
     eta: float | None = None
     eta_min: float | None = None
@@ -65,6 +77,7 @@ class Recipe:
     addnet: str | None = None
     repository: str | None = None
     source: list[str] = field(default_factory=list, hash=False)
+    bases: list[str] = field(default_factory=list, hash=False)
     maker: str = HYPER_SD
 
     @property
@@ -88,6 +101,10 @@ class Recipe:
 
     def serves(self, steps: int) -> bool:
         return self.steps_min <= steps <= self.steps_max
+
+    def made_for(self, architecture: str | None) -> bool:
+        """Whether it was made for the architecture of this name, as far as that is known."""
+        return not self.bases or architecture is None or architecture in self.bases
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +213,11 @@ def merge(recipes: dict[str, Recipe], entry: dict | str) -> Recipe:
 REQUIRED = ("family", "kind", "steps_min", "steps_max", "steps", "cfg", "cfg_min", "cfg_max", "sampler", "schedule")
 
 
+NUMBERS = (
+    ("distilled_cfg", 0, 30), ("shift", 0, 30), ("eta", 0, 1), ("eta_min", 0, 1), ("eta_max", 0, 1),
+)  # fmt: skip
+
+
 def check(recipe: Recipe) -> None:
     """Raise ValueError, with a sentence, unless every value of the recipe can be carried out."""
 
@@ -216,7 +238,7 @@ def check(recipe: Recipe) -> None:
     if recipe.is_lora:
         require(is_number(recipe.weight, 0, 2), "weight", "a number from 0 to 2")
         require(isinstance(recipe.words, str) and recipe.words.strip(), "words", "words of the file name")
-    for name, low, high in (("distilled_cfg", 0, 30), ("eta", 0, 1), ("eta_min", 0, 1), ("eta_max", 0, 1)):
+    for name, low, high in NUMBERS:
         value = getattr(recipe, name)
         require(value is None or is_number(value, low, high), name, f"null or a number from {low} to {high}")
     least, most, eta = recipe.eta_min, recipe.eta_max, recipe.eta
@@ -233,9 +255,12 @@ def check(recipe: Recipe) -> None:
     for name in ("bytes", "superseded_bytes"):
         value = getattr(recipe, name)
         require(value is None or (isinstance(value, int) and value > 0), name, "null or a size")
-    require(
-        isinstance(recipe.source, list) and all(isinstance(s, str) for s in recipe.source), "source", "a list of texts"
-    )
+    require(recipe.shift is None or recipe.distilled_cfg is None, "shift", "null where there is a distilled_cfg")
+    for name in ("source", "bases"):
+        value = getattr(recipe, name)
+        require(isinstance(value, list) and all(isinstance(s, str) for s in value), name, "a list of texts")
+    known = {architecture.name for architecture in ARCHITECTURES}
+    require(known >= set(recipe.bases), "bases", "a list of architectures' names")
 
 
 def is_number(value, low: float, high: float) -> bool:

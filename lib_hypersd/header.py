@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from . import gguf
 from .architectures import UNKNOWN, Architecture, architecture_of
-from .names import MERGES, TITLES
+from .names import MERGES, NAME_KEYS
 from .wording import shown
 
 __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
@@ -27,7 +27,7 @@ BLOCK = 1 << 18
 PREFIX = "model.diffusion_model."
 # The free texts that tell what a checkpoint is, and how much of each is kept; half a text in JSON tells nothing.
 TEXTS = {
-    **dict.fromkeys((*TITLES, "modelspec.architecture", "modelspec.prediction_type"), 200),
+    **dict.fromkeys((*NAME_KEYS, "modelspec.architecture", "modelspec.prediction_type"), 200),
     "modelspec.merged_from": 2000,
     **dict.fromkeys(MERGES, 100_000),
 }  # fmt: skip

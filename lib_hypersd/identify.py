@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from .catalog import FAMILIES, LOOKALIKES, Catalog, Recipe
+from .catalog import ALIKE, FAMILIES, LOOKALIKES, Catalog, Recipe
 from .lora import Lora
-from .names import TITLES, titles, words
+from .names import NAME_KEYS, titles, words
 from .wording import shown
 
-__all__ = ["TITLES", "Clues", "Identification", "identify", "named_family", "recognise", "words"]
+__all__ = ["NAME_KEYS", "Clues", "Identification", "identify", "made_for", "named_family", "recognise", "words"]
 
 CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
 HASHES = ("SHA-256", "addnet hash")
@@ -101,7 +101,8 @@ def by_words(catalog: Catalog, have: frozenset[str]) -> Recipe | None:
 
 @lru_cache(maxsize=8)
 def needed(catalog: Catalog) -> list[tuple[frozenset[str], Recipe]]:
-    return [(frozenset(recipe.words.split()), recipe) for recipe in catalog.recipes if recipe.words]
+    named = [recipe for recipe in catalog.recipes if recipe.words and recipe.kind != "merged"]
+    return [(frozenset(recipe.words.split()), recipe) for recipe in named]
 
 
 def recognise(catalog: Catalog, clues: Clues) -> Identification:
@@ -125,10 +126,10 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
     if recipe.is_lora and clues.checkpoint:
         sentence = f"{name} is called like {what}, and no layer in it is a LoRA's: it is not used."
         return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
-    if evidence not in HASHES and recipe.is_lora and clues.lora and clues.lora.family not in (None, recipe.family):
+    if evidence not in HASHES and recipe.is_lora and made_for(recipe, clues.lora) != recipe.family:
         sentence = (
             f"{name} is called like {what}, which is for {FAMILIES[recipe.family]}, and its layers are made for "
-            f"{called(clues.lora.family)}: it is not used. Give it a name that says what it is."
+            f"{called(made_for(recipe, clues.lora))}: it is not used. Give it a name that says what it is."
         )
         return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
     if evidence in HASHES:
@@ -137,6 +138,14 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
         old = clues.size is not None and clues.size == recipe.superseded_bytes
     strength = strength_of(evidence, confidence, clues.lora)
     return Identification(recipe, evidence, confidence, sentence, superseded=old, strength=strength)
+
+
+def made_for(recipe: Recipe | None, lora: Lora | None) -> str | None:
+    """The family that a file is made for: what its layers say comes before its recipe, unless they are alike."""
+    of_layers = lora.family if lora else None
+    if recipe and of_layers in (None, ALIKE.get(recipe.family)):
+        return recipe.family
+    return of_layers
 
 
 def why_none(catalog: Catalog, clues: Clues) -> str:

@@ -20,7 +20,18 @@ from pathlib import Path
 
 from .catalog import FAMILIES, Catalog
 from .header import family_of, read_header
-from .identify import CERTAIN, TITLES, Clues, Identification, by_hash, by_words, named_family, recognise, words
+from .identify import (
+    CERTAIN,
+    NAME_KEYS,
+    Clues,
+    Identification,
+    by_hash,
+    by_words,
+    made_for,
+    named_family,
+    recognise,
+    words,
+)
 from .layers import fit_of_files
 from .lora import Lora, lora_of
 from .plan import File
@@ -267,7 +278,7 @@ def opened(path: str, seen: Seen) -> Seen:
     shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
     lora = lora_of(shapes)
     checkpoint = (family_of(shapes) or "unknown") if lora is None else None
-    metadata = {key: header.metadata[key][:200] for key in TITLES if key in header.metadata}
+    metadata = {key: header.metadata[key][:200] for key in NAME_KEYS if key in header.metadata}
     return replace(seen, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 
@@ -359,7 +370,8 @@ def below(path: Path) -> list[str]:
 def file_of(known: Known, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
     """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by, ``checkpoint`` is the
     file in which its layers are to have a place."""
-    found, family = known.identification, known.clues.lora.family if known.clues.lora else None
+    found = known.identification
+    family = made_for(found.recipe, known.clues.lora) if known.clues.lora else None
     recipe, problem = found.recipe, found.sentence if found.refused else None
     if recipe and set(known.name) & set(":>"):
         problem = f"{shown(known.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."

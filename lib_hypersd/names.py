@@ -12,12 +12,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from .catalog import HYPER_SD, Catalog, Recipe
+from .catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 
-__all__ = ["MERGES", "TITLES", "Distillation", "distillation_of", "family_named", "recipe_inside", "titles", "words"]
+__all__ = [
+    "MERGES",
+    "NAME_KEYS",
+    "Distillation",
+    "distillation_of",
+    "family_named",
+    "own_recipe",
+    "recipe_inside",
+    "titles",
+    "words",
+]
 
 # Where trainers and converters write the name that a file was given.
-TITLES = ("ss_output_name", "modelspec.title", "name", "title")
+NAME_KEYS = ("ss_output_name", "modelspec.title", "name", "title")
 # Where AUTOMATIC1111's merger writes which checkpoints it took, and what the result was to be called; both are JSON.
 MERGES = ("sd_merge_models", "sd_merge_recipe")
 MOST_LETTERS = 200  # that a name may have
@@ -37,7 +47,15 @@ SPELLINGS = (
     (re.compile(r"\blo~ra\b"), "lora"),
     (re.compile(r"\bcomfy~ui\b"), "comfyui"),
     (re.compile(r"\b(small|normal)[ ~]cfg\b"), r"\1cfg"),
-    (re.compile(r"flux(?:[ ~]?1(?!\d|[ ~]?s))?"), "~flux~"),
+    (re.compile(r"flux[ ~]?2(?!\d|[ ~]?s)"), "~flux2~"),
+    (re.compile(r"flux(?!2)(?:[ ~]?1(?!\d|[ ~]?s))?"), "~flux~"),
+    (re.compile(r"\bz[ ~]?image"), "~z-image~"),
+    (re.compile(r"\bqwen(?:[ ~]?image)?"), "~qwen-image~"),
+    (re.compile(r"\bernie(?:[ ~]?image)?"), "~ernie-image~"),
+    (re.compile(r"\bkrea[ ~]?2(?!\d|[ ~]?s)"), "~krea2~"),
+    (re.compile(r"\bwan(?=[ ~]?2)"), "~wan~"),
+    (re.compile(r"\blightx~?2~?v\b"), "lightx2v"),
+    (re.compile(r"\b([ti])~?2~?v\b"), r"\g<1>2v"),
     (re.compile(r"hyper(?=[ ~]?(?:sd|xl))"), "~hyper~"),
     (re.compile(r"(?<![a-z])sd[ ~]?v?[ ~]?1[ ~]?5(?!\d)"), "~sd15~"),
     (re.compile(r"(?<![a-z])sd[ ~]?3(?=5?\b)"), "~sd3~"),
@@ -152,7 +170,7 @@ def split(name: str) -> str:
 
 def titles(metadata: Mapping[str, str]) -> str:
     """The names that a file's metadata give it, of a length that a name may have."""
-    return " ".join(text[:MOST_LETTERS] for key in TITLES if isinstance(text := metadata.get(key), str))
+    return " ".join(text[:MOST_LETTERS] for key in NAME_KEYS if isinstance(text := metadata.get(key), str))
 
 
 def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Distillation | None:
@@ -170,7 +188,7 @@ def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Dis
 
 def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
     """Every name in a checkpoint's metadata: its own, and those of the checkpoints that were merged into it."""
-    for key in TITLES:
+    for key in NAME_KEYS:
         if isinstance(text := metadata.get(key), str):
             yield text[:MOST_LETTERS]
     for key in MERGES:
@@ -243,14 +261,29 @@ def steps_in(parts: list[str], place: int) -> int | None:
 
 def recipe_inside(catalog: Catalog, inside: Distillation, family: str | None) -> Recipe | None:
     """The recipe for a checkpoint of this family with this inside, or None where there is none."""
-    fitting = [r for r in catalog.recipes if (r.kind, r.maker, r.family) == ("merged", inside.maker, family)]
+    of_family = [r for r in catalog.recipes if (r.kind, r.family) == ("merged", family)]
+    fitting = [r for r in of_family if r.maker == inside.maker or inside.word in r.words.split()]
     # The maker's own checkpoint may have a recipe of its own, which names its file.
     return min(fitting, key=lambda recipe: bool(recipe.file) != inside.own, default=None)
 
 
 def family_named(text: str) -> str | None:
     """The family of ``catalog.FAMILIES`` that somebody means: ``SD1.5``, ``FLUX.1-dev``, ``pony``; else None."""
+    whole = next((key for key, name in FAMILIES.items() if letters(text) in (letters(key), letters(name))), None)
+    if whole is not None:
+        return whole
     have = words(text.lower().replace("stable diffusion", "sd"))
     families = {FAMILY_WORDS[word] for word in have if word in FAMILY_WORDS}
     beside = have - FAMILY_WORDS.keys()
     return families.pop() if len(families) == 1 and beside <= BESIDE_FAMILY else None
+
+
+def letters(text: str) -> str:
+    """Small letters and digits only."""
+    return "".join(filter(str.isalnum, text.lower()))
+
+
+def own_recipe(catalog: Catalog, family: str | None, architecture: str | None) -> Recipe | None:
+    """The recipe for checkpoints of this architecture, if its makers have distilled it to few steps."""
+    own = (r for r in catalog.recipes if (r.kind, r.family) == ("merged", family) and architecture in r.bases)
+    return next(own, None)

@@ -15,7 +15,10 @@ __all__ = ["Shape", "depths", "flat", "modules", "network", "parts", "unified"]
 Shape = tuple[int, ...] | None  # of a weight, None where the file packs it in a way that does not tell
 
 # Where the network's tensors stand in a checkpoint, the longest first; a file of the network alone has none of these.
-PREFIXES = ("model.diffusion_model.", "diffusion_model.", "model.model.", "net.", "unet.", "transformer.", "model.")
+PREFIXES = (
+    "model.diffusion_model.", "diffusion_model.", "model.model.", "net.core.", "net.", "core.", "unet.", "transformer.",
+    "model.",
+)  # fmt: skip
 WEIGHTS = (".weight", ".qweight", ".weight._data")
 
 

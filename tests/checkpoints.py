@@ -20,6 +20,7 @@ from tests.other_networks import (
     krea2,
     ltx,
     lumina,
+    pid,
     pixart,
     qwen,
     times,
@@ -195,10 +196,15 @@ LAYOUTS = {
     "flux2-dev": flux2(6144, 8, 48, 15360, True), "flux2-klein-4b": flux2(3072, 5, 20, 7680, False),
     "flux2-klein-9b": flux2(4096, 8, 24, 12288, False), "chroma": chroma(), "chroma-radiance": chroma(radiance=True),
     "lumina2": lumina(2304, 768, 26, 2304, 1024, 9216), "z-image": zimage(), "qwen-image": qwen(),
+    "qwen-image-edit": qwen() | {"__index_timestep_zero__": ()},
+    "qwen-image-layered": qwen() | {"time_text_embed.addition_t_embedding.weight": (2, 3072)},
     "anima": cosmos(adapter=True), "cosmos-predict2": cosmos(adapter=False),
-    "wan": wan(5120, 13824, 40, 16), "wan22-5b": wan(3072, 14336, 30, 48, 192), "hunyuan-video": hunyuan(),
+    "wan": wan(5120, 13824, 40, 16), "wan22-5b": wan(3072, 14336, 30, 48, 192),
+    "wan21-i2v": wan(5120, 13824, 40, 36, pictured=True), "wan22-i2v": wan(5120, 13824, 40, 36),
+    "wan-else": wan(5120, 13824, 40, 16) | {"vace_patch_embedding.weight": (5120, 96, 1, 2, 2)},
+    "hunyuan-video": hunyuan(),
     "hunyuan-video-1.5": hunyuan_video_15(), "hunyuan-image": hunyuan_image(), "krea2": krea2(),
-    "ernie-image": ernie_image(), "hidream": hidream(), "pixart": pixart(), "auraflow": auraflow(), "cascade": cascade(), "ltx": ltx(),
+    "ernie-image": ernie_image(), "hidream": hidream(), "pixart": pixart(), "auraflow": auraflow(), "cascade": cascade(), "ltx": ltx(), "pid": pid(),
 }  # fmt: skip
 # The same in diffusers' naming, where it has another.
 IN_DIFFUSERS = {

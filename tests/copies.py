@@ -50,6 +50,23 @@ def in_256(shapes):
     return {key: stored(shape) for key, shape in shapes.items()}
 
 
+def nunchaku(shapes):
+    """SVDQuant of others: the blocks' matrices in parts, which do not tell the shape."""
+    packed = {}
+    for key, shape in shapes.items():
+        if ".0." in f".{key}" and key.endswith(".weight") and len(shape) == 2 and "_refiner." not in key:
+            name, (outer, inner) = key.removesuffix(".weight"), shape
+            packed |= {f"{name}.qweight": (outer, inner // 2), f"{name}.wscales": (inner // 64, outer)}
+            packed |= {
+                f"{name}.proj_down": (inner, 32),
+                f"{name}.proj_up": (outer, 32),
+                f"{name}.smooth_factor": (inner,),
+            }
+        else:
+            packed[key] = shape
+    return packed
+
+
 def nunchaku_flux():
     """SVDQuant of FLUX.1-dev (github.com/nunchaku-tech/nunchaku): diffusers' blocks, fused, each weight in parts."""
 

@@ -163,6 +163,14 @@ def krea2():
     return keys | times(2, "txtfusion.layerwise_blocks", {"prenorm.scale": (2560,)}) | times(28, "blocks", block)
 
 
+def pid():
+    """NVIDIA's PiD: a decoder that diffuses pixels, with a branch for the latents that it decodes."""
+    block = join(linear("attn.qkv_x", 1536, 4608, bias=False), linear("attn.qkv_y", 1536, 4608, bias=False))
+    keys = conv("lq_proj.latent_proj.0", 16, 512) | linear("pixel_embedder.proj", 3, 16)
+    gates = times(7, "lq_proj.gate_modules", linear("content_proj", 3072, 1536) | {"log_alpha": ()})
+    return keys | gates | {"y_pos_embedding": (1, 300, 1536)} | times(14, "patch_blocks", block)
+
+
 def ernie_image():
     block = attention(3072, [f"self_attention.to_{part}" for part in ("q", "k", "v", "out.0")], bias=False)
     block |= join(*(linear(f"mlp.{name}", 3072, 8192, bias=False) for name in ("gate_proj", "up_proj")))

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib_hypersd.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
-from lib_hypersd.catalog import FAMILIES
+from lib_hypersd.catalog import ALIKE, FAMILIES
 from lib_hypersd.lora import lora_of
 from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under
 
-PREDICTIONS = ("epsilon", "v_prediction", "flow", "edm", None)
+PREDICTIONS = ("epsilon", "v_prediction", "const", "edm", None)
 UNETS = [name for name, shapes in LAYOUTS.items() if "input_blocks.0.0.weight" in shapes or "conv_in.weight" in shapes]
 
 
@@ -31,7 +31,11 @@ def test_every_row_has_a_family_or_a_reason_and_a_prediction():
         assert row.prediction in PREDICTIONS and row.name and row.evidence == "header", row
     assert LOOKALIKES.keys() == {row.family for row in ARCHITECTURES} - FAMILIES.keys()
     assert not LOOKALIKES.keys() & FAMILIES.keys()
-    assert {"flux-schnell", "chroma", "sdxl-pruned", "sdxl-refiner", "sd2"} <= LOOKALIKES.keys()
+    assert {"flux-pruned", "mugen", "sdxl-pruned", "sdxl-refiner", "sdxl-flow", "sd2"} <= LOOKALIKES.keys()
+    assert (
+        all(ARCHITECTURES.count(row) == 1 for row in ARCHITECTURES)
+        and ALIKE.keys() | {*ALIKE.values()} <= FAMILIES.keys()
+    )
 
 
 def test_a_row_is_told_by_layers_or_by_words_of_a_row_above():
@@ -54,7 +58,7 @@ def test_reasons_can_be_cut_into_the_name_that_sentences_use():
 # Whole headers.
 
 
-@pytest.mark.parametrize("prefix", ["", NETWORK, "diffusion_model."])
+@pytest.mark.parametrize("prefix", ["", NETWORK, "diffusion_model.", "net.", "core.", "model.", "transformer."])
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_architecture_is_told_from_its_layers(name, prefix):
     found = architecture_of(listed(under(prefix, LAYOUTS[name])))
@@ -64,6 +68,22 @@ def test_every_architecture_is_told_from_its_layers(name, prefix):
 @pytest.mark.parametrize("name", IN_DIFFUSERS)
 def test_every_architecture_is_told_in_diffusers_naming(name):
     assert told(IN_DIFFUSERS[name]) == name
+
+
+def klein_in_diffusers(width, double, single):
+    keys = {"x_embedder.weight": (width, 128), "context_embedder.weight": (width, 7680)}
+    keys |= {f"double_stream_modulation_{side}.linear.weight": (6 * width, width) for side in ("img", "txt")}
+    keys |= {f"transformer_blocks.{i}.attn.to_q.weight": (width, width) for i in range(double)}
+    single = {f"single_transformer_blocks.{i}.attn.to_qkv_mlp_proj.weight": (9 * width, width) for i in range(single)}
+    return keys | single
+
+
+def test_flux_2_and_krea_2_are_told_in_diffusers_naming():
+    assert told(klein_in_diffusers(3072, 5, 20)) == "flux2-klein-4b"
+    assert told(klein_in_diffusers(4096, 8, 24)) == "flux2-klein-9b"
+    assert told(klein_in_diffusers(3072, 8, 24)) == "unknown"
+    krea = {"text_fusion.projector.weight": (1, 12), "transformer_blocks.0.attn.to_gate.weight": (6144, 6144)}
+    assert told(krea) == "krea2"
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -88,7 +108,7 @@ COPIES = {"fp8": copies.fp8, "nf4": copies.nf4, "nvfp4": copies.nvfp4}
 
 
 @pytest.mark.parametrize("copy", COPIES)
-@pytest.mark.parametrize("name", [name for name in LAYOUTS if name.startswith(("flux-", "sd3", "sd", "chroma"))])
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_copies_of_few_bits_are_what_they_were(name, copy):
     assert told(under(NETWORK, COPIES[copy](LAYOUTS[name]))) == name
 
@@ -100,6 +120,11 @@ def test_copies_in_rows_of_256_are_what_they_were(name):
 
 def test_a_network_that_nunchaku_packed_is_told():
     assert told(copies.nunchaku_flux()) == "flux-dev"
+
+
+@pytest.mark.parametrize("name", ["z-image", "qwen-image", "qwen-image-edit"])
+def test_other_networks_that_nunchaku_packed_are_told(name):
+    assert told(copies.nunchaku(LAYOUTS[name])) == name
 
 
 # What the layers leave open.
@@ -116,6 +141,37 @@ def test_a_network_that_nunchaku_packed_is_told():
         ("flux-control", "flux1DepthDev_v10", "flux-depth"),
         ("flux-lite", "Flex.1-alpha", "flex"),
         ("flux-lite", "flux.1-lite-8B-alpha", "flux-lite"),
+        ("flux-dev", "svdq-int4_r32-flux.1-kontext-dev", "flux-kontext"),
+        ("flux-schnell", "OpenFLUX.1-fp8", "flux-schnell-dedistilled"),
+        ("flux-schnell", "flux1-schnell-dedistilled", "flux-schnell-dedistilled"),
+        ("flux-schnell", "shuttle-3-diffusion", "flux-schnell"),
+        ("flux2-klein-4b", "flux-2-klein-4b-fp8", "flux2-klein-4b"),
+        ("flux2-klein-4b", "flux-2-klein-base-4b", "flux2-klein-base-4b"),
+        ("flux2-klein-9b", "FLUX.2-klein-base-9B-Q5_K_M", "flux2-klein-base-9b"),
+        ("flux2-klein-9b", "flux-2-klein-9b-kv", "flux2-klein-9b"),
+        ("chroma", "Chroma1-HD-Flash", "chroma-flash"),
+        ("chroma", "chroma-unlocked-v48-detail-calibrated", "chroma"),
+        ("lumina2", "NetaYumev35_pretrained_unet", "neta-lumina"),
+        ("lumina2", "neta-lumina-v1.0", "neta-lumina"),
+        ("lumina2", "lumina_2", "lumina2"),
+        ("z-image", "z_image_turbo_bf16", "z-image-turbo"),
+        ("z-image", "zImageTurbo_v10", "z-image-turbo"),
+        ("z-image", "svdq-int4_r128-z-image-turbo", "z-image-turbo"),
+        ("z-image", "moodyMix_zitV7", "z-image-turbo"),
+        ("z-image", "z_image_bf16", "z-image"),
+        ("z-image", "z_image_de_turbo_v1", "z-image"),
+        ("z-image", "Z-Image-Base-fp8", "z-image"),
+        ("qwen-image", "qwen_image_edit_2509_fp8_e4m3fn", "qwen-image-edit"),
+        ("qwen-image", "Qwen-Image-Edit-Q4_K_M", "qwen-image-edit"),
+        ("qwen-image", "qwen_image_2512_fp8", "qwen-image"),
+        ("anima", "anima-turbo", "anima-turbo"),
+        ("anima", "anima-base-v1.0", "anima"),
+        ("krea2", "krea2_turbo_fp8_scaled", "krea2-turbo"),
+        ("krea2", "Krea-2-Raw", "krea2-raw"),
+        ("krea2", "someMix", "krea2"),
+        ("ernie-image", "ernie-image-turbo-fp8", "ernie-image-turbo"),
+        ("ernie-image", "ernie-image", "ernie-image"),
+        ("sd35-large", "sd3.5_large_turbo", "sd35-large-turbo"),
         ("sd2", "v2-1_768-ema-pruned", "sd2-v"),
         ("sd2", "v2-1_512-ema-pruned", "sd2-base"),
         ("sd2", "stable-diffusion-v2-768-v", "sd2-v"),
@@ -129,8 +185,13 @@ def test_a_network_that_nunchaku_packed_is_told():
         ("sdxl", "playground-v2-1024px-aesthetic", "sdxl"),
         ("sdxl", "perfectRealism", "sdxl"),
         ("sd1", "fluffyrock_vpred_e75", "sd1-v"),
-        ("wan", "wan2.2_t2v_high_noise_14B", "wan22"),
+        ("wan", "wan2.2_t2v_high_noise_14B", "wan22-high"),
+        ("wan", "Wan2.2-T2V-A14B-LowNoise-Q8_0", "wan22-low"),
+        ("wan", "wan2.2_AIO", "wan22"),
+        ("wan22-i2v", "Wan2_2-I2V-A14B_HIGH_fp8", "wan22-i2v-high"),
+        ("wan22-i2v", "wan2.2_i2v_low_noise_14B", "wan22-i2v-low"),
         ("wan", "Wan2_1-T2V-14B_fp8", "wan21"),
+        ("wan", "t2v_low_noise_14B_fp16", "wan22-low"),
     ],
 )
 def test_titles_and_names_tell_what_layers_do_not(layout, text, found):
@@ -239,6 +300,15 @@ def test_a_few_names_are_enough():
     depths = {"input_blocks": {4: 2, 5: 2, 7: 4, 8: 4}, "output_blocks": {0: 4, 1: 4, 2: 10, 3: 2, 4: 1, 5: 1}}
     ssd = {f"{NETWORK}{side}.{i}.1.transformer_blocks.{d}.attn2.to_k.weight": (640, 2048) for side, blocks in depths.items()
            for i, depth in blocks.items() for d in range(depth)}  # fmt: skip
+    wan = {
+        "head.modulation": (1, 2, 5120),
+        "blocks.0.self_attn.q.weight": (5120, 5120),
+        "patch_embedding.weight": (5120, 36, 1, 2, 2),
+    }
+    ernie = {"layers.0.mlp.linear_fc2.weight": (3072, 8192), "x_embedder.proj.weight": (3072, 128, 1, 1)}
+    anima = {"blocks.0.mlp.layer1.weight": (8192, 2048), "llm_adapter.blocks.0.cross_attn.q_proj.weight": (1024, 1024)}
+    pid = {"net.core.lq_proj.latent_proj.0.weight": (512, 16, 3, 3), "net.core.pixel_embedder.proj.weight": (16, 3)}
+    assert [told(shapes) for shapes in (wan, ernie, anima, pid)] == ["wan22-i2v", "ernie-image", "anima", "pid"]
     large = {f"joint_blocks.{i}.x_block.attn.qkv.weight": (7296, 2432) for i in range(38)}
     lite = {f"double_blocks.{i}.img_attn.qkv.weight": (9216, 3072) for i in range(8)}
     lite |= {f"single_blocks.{i}.linear1.weight": (21504, 3072) for i in range(38)}

@@ -54,6 +54,33 @@ NEIGHBOURS = {
     "TDD-FLUX.1-dev-lora-beta": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
     "FLUX.1-dev_tdd_adv_lora_weights": ("TDD", 8, 8, 0.125, 1, 1, 2, "Euler", "Simple", None),
 }
+NEIGHBOURS |= {
+    **{
+        f"Qwen-Image-{edit}Lightning-{n}steps-V1.0": (
+            "Qwen-Image-Lightning", n, n, 1, 1, 1, None, "Euler", "Simple", None
+        )
+        for edit in ("", "Edit-") for n in (4, 8)
+    },
+    **dict.fromkeys(
+        (
+            "wan2.1_t2v_14b_lora_rank64_lightx2v_4step", "wan2.1_i2v_lora_rank64_lightx2v_4step",
+            *(f"wan2.2_t2v_A14b_{noise}_noise_lora_rank64_lightx2v_4step_1217" for noise in ("high", "low")),
+            *(f"wan2.2_i2v_A14b_{noise}_noise_lora_rank64_lightx2v_4step_1022" for noise in ("high", "low")),
+            *(f"Wan2.2-Lightning_{k}-A14B-4steps-lora_{n}_fp16" for k in ("T2V", "I2V") for n in ("HIGH", "LOW")),
+        ),
+        ("LightX2V", 4, 4, 1, 1, 1, None, "Euler", "Simple", None),
+    ),
+    "chroma-unlocked-v47-flash-heun-8steps-cfg1_r96-fp32": (
+        "Chroma-Flash", 8, 8, 1, 1, 1, None, "Heun", "Simple", None
+    ),
+    **{
+        f"Z-Image-Fun-Lora-Distill-{n}-Steps-2603-ComfyUI": (
+            "Z-Image-Fun-Distill", n, n, weight, 1, 1, None, "Euler", "Simple", None
+        )
+        for n, weight in ((2, 1), (4, 1), (8, 0.8))
+    },
+    "anima-turbo-lora-v0.2": ("Anima-Turbo", 8, 12, 1, 1, 1, None, "Euler", "Simple", None),
+}  # fmt: skip
 # What is already inside a checkpoint: maker, family, steps min–max, recommended steps, CFG min, CFG, CFG max, distilled
 # CFG, sampler, schedule, eta.
 INSIDE = {
@@ -73,9 +100,43 @@ INSIDE = {
     "turbo-sd3-merged": ("SD3.5-Turbo", "sd3", 4, 8, 8, 1, 1, 1.5, None, "Euler", "Simple", None),
     "schnell-flux-merged": ("FLUX.1-schnell", "flux", 4, 8, 6, 1, 1, 1, 3.5, "Euler", "Simple", None),
     "turbo-alpha-flux-merged": ("FLUX.1-Turbo-Alpha", "flux", 8, 8, 8, 1, 1, 1, 3.5, "Euler", "Simple", None),
+    "qwen-lightning-merged": ("Qwen-Image-Lightning", "qwen-image", 4, 8, 8, 1, 1, 1, None, "Euler", "Simple", None),
+    "lightx2v-wan-merged": ("LightX2V", "wan", 4, 8, 4, 1, 1, 1, None, "Euler", "Simple", None),
 }
+# Checkpoints that their own makers have distilled: the same, with the shift for the distilled CFG, and which they are.
+OWN = {
+    "schnell-own": ("FLUX.1-schnell", "flux-schnell", 1, 4, 4, 1, 1, 1, None, "Euler", "Simple", ["FLUX.1-schnell"]),
+    "klein-own": (
+        "FLUX.2-klein", "flux2", 4, 8, 4, 1, 1, 1, None, "Euler", "Simple", ["FLUX.2-klein 4B", "FLUX.2-klein 9B"],
+    ),
+    "flash-chroma-own": ("Chroma-Flash", "chroma", 8, 12, 8, 1, 1, 1, None, "Heun", "Simple", ["Chroma-Flash"]),
+    "z-image-turbo-own": ("Z-Image-Turbo", "z-image", 8, 12, 8, 1, 1, 1, 3, "Euler", "Simple", ["Z-Image-Turbo"]),
+    "krea2-turbo-own": ("Krea 2 Turbo", "krea2", 8, 8, 8, 1, 1, 1, None, "Euler", "Simple", ["Krea 2 Turbo"]),
+    "ernie-image-turbo-own": (
+        "ERNIE-Image-Turbo", "ernie-image", 8, 8, 8, 1, 1, 1, 3, "Euler", "Simple", ["ERNIE-Image-Turbo"],
+    ),
+    "anima-turbo-own": ("Anima-Turbo", "anima", 8, 12, 10, 1, 1, 1, 3, "Euler", "Simple", ["Anima-Turbo"]),
+    "turbo-sd35-large-own": (
+        "SD3.5-Turbo", "sd35-large", 4, 8, 4, 1, 1, 1.5, None, "Euler", "Simple", ["SD3.5 large Turbo"],
+    ),
+    "pid-own": ("PiD", "pid", 4, 4, 4, 1, 1, 1, 1.5, "LCM", "Simple", ["PiD"]),
+}  # fmt: skip
+# The shift of the LoRAs that have one, and what they were made for where a family has several.
+SHIFTS = {"LightX2V": 5, "Z-Image-Fun-Distill": 3, "Anima-Turbo": 3}
+BASES = {
+    "hyper-flux-8steps": "FLUX.1-dev", "hyper-flux-16steps": "FLUX.1-dev", "turbo-alpha-flux": "FLUX.1-dev",
+    "tdd-flux-beta": "FLUX.1-dev", "tdd-flux": "FLUX.1-dev", "turbo-anima": "Anima",
+    **{f"qwen-lightning-{n}steps": "Qwen-Image" for n in (4, 8)},
+    **{f"qwen-edit-lightning-{n}steps": "Qwen-Image-Edit" for n in (4, 8)},
+    **{f"fun-distill-z-image-{n}steps": "Z-Image" for n in (2, 4, 8)},
+    **{f"lightx2v-wan21-{kind}2v": f"Wan 2.1 {kind.upper()}2V" for kind in "ti"},
+    **{
+        f"{maker}-wan22-{kind}2v-{noise}": f"Wan 2.2 {kind.upper()}2V, {noise} noise"
+        for maker in ("lightx2v", "lightning") for kind in "ti" for noise in ("high", "low")
+    },
+}  # fmt: skip
 # Samplers and schedules that AUTOMATIC1111 and Forge have, and ours.
-SAMPLERS = {"Euler", "Euler a", "DPM++ SDE", "LCM", "TCD", "DDIM-Trailing"}
+SAMPLERS = {"Euler", "Heun", "Euler a", "DPM++ SDE", "LCM", "TCD", "DDIM-Trailing"}
 SCHEDULES = {"Karras", "Trailing", "TCD", "Start at 800", "Simple"}
 
 
@@ -110,15 +171,38 @@ def test_what_is_already_inside_a_checkpoint_has_the_settings_of_those_who_made_
             r.maker, r.family, r.steps_min, r.steps_max, r.steps, r.cfg_min, r.cfg, r.cfg_max, r.distilled_cfg,
             r.sampler, r.schedule, r.eta,
         )
-        for r in published().recipes if r.kind == "merged"
+        for r in published().recipes if r.kind == "merged" and not r.bases
     }  # fmt: skip
     assert table == INSIDE
-    assert not any(r.is_lora or r.weight or r.words or r.can_be_fetched for r in published().recipes if r.id in INSIDE)
+    inside = [r for r in published().recipes if r.id in INSIDE]
+    assert not any(r.is_lora or r.weight or r.can_be_fetched for r in inside)
+    assert {r.id for r in inside if r.words} == {"qwen-lightning-merged", "lightx2v-wan-merged"}
     own = {r.id: r.file for r in published().recipes if r.kind == "merged" and r.file}
     assert own == {
         "lightning-sdxl-own": "sdxl_lightning_4step.safetensors",
         "turbo-sdxl-own": "sd_xl_turbo_1.0_fp16.safetensors",
     }
+
+
+def test_what_its_own_makers_have_distilled_has_their_settings():
+    table = {
+        r.id: (
+            r.maker, r.family, r.steps_min, r.steps_max, r.steps, r.cfg_min, r.cfg, r.cfg_max, r.shift, r.sampler,
+            r.schedule, r.bases,
+        )
+        for r in published().recipes if r.kind == "merged" and r.bases
+    }  # fmt: skip
+    assert table == OWN
+    assert not any(r.is_lora or r.weight or r.words or r.can_be_fetched for r in published().recipes if r.id in OWN)
+
+
+def test_what_a_lora_was_made_for_and_its_shift():
+    loras = [r for r in published().recipes if r.is_lora]
+    assert {r.id: r.bases for r in loras if r.bases} == {name: [base] for name, base in BASES.items()}
+    assert {r.maker: r.shift for r in loras if r.shift} == SHIFTS
+    hyper = recipe(published(), "hyper-flux-8steps")
+    assert hyper.made_for("FLUX.1-dev") and hyper.made_for(None) and not hyper.made_for("FLUX.1-Kontext")
+    assert recipe(published(), "hyper-sdxl-8steps").made_for("SDXL with v-prediction")
 
 
 def test_where_there_is_an_eta_to_set():
@@ -224,6 +308,10 @@ def test_a_file_is_read_again_only_when_it_has_changed(tmp_path):
         ),
         ('{"id": "hyper-sdxl-unified", "eta": null}', 2, "eta must be between eta_min and eta_max, not None"),
         ('{"id": "hyper-sdxl-8steps", "source": "me"}', 2, "source must be a list of texts"),
+        ('{"id": "hyper-sdxl-8steps", "bases": "SDXL"}', 2, "bases must be a list of texts, not 'SDXL'"),
+        ('{"id": "hyper-sdxl-8steps", "bases": ["SDXXL"]}', 2, "bases must be a list of architectures' names"),
+        ('{"id": "hyper-sdxl-8steps", "shift": -1}', 2, "shift must be null or a number from 0 to 30"),
+        ('{"id": "hyper-flux-8steps", "shift": 3}', 2, "shift must be null where there is a distilled_cfg, not 3"),
     ],
 )
 def test_a_broken_entry_is_named_with_its_line_and_the_rest_is_used(tmp_path, broken, line, what):

@@ -117,7 +117,7 @@ SPEAKERS = [
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
 NO_TROUBLE = {
     "with …: ….", "Few-step models that are merged into it. What you choose is remembered for this checkpoint.", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
-    "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint itself was made for this and starts at timestep 800.",
+    "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint is {maker}, which makes few steps by itself.", "The checkpoint itself was made for this and starts at timestep 800.",
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
     "is being cancelled.", "is being checked.",

@@ -17,7 +17,8 @@ from tests.copies import nunchaku_flux
 ARCHITECTURES = {
     "sd15": "sd1", "sd2": "sd2", "sdxl": "sdxl", "sdxl-pruned": "ssd-1b", "sdxl-refiner": "sdxl-refiner",
     "sd3": "sd3-medium", "sd35-large": "sd35-large", "flux": "flux-dev", "flux-schnell": "flux-schnell",
-    "flux-pruned": "flux-lite", "chroma": "chroma",
+    "flux-pruned": "flux-lite", "chroma": "chroma", "flux2": "flux2-klein-4b", "z-image": "z-image", "anima": "anima",
+    "qwen-image": "qwen-image", "krea2": "krea2", "ernie-image": "ernie-image", "wan": "wan", "pid": "pid",
 }  # fmt: skip
 NETWORKS = {family: listed(LAYOUTS[name]) for family, name in ARCHITECTURES.items()}
 UNET = "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"

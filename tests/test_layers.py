@@ -100,6 +100,29 @@ def test_other_trainers_layers_have_their_places(lora, network, count):
     assert fit(lora, listed(LAYOUTS[network])) == Fit(count, count)
 
 
+def adapted(shapes, ends=("lora_A", "lora_B")):
+    """A LoRA in ComfyUI's naming for every matrix of a network."""
+    matrices = {
+        key.removesuffix(".weight"): shape for key, shape in shapes.items() if len(shape) == 2 and ".weight" in key
+    }
+    inner = {f"diffusion_model.{name}.{ends[0]}.weight": [8, shape[1]] for name, shape in matrices.items()}
+    return inner | {f"diffusion_model.{name}.{ends[1]}.weight": [shape[0], 8] for name, shape in matrices.items()}
+
+
+@pytest.mark.parametrize("ends", [("lora_A", "lora_B"), ("lora_down", "lora_up")])
+@pytest.mark.parametrize(
+    "name", ["qwen-image", "wan", "wan22-i2v", "z-image", "anima", "chroma", "krea2", "ernie-image"]
+)
+def test_loras_of_other_families_fit_their_own_and_no_other(name, ends):
+    needed = adapted(LAYOUTS[name], ends)
+    found = fit(needed, listed(under(NETWORK, LAYOUTS[name])))
+    assert found.share == 1 and found.layers >= 50
+    others = {"wan": ("anima", "z-image"), "wan22-i2v": ("anima",), "chroma": ("z-image",)}.get(name, ("wan", "sdxl"))
+    for other in others:
+        strange = fit(needed, listed(LAYOUTS[other]))
+        assert strange.share < LEAST_SHARE
+
+
 # What counts.
 
 

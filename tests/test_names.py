@@ -187,9 +187,11 @@ def test_there_are_enough_names_and_none_comes_twice():
 
 def test_every_maker_has_a_recipe_for_every_family_that_it_made_one_for():
     merged = {(r.maker, r.family) for r in CATALOG.recipes if r.kind == "merged"}
-    assert {maker for maker, _ in merged} == set(CHECKPOINTS) - {None}
+    told_by_name = {r.maker for r in CATALOG.recipes if r.kind == "merged" and not r.bases and not r.words}
+    assert told_by_name == set(CHECKPOINTS) - {None}
     loras = {(r.maker, r.family) for r in CATALOG.recipes if r.is_lora and r.maker != "TDD"}
-    assert loras - merged == {(HYPER_SD, "sd3")}, "nobody merges a LoRA that keeps guidance"
+    nobody_merges = {(HYPER_SD, "sd3"), ("Z-Image-Fun-Distill", "z-image")}
+    assert loras - merged == nobody_merges, "a LoRA that keeps guidance; one whose base has a Turbo of its own"
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,9 @@ def test_every_maker_has_a_recipe_for_every_family_that_it_made_one_for():
         ("dreamshaper_8LCM", "sd15", "lcm-sd15-merged"),
         ("flux_dev_schnell_fp8", "flux", "schnell-flux-merged"),
         ("sd3.5m_turbo_8steps", "sd3", "turbo-sd3-merged"),
+        ("qwen_image_lightning_8steps_fp8", "qwen-image", "qwen-lightning-merged"),
+        ("wan2.2_lightning_merge", "wan", "lightx2v-wan-merged"),
+        ("some_lightning", "chroma", None),
         ("dreamshaper_8LCM", "flux", None),
         ("dreamshaper_8LCM", None, None),
     ],
@@ -252,6 +257,11 @@ def test_only_the_beginning_of_a_text_is_a_name():
         ("HyperSDXL4StepLoRA", "hyper sdxl 4step lora"), ("DMD2SDXL", "dmd2 sdxl"), ("pcm_SmallCFG", "pcm smallcfg"),
         ("Hyper-SDXL-1step-Unet-ComfyUI.fp16", "hyper sdxl 1step unet comfyui fp16"), ("v51HyperVAE", "v 51 hyper vae"),
         ("4SHyper", "4step hyper"), ("XLLightning", "sdxl lightning"), ("FLUXturbo", "flux turbo"),
+        ("Qwen-Image-Edit-2511-Lightning-4steps-V1.0-bf16", "qwen-image edit 2511 lightning 4step v 1 0 bf16"),
+        ("qwen_lightning", "qwen-image lightning"), ("zImageTurbo", "z-image turbo"), ("Z-Image-Fun-Lora-Distill-8-Steps", "z-image fun lora distill 8step"),
+        ("krea2_turbo", "krea2 turbo"), ("flux1-krea-dev", "flux krea dev"), ("FLUX.2-klein-4B", "flux2 klein 4 b"),
+        ("Wan2.2-Lightning_T2V-A14B-4steps", "wan 2 2 lightning t2v a 14 b 4step"), ("lightx2v_I2V_14B", "lightx2v i2v 14 b"),
+        ("Wan21_T2V", "wan 21 t2v"), ("ernie-image-turbo", "ernie-image turbo"), ("flux2steps", "flux 2step"),
         ("v21TurboDPMSDE", "v 21 turbo dpmsde"), ("hyperrealism", "hyperrealism"), ("t5xxl", "t 5 xxl"), ("", ""),
     ],
 )  # fmt: skip
@@ -267,7 +277,10 @@ def test_words_as_people_join_them(name, expected):
         *((text, "sdxl") for text in ("illustrious", "Illustrious XL", "IllustriousXL", "NoobAI", "noobai-xl", "NoobAI XL")),
         *((text, "sd3") for text in ("sd3", "SD3", "SD 3", "Stable Diffusion 3")),
         *((text, "flux") for text in ("flux", "FLUX", "FLUX.1-dev", "flux.1-dev", "flux1-dev", "flux dev", "Flux.1 Dev")),
-        *((text, None) for text in ("", "sd", "sd2", "SD 2.1", "sd3.5", "FLUX.1-schnell", "flux.2", "flux2-dev", "chroma", "sdxl flux", "sdxl turbo")),
+        *((text, None) for text in ("", "sd", "sd2", "SD 2.1", "sd3.5", "flux2-dev", "chroma hd", "sdxl flux", "sdxl turbo")),
+        *((text, "flux-schnell") for text in ("FLUX.1-schnell", "flux schnell", "flux.1-schnell", "flux-schnell")),
+        *((text, "flux2") for text in ("flux.2", "FLUX.2", "flux 2", "flux2")),
+        ("chroma", "chroma"), ("z image", "z-image"), ("ZImage", "z-image"), ("Krea 2", "krea2"), ("WAN", "wan"),
     ],
 )  # fmt: skip
 def test_families_as_people_write_them(text, family):

@@ -100,7 +100,7 @@ def document() -> str:
     lines = ["| Architecture | `id` | " + " | ".join(name for name, _ in LORAS.values()) + " |"]
     lines.append("|---" * (2 + len(LORAS)) + "|")
     for row in rows():
-        of = f" ({FAMILIES[row.family]})" if row.family in FAMILIES and FAMILIES[row.family] != row.name else ""
+        of = f" ({FAMILIES[row.family]})" if row.family in LORAS and FAMILIES[row.family] != row.name else ""
         lines.append(f"| {row.name}{of} | `{row.id}` | " + " | ".join(cell(row.id, lora) for lora in LORAS) + " |")
     names = {row.id: row.name for row in ARCHITECTURES}
     return TEXT.format(

@@ -11,7 +11,8 @@ TEXT = """# Recipes, and where their numbers come from
 
 Written by `python -m tools.recipes` from [`lib_hypersd/catalog.json`](../lib_hypersd/catalog.json), which is what the
 extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the panel says
-nothing. “Distilled” is FLUX's *Distilled CFG Scale*. The last column names the sources, which stand below.
+nothing. “Distilled” is FLUX's *Distilled CFG Scale*, “shift” the *Shift* that Forge Neo has in its place. The last
+column names the sources, which stand below.
 
 To change a number or to add a recipe, put a file `hypersd-recipes.json` beside the WebUI's `config.json`. An entry with
 an `id` from here changes only what it names; a new one needs every value. This one takes SDXL's 8-step LoRA at 0.9:
@@ -27,7 +28,8 @@ an `id` from here changes only what it names; a new one needs every value. This 
 ## Other makers
 
 LoRAs serve where you hold them; Hyper-SD's come first where both could serve. They are never downloaded. A checkpoint
-that has such a distillation inside is told by its metadata or its name, and gets no LoRA but what its recipe says.
+that has such a distillation inside is told by its metadata or its name, and gets no LoRA but what its recipe says; so
+does one that its own makers have distilled, told by its layers and where they do not tell by its name.
 
 {others}
 
@@ -50,10 +52,14 @@ def values(recipe: Recipe) -> tuple[str, ...]:
     cfg = f"{recipe.cfg:g} ({recipe.cfg_min:g}–{recipe.cfg_max:g})"
     if recipe.distilled_cfg is not None:
         cfg = f"{recipe.cfg:g}, distilled {recipe.distilled_cfg:g}"
+    if recipe.shift is not None:
+        cfg += f", shift {recipe.shift:g}"
     return name(recipe), steps, number(recipe.weight), cfg, recipe.sampler, recipe.schedule, number(recipe.eta)
 
 
 def name(recipe: Recipe) -> str:
+    if recipe.kind == "merged" and recipe.bases:
+        return f"{', '.join(recipe.bases)} (checkpoint)"
     if recipe.kind == "merged" and not recipe.file:
         maker = "" if recipe.maker == HYPER_SD else f": {recipe.maker}"
         return f"{KINDS[recipe.kind]} ({FAMILIES[recipe.family]}{maker})"

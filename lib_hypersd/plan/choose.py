@@ -110,7 +110,7 @@ def check_checkpoint(facts: Facts) -> None:
     if model.family in LOOKALIKES:
         raise Refusal(describe.lookalike(facts))
     if model.family not in FAMILIES:
-        raise Refusal(describe.no_family(model))
+        raise Refusal(describe.no_family(facts))
     if model.prediction not in PREDICTIONS.get(model.family, (model.prediction,)):
         raise Refusal(describe.other_prediction(model))
 
@@ -186,13 +186,16 @@ def best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     served = [r for r in wanted if not settings.steps or r.serves(settings.steps)]
     ids = {r.id for r in served}
     held = [f for f in facts.files if f.recipe and f.recipe.id in ids and f.made_for == facts.family]
-    file = best(filter(layers_fit, held), facts)
+    usable = [f for f in held if layers_fit(f)]
+    made_for_it = [f for f in usable if f.recipe and f.recipe.made_for(facts.request.model.architecture)]
+    file = best(made_for_it or usable, facts)
     if file is not None and file.recipe is not None:
         return file.recipe, file
 
     ours = [r for r in wanted if r.maker == HYPER_SD]
     if not ours:
-        raise Refusal(describe.nothing_published(facts))
+        serves_not = wanted and not served
+        raise Refusal(describe.nobody_serves(facts, wanted) if serves_not else describe.nothing_published(facts))
     serving = [r for r in ours if r in served]
     if not serving:
         raise Refusal(describe.nobody_serves(facts, ours))

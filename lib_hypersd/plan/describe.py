@@ -9,7 +9,7 @@ from ..settings import BY_IMAGE_SIZE, FIELDS, VARIANTS
 from ..tags import Tag, spell
 from ..wording import in_range, in_steps, shown, spans
 from .request import File, Model
-from .resolve import YOUR_WORD, Checkpoint, Facts, Lora
+from .resolve import ITS_ARCHITECTURE, YOUR_WORD, Checkpoint, Facts, Lora
 
 WHY = {
     "fixed": "{lora} was made for exactly {range}.",
@@ -18,6 +18,7 @@ WHY = {
     "distilled-cfg": "{lora} was made for {range}.",
     "unet": "The checkpoint itself was made for this and starts at timestep 800.",
     "merged": "{maker} is already in the checkpoint, by {evidence}.",
+    ITS_ARCHITECTURE: "The checkpoint is {maker}, which makes few steps by itself.",
 }
 VARIANT_WORDS: Mapping[str | None, str] = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
 WEIGHT_WITHOUT_LORA = "No LoRA is added, so the fixed LoRA weight has no effect."
@@ -32,11 +33,13 @@ def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, A
     lora = f"{file.name} at weight {values['weight']:g}" if file else "no LoRA"
     eta, distilled = values["eta"], values["distilled_cfg"]
     with_eta = f", eta {eta:g}" if eta else ""
-    guidance = f", distilled CFG {distilled:g}" if distilled is not None else ""
+    control = "shift" if recipe.distilled_cfg is None else "distilled CFG"
+    guidance = f", {control} {distilled:g}" if distilled is not None else ""
     how = f"{values['sampler']} on the schedule {values['schedule']}{with_eta}, CFG {values['cfg']:g}{guidance}"
     lora_of = "The LoRA" if recipe.maker == HYPER_SD else f"The LoRA, by {recipe.maker},"
     evidence = facts.checkpoint.evidence or YOUR_WORD
-    why = WHY[recipe.kind].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
+    reason = ITS_ARCHITECTURE if file is None and evidence == ITS_ARCHITECTURE else recipe.kind
+    why = WHY[reason].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
     return f"{in_steps(values['steps'])} with {lora}: {how}. {why}"
 
 
@@ -45,7 +48,7 @@ def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
     model, inside = facts.request.model, facts.checkpoint
     found = [remark_on_memory(facts), remark_on_inside(inside, file)]
     if file is not None:
-        found += [remark_on_file(file), remark_on_fit(file, model)]
+        found += [remark_on_file(file), remark_on_base(file, model), remark_on_fit(file, model)]
         if model.coarse:
             found.append(
                 "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
@@ -73,7 +76,7 @@ def remark_on_inside(inside: Checkpoint, file: File | None) -> str | None:
         return None
     if file is not None:
         return f"{inside.maker} is already in the checkpoint, by {inside.evidence}; with a LoRA it acts twice."
-    if inside.recipe is None or inside.recipe.kind == "unet" or inside.evidence == YOUR_WORD:
+    if inside.recipe is None or inside.recipe.kind == "unet" or inside.evidence in (YOUR_WORD, ITS_ARCHITECTURE):
         return None
     return f"If {inside.maker} is not in the checkpoint, say that it is plain, or fix a LoRA file or a variant."
 
@@ -82,6 +85,12 @@ def remark_on_file(file: File) -> str | None:
     if not file.superseded:
         return None
     return f"{file.name} is an edition that its authors have replaced under the same name; get it again."
+
+
+def remark_on_base(file: File, model: Model) -> str | None:
+    if file.recipe is None or file.recipe.made_for(model.architecture):
+        return None
+    return f"{file.name} was made for {' and '.join(file.recipe.bases)}, and {named(model)} is another: compare."
 
 
 def remark_on_fit(file: File, model: Model) -> str | None:
@@ -195,8 +204,9 @@ def lookalike(facts: Facts) -> str:
     return f"{model.name} is {LOOKALIKES[model.family or '']}.{made_for}"
 
 
-def no_family(model: Model) -> str:
-    families = ", ".join(FAMILIES.values())
+def no_family(facts: Facts) -> str:
+    model, ours = facts.request.model, [r.family for r in facts.catalog.recipes if r.maker == HYPER_SD]
+    families = ", ".join(name for family, name in FAMILIES.items() if family in ours)
     return f"Hyper-SD was made for {families}, and {model.name} is {model.architecture or 'none of these'}."
 
 
@@ -236,13 +246,25 @@ def few_layers_fit(file: File, facts: Facts) -> str:
 def nothing_published(facts: Facts) -> str:
     variant = facts.settings.variant
     kind = f" of the kind “{VARIANTS[variant]}”" if variant else ""
-    return f"For {called(facts.family)} no Hyper-SD{kind} was published."
+    instead = "" if variant else instead_of_ours(facts)
+    return f"For {called(facts.family)} no Hyper-SD{kind} was published.{instead}"
+
+
+def instead_of_ours(facts: Facts) -> str:
+    """What others have published for the family: LoRAs, and checkpoints that need none."""
+    others = [r for r in facts.catalog.recipes if r.family == facts.family]
+    loras = ", ".join((r.file or r.id).removesuffix(".safetensors") for r in others if r.is_lora)
+    serves = f" Where you hold one of these, it serves: {loras}." if loras else ""
+    own = [name for r in others if r.kind == "merged" for name in r.bases]
+    needs_none = f" If it is {' or '.join(own)}, which needs no LoRA, say what is in the checkpoint." if own else ""
+    return serves + needs_none
 
 
 def nobody_serves(facts: Facts, recipes: Sequence[Recipe]) -> str:
-    kind = VARIANT_WORDS.get(facts.settings.variant, "")
+    what = "Hyper-SD" if all(r.maker == HYPER_SD for r in recipes) else "LoRA"
+    kind = VARIANT_WORDS.get(facts.settings.variant, "") + what
     steps = in_steps(facts.settings.steps or 0)
-    return f"No {kind}Hyper-SD for {called(facts.family)} serves {steps}; {spans(recipes)} do."
+    return f"No {kind} for {called(facts.family)} serves {steps}; {spans(recipes)} do."
 
 
 def missing(recipe: Recipe, facts: Facts) -> str:

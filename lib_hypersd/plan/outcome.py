@@ -15,6 +15,7 @@ class Plan:
     """What will be done, and one sentence that says so.
 
     ``recipe`` is None for a plan without Hyper-SD. ``file`` and ``weight`` are None where no LoRA is added.
+    ``distilled_cfg`` is for the hosts' one control of distilled guidance or, where the recipe has one, of the shift.
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. ``eta`` None leaves
     the sampler's own.
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 
 from ..catalog import HYPER_SD, Catalog, Recipe
 from ..identify import identify, named_family
-from ..names import Distillation, distillation_of, recipe_inside
+from ..names import Distillation, distillation_of, own_recipe, recipe_inside
 from ..settings import Settings
 from ..tags import Tag, find
 from .request import File, Memory, Model, Request
 
-__all__ = ["YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "resolve"]
+__all__ = ["ITS_ARCHITECTURE", "YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "resolve"]
 
 YOUR_WORD = "your own word"
+ITS_ARCHITECTURE = "its architecture"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def describe_lora(name: str, request: Request, by_name: Mapping[str, File], cata
 
 
 def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
-    """What is in a checkpoint: the user's word comes before its metadata, and those before its name."""
+    """What is in a checkpoint: the user's word comes before what it is by its makers, its metadata and its name."""
     if model.memory.inside is not None:
         inside = by_word(model.memory.inside) if model.memory.inside else None
     else:
@@ -137,9 +138,15 @@ def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
         if recipe and recipe.kind == "unet" and recipe.family == model.family:
             return Checkpoint(model, HYPER_SD, recipe, evidence="its name")
         inside = distillation_of(model.name, model.metadata)
+        own = own_recipe(catalog, model.family, model.architecture)
+        if own:
+            return Checkpoint(model, own.maker, own, inside.steps if inside else None, ITS_ARCHITECTURE)
     if inside is None:
         return Checkpoint(model)
-    return Checkpoint(model, inside.maker, recipe_inside(catalog, inside, model.family), inside.steps, inside.evidence)
+    recipe = recipe_inside(catalog, inside, model.family)
+    # A word that no recipe of the family explains is somebody else's than the maker's for whom it usually stands.
+    unexplained = f"“{inside.word}”" if inside.word else inside.maker
+    return Checkpoint(model, recipe.maker if recipe else unexplained, recipe, inside.steps, inside.evidence)
 
 
 def by_word(maker: str) -> Distillation:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..architecture_table import ARCHITECTURES
 from ..catalog import HYPER_SD, Recipe
 from ..settings import BY_IMAGE_SIZE, VARIANTS, Settings
 from ..tags import Tag
@@ -19,6 +20,7 @@ __all__ = ["MORE_DETAIL", "RULES", "Rule", "Settled", "settle"]
 MORE_DETAIL = 0.3
 # Fine is from half of the recommended value to four thirds of it: SDXL's 0.75 to the model card's 1.
 LEAST, MOST = 1 / 2, 4 / 3
+GUIDANCE = {architecture.name: architecture.guidance for architecture in ARCHITECTURES}
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,9 @@ def wanted_hires_steps(case: Case) -> int | None:
 
 
 def wanted_distilled_cfg(case: Case) -> float | None:
-    return None if case.recipe.distilled_cfg is None else case.settings.distilled_cfg
+    """The hosts' one control for both sets the shift where the recipe has one."""
+    has_none = case.recipe.distilled_cfg is None and case.recipe.shift is None
+    return None if has_none else case.settings.distilled_cfg
 
 
 # What is recommended, where that is not simply the recipe's.
@@ -154,6 +158,13 @@ def recommended_weight(case: Case) -> float | None:
 
 def recommended_eta(case: Case) -> float | None:
     return case.recipe.eta if case.sampler == case.recipe.sampler else None
+
+
+def recommended_distilled_cfg(case: Case) -> float | None:
+    """The recipe's, or that of the checkpoint's own makers, or else a shift."""
+    if case.recipe.distilled_cfg is None:
+        return case.recipe.shift
+    return GUIDANCE.get(case.facts.request.model.architecture or "") or case.recipe.distilled_cfg
 
 
 def recommended_hires_steps(case: Case) -> int | None:
@@ -206,7 +217,8 @@ def tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
 
 
 def remark_on_distilled_cfg(case: Case, value: float | None) -> str | None:
-    return None if value is None else far_from("Distilled CFG", value, case.recipe.distilled_cfg)
+    label = "Shift" if case.recipe.distilled_cfg is None else "Distilled CFG"
+    return None if value is None else far_from(label, value, recommended_distilled_cfg(case))
 
 
 def far_from(label: str, value: float, recommended: float | None) -> str | None:
@@ -266,7 +278,7 @@ RULES = (
     Rule("sampler", remark_on_sampler),
     Rule("schedule", remark_on_schedule),
     Rule("eta", remark_on_eta, wanted_eta, recommended_eta),
-    Rule("distilled_cfg", remark_on_distilled_cfg, wanted_distilled_cfg),
+    Rule("distilled_cfg", remark_on_distilled_cfg, wanted_distilled_cfg, recommended_distilled_cfg),
     Rule("hires_steps", remark_on_hires_steps, wanted_hires_steps, recommended_hires_steps),
     Rule("hires_sampler", remark_on_hires_sampler, hires_sampler, nothing),
     Rule("hires_schedule", remark_on_hires_schedule, hires_schedule, nothing),

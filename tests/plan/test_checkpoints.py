@@ -64,7 +64,7 @@ def test_another_makers_checkpoint_gets_that_makers_recipe_and_no_lora():
 def test_what_is_in_a_checkpoint_and_has_no_recipe_is_refused_with_the_way_out():
     refused = plan("sd15", model="something_Lightning")
     assert refused.problem == (
-        "SDXL-Lightning is already in something_Lightning, by its name, and no recipe is known for that in SD1.5. "
+        "“lightning” is already in something_Lightning, by its name, and no recipe is known for that in SD1.5. "
         "If it is not in it, say that the checkpoint is plain."
     )
     assert plan("sd15", model="something_Lightning", memory=Memory("")).file == "Hyper-SD15-8steps-lora"
