@@ -17,7 +17,7 @@ class Architecture:
 
     ``name`` is what sentences call it. ``family`` is whose few-step LoRAs are made for it, of ``catalog.FAMILIES``, or
     the look-alike (``LOOKALIKES``) that says why none is; None only of what is unknown. ``prediction`` is what the
-    network predicts by construction: "epsilon", "v_prediction", "edm" or, for flow models, "const"; None where nothing
+    network predicts by construction: "epsilon", "v_prediction", "edm" or "flow"; None where nothing
     tells. ``guidance`` is the distilled guidance that its makers recommend, where that is not the family's.
     ``evidence`` is what told it: "header", "metadata" or "file name".
 
@@ -30,7 +30,7 @@ class Architecture:
     id: str
     name: str
     family: str | None
-    prediction: str | None = "const"
+    prediction: str | None = "flow"
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
     sizes: Mapping[str, object] = field(default_factory=dict, hash=False)

@@ -40,9 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "--checkpoint", default="the loaded checkpoint",
         help="a checkpoint's file, or its name, which may say that no LoRA is needed",
     )  # fmt: skip
-    plan.add_argument(
-        "--prediction", choices=["epsilon", "v_prediction", "const"], help="epsilon unless a file says so"
-    )
+    plan.add_argument("--prediction", choices=["epsilon", "v_prediction", "flow"], help="epsilon unless a file says so")
     plan.add_argument("--prompt", default="", help="may hold <lora:…> tags")
     plan.add_argument(
         "--loras", type=Path, metavar="DIR", help="plan with the files of this folder instead of all published"

@@ -265,7 +265,9 @@ def status(
     heading = ""
     if model is not None:
         data["model"] = model.name
-        heading = f"{model.name}: {model.architecture or FAMILIES.get(model.family or '', 'of no family that is known')}"
+        heading = (
+            f"{model.name}: {model.architecture or FAMILIES.get(model.family or '', 'of no family that is known')}"
+        )
     if plan is not None:
         data["summary"] = f"{plan.steps} step{'s' if plan.steps > 1 else ''}, CFG {plan.cfg:g}"
         data["override"] = {

@@ -14,7 +14,7 @@ from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under
 
-PREDICTIONS = ("epsilon", "v_prediction", "const", "edm", None)
+PREDICTIONS = ("epsilon", "v_prediction", "flow", "edm", None)
 UNETS = [name for name, shapes in LAYOUTS.items() if "input_blocks.0.0.weight" in shapes or "conv_in.weight" in shapes]
 
 

@@ -177,7 +177,7 @@ def test_it_runs_as_a_module_without_torch_or_gradio():
             "dreamXL_4SLightning", "sdxl",
             {"inside": {"maker": "SDXL-Lightning", "steps": 4, "evidence": "its name"}, "family": "sdxl"},
         ),
-        ("some", "flux-dev", {"family": "flux", "prediction": "const"}),
+        ("some", "flux-dev", {"family": "flux", "prediction": "flow"}),
         ("some", None, {"family": None, "architecture": "unknown", "prediction": None}),
     ],
 )  # fmt: skip

@@ -11,8 +11,13 @@ from . import memory
 from .options import option
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
-# Where no flag is set: the end of the name under which the host knows the architecture (F:backend/loader.py).
-ARCHITECTURES = {"FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma"}
+# Where neither the file nor a flag tells: the end of the name by which the host knows the network (N:backend/loader.py).
+REPOSITORIES = {
+    "FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma", "FLUX.2-klein-4B": "flux2",
+    "FLUX.2-klein-9B": "flux2", "Neta-Lumina": "lumina2", "Z-Image-Turbo": "z-image", "Anima": "anima",
+    "Wan2.1-T2V-14B": "wan", "Wan2.1-I2V-14B": "wan", "Qwen-Image": "qwen-image", "Krea-2-Raw": "krea2",
+    "ERNIE-Image": "ernie-image", "PiD": "pid", "Mugen": "mugen",
+}  # fmt: skip
 LOW_BITS = ("nf4", "fp4", "gguf", "float8")
 
 
@@ -79,7 +84,7 @@ def family(model, file: Checkpoint) -> str | None:
         return file.family
     flag = next((family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)), None)
     repository = getattr(getattr(model, "model_config", None), "huggingface_repo", None) or ""
-    return flag or ARCHITECTURES.get(repository.rpartition("/")[2])
+    return flag or REPOSITORIES.get(repository.rpartition("/")[2])
 
 
 def prediction(model, network) -> str:

@@ -220,9 +220,7 @@ def test_every_lora_is_served_by_its_own_recipe_when_it_is_named(recipe):
 # Refusals.
 
 
-@pytest.mark.parametrize(
-    ("family", "prediction"), [("sdxl", "const"), ("sdxl", "flow"), ("sdxl", "edm"), ("sd15", "const")]
-)
+@pytest.mark.parametrize(("family", "prediction"), [("sdxl", "flow"), ("sdxl", "edm"), ("sd15", "flow")])
 def test_a_checkpoint_that_predicts_something_else_is_refused(family, prediction):
     assert plan(family, model="rectified", prediction=prediction).problem == (
         f"rectified was trained to predict something else than what Hyper-SD for {FAMILIES[family]} was distilled from, "

@@ -36,7 +36,7 @@ EULER = ("Euler", "Simple", None)
 def test_a_checkpoint_that_makes_few_steps_by_itself_gets_its_makers_settings(
     family, architecture, expected, control, files
 ):
-    made = plan(family, architecture=architecture, prediction="const", files=files)
+    made = plan(family, architecture=architecture, prediction="flow", files=files)
     assert summary(made) == expected and made.distilled_cfg == control and made.warnings == ()
     assert made.sentence.endswith(f"The checkpoint is {made.recipe.maker}, which makes few steps by itself.")
     assert made.edit("a cat") == "a cat"
@@ -96,7 +96,7 @@ def test_another_makers_name_in_a_merge_is_told_by_the_family():
 )
 def test_a_lora_that_is_held_is_taken_with_its_settings(recipe, architecture):
     held = file(recipe.id)
-    made = plan(recipe.family, architecture=architecture, files=[held], prediction="const")
+    made = plan(recipe.family, architecture=architecture, files=[held], prediction="flow")
     assert summary(made) == (held.name, recipe.steps, recipe.weight, 1, recipe.sampler, recipe.schedule, None)
     assert made.distilled_cfg == recipe.shift and made.warnings == ()
     assert f"The LoRA, by {recipe.maker}," in made.sentence
@@ -129,7 +129,7 @@ def test_each_half_of_wan_2_2_gets_its_half_of_the_loras(kind, noise):
      ("FLUX.1-Canny or FLUX.1-Depth", 10)],
 )  # fmt: skip
 def test_what_is_built_like_flux_dev_takes_hyper_flux_with_a_warning_and_its_own_guidance(architecture, guidance):
-    made = plan("flux", model="some", architecture=architecture, prediction="const")
+    made = plan("flux", model="some", architecture=architecture, prediction="flow")
     assert summary(made) == ("Hyper-FLUX.1-dev-8steps-lora", 8, 0.125, 1, *FLOW) and made.distilled_cfg == guidance
     assert made.warnings == (
         f"Hyper-FLUX.1-dev-8steps-lora was made for FLUX.1-dev, and some ({architecture}) is another: compare.",
@@ -190,15 +190,15 @@ def test_steps_that_no_lora_serves_are_said():
 
 
 def test_a_unet_that_predicts_a_flow_gets_no_hyper_sdxl():
-    refused = plan("sdxl", model="noob_rf", prediction="const", architecture="SDXL")
+    refused = plan("sdxl", model="noob_rf", prediction="flow", architecture="SDXL")
     assert refused.problem.startswith(
         "noob_rf (SDXL) was trained to predict something else than what Hyper-SD for SDXL"
     )
     flow = next(a for a in ARCHITECTURES if a.id == "sdxl-flow")
-    assert flow.prediction == "const" and flow.family in LOOKALIKES
+    assert flow.prediction == "flow" and flow.family in LOOKALIKES
     assert "rectified flow" in plan(flow.family, prediction=flow.prediction).problem
     mugen = next(a for a in ARCHITECTURES if a.id == "mugen")
-    assert mugen.prediction == "const" and "Mugen, for which no Hyper-SD" in plan(mugen.family).problem
+    assert mugen.prediction == "flow" and "Mugen, for which no Hyper-SD" in plan(mugen.family).problem
 
 
 def test_every_recipe_of_a_family_without_ours_says_where_it_comes_from_and_needs_no_code():
