@@ -140,7 +140,7 @@ def test_the_double_offers_no_other_names(contract, double):
     recorded, given = double
     there = {name for name, fact in recorded.items() if fact and not name.endswith("__")}
     for thing in {around(name) for name in recorded}:
-        expected = {name[len(thing) + 1 :] for name in there if around(name) == thing != name}
+        expected = {name[len(thing) + 1 :].strip('"]') for name in there if around(name) == thing != name}
         for one in facts.find(thing, HOLDERS, MODULES, given)[:1]:
             if is_of_the_double(one):
                 assert offered(one) == expected, thing

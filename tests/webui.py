@@ -162,7 +162,7 @@ class Denoiser(torch.nn.Module):
         return denoised
 
 
-class ReforgeDenoiser(Denoiser):
+class DenoiserWithMore(Denoiser):
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond, **kwargs):
         return super().forward(x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond)
 
@@ -178,7 +178,7 @@ class KDiffusionSampler(Sampler):
         self._host, network = sd_model._host, sd_model._network
         self.func = funcname if callable(funcname) else getattr(k_diffusion.sampling, funcname)
         self.model_wrap = FlowDenoiser(network).float() if sd_model._is_flow else CompVisDenoiser(network)
-        denoiser = ReforgeDenoiser if self._host.kind == "reforge" else Denoiser
+        denoiser = DenoiserWithMore if self._host.kind in ("reforge", "neo") else Denoiser
         self.model_wrap_cfg = denoiser(sd_model, self.model_wrap)
         self.config = self.eta = None
         self.eta_option_field, self.eta_infotext_field, self.eta_default = "eta_ancestral", "Eta", 1.0
@@ -296,6 +296,9 @@ class AxisOption:
         self.label, self.type, self.apply, self.choices = label, type, apply, choices
 
 
+def do_nothing(*args, **kwargs): ...
+
+
 def set_field(name):
     return lambda p, x, xs: setattr(p, name, x)
 
@@ -336,7 +339,9 @@ class Processing:
         if host.kind in ("forge", "neo", "reforge") and not img2img:
             fields |= {"hr_cfg": 7.0}
         if host.kind in WITH_PREDICTORS:
-            fields |= {"distilled_cfg_scale": 3.5, "hr_distilled_cfg": 3.5}
+            fields |= {"distilled_cfg_scale": 3.5}
+            if host.kind == "forge" or not img2img:
+                fields |= {"hr_distilled_cfg": 3.5}
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
         vars(self).update(fields | given)
@@ -373,6 +378,12 @@ class Host:
         )  # fmt: skip
         if kind not in ("classic", "neo"):
             self.shared.opts.data["batch_cond_uncond"] = True
+        if kind == "neo":
+            self.shared.opts.data |= {
+                "forge_model_mode": "local",
+                "hide_schedulers": [],
+                "refiner_lora_replacement": "high_noise=low_noise",
+            }
         if kind != "reforge":  # which always takes comments out
             self.shared.opts.data["enable_prompt_comments"] = True
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
@@ -399,7 +410,7 @@ class Host:
                 self.load_online if kind in WITH_PREDICTORS else self.load_lora_for_models
             )
         self.xyz = module("xyz_grid", AxisOption=AxisOption, axis_options=[
-            AxisOption("Nothing", str, lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
+            AxisOption("Nothing", str, do_nothing if kind == "neo" else lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
             AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
             AxisOption("Eta", float, set_field("eta")),
@@ -515,11 +526,12 @@ class Host:
                 if self.kind == "forge"
                 else DynamicArgs("dynamic_args", (), {**choices, "kontext": False}),
             )
-        if self.kind == "forge":
-            # Its LoRAs know a network's layers by name; SD3's names in diffusers stand in a table that nothing asks.
+            # Their LoRAs know a network's layers by name.
             self.networks.model_lora_keys_unet = lambda model, key_map={}: {
                 "lora_unet_out": "diffusion_model.out.weight"
             }
+        if self.kind == "forge":
+            # SD3's names in diffusers stand in a table that nothing asks.
             fresh[TABLES] = module(TABLES, mmdit_to_diffusers=lambda mmdit_config, output_prefix="": {
                 f"blocks.{i}.to_q.weight": (f"{output_prefix}joint_blocks.{i}.qkv.weight", (0, 0, 64 * mmdit_config["depth"]))
                 for i in range(mmdit_config["depth"])
@@ -631,10 +643,9 @@ class Host:
             return
         found = [disk for disk in found if disk]
         for disk in found:
-            modules = {}
-            if self.kind == "a1111":
-                modules = {f"diffusion_model_{i}": 1 for i in range(self.layers_placed(disk.filename))}
-            self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, modules=modules))
+            layers = range(self.layers_placed(disk.filename) if self.kind == "a1111" else 0)
+            modules = {} if self.kind == "neo" else {"modules": {f"diffusion_model_{i}": 1 for i in layers}}
+            self.networks.loaded_networks.append(SimpleNamespace(network_on_disk=disk, **modules))
         if self.kind != "a1111":
             self.model.current_lora_hash = str([[disk.filename, 1.0, 1.0] for disk in found])
             unet = SimpleNamespace(model=self.model.forge_objects.unet.model, **{PATCHES[self.kind]: {}})

@@ -11,7 +11,7 @@ from . import memory
 from .options import option
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
-# Where neither the file nor a flag tells: the end of the name by which the host knows the network (N:backend/loader.py).
+# Where neither file nor flag tells: the end of the name by which the host knows the network (N:backend/loader.py).
 REPOSITORIES = {
     "FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma", "FLUX.2-klein-4B": "flux2",
     "FLUX.2-klein-9B": "flux2", "Neta-Lumina": "lumina2", "Z-Image-Turbo": "z-image", "Anima": "anima",
