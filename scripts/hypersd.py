@@ -42,6 +42,9 @@ class HyperSD(scripts.Script):
     def process_before_every_sampling(self, p, *args, x, **kwargs):
         request.before_sampling(p, x)
 
+    def postprocess_batch(self, p, *args, **kwargs):
+        request.after_sampling(p)
+
 
 settings_page.register()
 schedules.register()

@@ -1128,6 +1128,19 @@ def test_a_refiner_that_takes_over_gets_the_lora_too(host, script):
     assert "setup_conds" not in vars(p) and not any(host.loras_seen), "nothing is left on the request"
 
 
+def test_a_refiner_that_does_not_take_over_is_said(host, script):
+    refiner = host.load("other", is_sd1=True).sd_checkpoint_info
+    host.load("tiny-sd15", is_sd1=True)
+    host.switch_at = 1.0
+    p = Processing(host, refiner_checkpoint_info=refiner)
+    host.process_images(p, script, [{**ON, "steps": 4}])
+    said = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
+    assert list(p.comments) == [said] and p.extra_generation_params["Hyper-SD note"] == said
+    p = Processing(host, refiner_checkpoint_info=refiner)
+    host.process_images(p, script, [False])
+    assert not p.comments
+
+
 def test_a_refiner_of_another_family_is_said(host, script):
     other = host.load("sd_xl_refiner")
     write(loaded_file(other), tensors(NETWORKS["sdxl-refiner"]))

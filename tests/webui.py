@@ -138,7 +138,8 @@ class Denoiser(torch.nn.Module):
 
     def forward(self, x, sigma, uncond, cond, cond_scale, s_min_uncond, image_cond):
         opts = self._host.shared.opts
-        if self.p.refiner_checkpoint_info is not None and self.step == self.total_steps // 2:
+        if self.p.refiner_checkpoint_info is not None and self.step == int(self.total_steps * self._host.switch_at):
+            self.p.extra_generation_params["Refiner"] = "refiner"
             self._host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
             self.p.setup_conds()
         self._host.loras_seen.append([network.network_on_disk.name for network in self._host.networks.loaded_networks])
@@ -288,6 +289,8 @@ class Script:
 
     def process_before_every_sampling(self, p, *args, **kwargs): ...
 
+    def postprocess_batch(self, p, *args, **kwargs): ...
+
 
 class AxisOption:
     def __init__(
@@ -362,6 +365,7 @@ class Host:
 
     def __init__(self, tmp_path, kind="a1111"):
         self.kind = kind
+        self.switch_at = 0.5  # the part of the steps behind which a refiner takes over
         self.failure = None  # raised inside the next evaluation of the network
         self.folder = tmp_path
         self.shared = SimpleNamespace(
@@ -610,7 +614,9 @@ class Host:
         if p._img2img:
             image = self.image(p)
             before_sampling(image)
-            return p.sampler.sample_img2img(p, image, noise, conds, None)
+            samples = p.sampler.sample_img2img(p, image, noise, conds, None)
+            self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
+            return samples
         before_sampling(noise)
         samples = p.sampler.sample(p, noise, conds, None)
         if p.enable_hr:
@@ -622,6 +628,7 @@ class Host:
             before_sampling(samples, times=2 if self.kind == "forge" else 1)
             samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
             p.is_hr_pass = False
+        self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
         return samples
 
     @staticmethod

@@ -19,6 +19,7 @@ from .settings_page import EXACT_STRENGTH_INFOTEXT
 from .surroundings import request_of
 
 NOTE = "Hyper-SD note"
+REFINER = "Refiner"  # the host's infotext key of a refiner that has taken over
 # What a plan sets, by the host's name for it, as far as the host's request has it.
 ATTRIBUTES = {
     "steps": "steps",
@@ -230,3 +231,15 @@ def before_sampling(p, x) -> None:
         strength.make_exact(p.sampler)
     if p.cfg_scale == 1:
         guidance.positive_only(p.sampler.model_wrap_cfg, p)
+
+
+def after_sampling(p) -> None:
+    """Say that the refiner has not come to work, of which the host says nothing (hook ``postprocess_batch``).
+
+    Of few steps none may lie behind the switch; Neo's goes by sigma (N:sd_samplers_common.py:221).
+    """
+    if state(p).plan is None or not takes_a_refiner(p) or REFINER in p.extra_generation_params:
+        return
+    sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
+    if sentence not in p.extra_generation_params.get(NOTE, ""):
+        note(p, [sentence])
