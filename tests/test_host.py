@@ -570,6 +570,16 @@ def test_at_cfg_1_the_network_sees_half_the_rows_and_gives_the_same_image(host, 
     handle.remove()
 
 
+def test_whoever_listens_to_the_predictions_gets_the_negative_one(host, script):
+    counted, handle = rows(host)
+    listeners = host.script_callbacks.callback_map["callbacks_cfg_denoised"]
+    for listener in ([SimpleNamespace(callback=print)], []):
+        listeners[:] = listener
+        host.process_images(Processing(host), script, [{**ON, "steps": 2}])
+    assert counted == [2, 2, 1, 1]
+    handle.remove()
+
+
 def test_an_inpainting_checkpoint_is_asked_half_the_rows_too(host, script):
     host.load("some-inpainting", is_sd1=True, is_inpainting=True)
     counted, handle = rows(host)

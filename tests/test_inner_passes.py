@@ -1,5 +1,7 @@
 """What is said of a pass that another extension runs inside a request."""
 
+import copy
+
 import pytest
 
 from tests.test_host import LORAS, ON
@@ -38,6 +40,14 @@ def test_a_pass_of_many_steps_with_the_lora_is_said(tmp_path, kind):
         "CFG 1: set that there."
     )
     assert list(p.comments) == [said] and p.extra_generation_params["Hyper-SD note"] == said
+
+
+def test_what_was_said_of_a_pass_stays_when_the_hooks_run_once_more_on_a_copy(host, script):
+    p = run_inside(host, script, {**ON, "steps": 4}, steps=28, cfg_scale=7.0)
+    said = p.extra_generation_params["Hyper-SD note"]
+    again = copy.copy(p)
+    script.process(again, {**ON, "steps": 4})
+    assert p.extra_generation_params["Hyper-SD note"] == said and again.all_prompts == p.all_prompts
 
 
 def test_a_pass_of_few_steps_without_the_lora_is_said(host, script):

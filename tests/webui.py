@@ -423,7 +423,7 @@ class Host:
             callback = namedtuple("ScriptCallback", ["script", "callback"])
         else:
             callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
-        callbacks = {"callbacks_app_started": [], "callbacks_cfg_denoiser": []}
+        callbacks = {"callbacks_app_started": [], "callbacks_cfg_denoiser": [], "callbacks_cfg_denoised": []}
         self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map=callbacks)
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
         self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name

@@ -2,6 +2,8 @@
 
 from functools import wraps
 
+from modules import script_callbacks
+
 from .options import shadowed
 
 SKIPPED = "Skip Early CFG"
@@ -13,7 +15,8 @@ def positive_only(denoiser, p) -> None:
     Hosts that keep the network behind a patcher do so by themselves (F:backend/sampling/sampling_function.py:295).
     The others have a way to do so, the option ``skip_early_cond`` (A:sd_samplers_cfg_denoiser.py:218), which
     is shadowed for the length of each evaluation. It then takes the positive prediction for the negative one: the
-    same image, where each image has one prompt of weight 1 and nothing else reads the negative prediction.
+    same image, where each image has one prompt of weight 1 and nothing else reads the negative prediction, as
+    extensions do that listen to ``cfg_denoised`` (self-attention guidance, for one).
     """
     if getattr(denoiser, "hypersd_positive_only", False) or hasattr(p.sd_model, "forge_objects"):
         return
@@ -43,5 +46,6 @@ def cancels_out(denoiser, cond, cond_scale) -> bool:
         and denoiser.cond_scale_miltiplier == 1
         and not denoiser.need_last_noise_uncond
         and denoiser.image_cfg_scale in (None, 1)
+        and not script_callbacks.callback_map["callbacks_cfg_denoised"]
         and all(len(parts) == 1 and parts[0].weight == 1 for parts in cond.batch)
     )

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from modules import script_callbacks
 
 from ..plan import remark_on_pass
 from . import callbacks, loading
-from .request import NOTE, note, state
+from .request import note, state
 
 
 @dataclass
@@ -44,5 +44,6 @@ def remark(step) -> None:
         return
     has_lora = plan.file is not None and loading.is_loaded(plan.file, inner.sd_model)
     sentence = remark_on_pass(plan, inner.steps, inner.cfg_scale, has_lora)
-    if sentence and sentence not in outer.extra_generation_params.get(NOTE, ""):
+    if sentence and sentence not in state(outer).remarks:
+        outer._hypersd = replace(state(outer), remarks=(*state(outer).remarks, sentence))
         note(outer, [sentence])

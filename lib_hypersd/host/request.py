@@ -41,13 +41,15 @@ STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STR
 
 @dataclass
 class State:
-    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, and what was there before."""
+    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, and what was there before; and what
+    was said of passes that others ran inside the request."""
 
     fixed: dict[str, Any] = field(default_factory=dict)
     fixed_by_host: frozenset[str] = frozenset()
     plan: Plan | None = None
     values: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def state(p) -> State:
@@ -86,7 +88,8 @@ def begin(p, args: Sequence) -> None:
     if problem := obstacle(p, plan):
         return refuse(p, problem, comments)
     carry_out(p, plan, panel.infotext(settings, plan.recipe))
-    note(p, [*comments, *plan.warnings])
+    # ADetailer has the hooks of a copy of the request run once more behind its own passes.
+    note(p, [*comments, *plan.warnings, *now.remarks])
 
 
 def obstacle(p, plan: Plan) -> str | None:
