@@ -1,5 +1,6 @@
 """``pytest tests/live --webui DIR``: boots the host once and asks it everything."""
 
+import json
 import os
 import shutil
 from functools import partial
@@ -147,7 +148,7 @@ def company(request, make_host):
     folder = request.config.getoption("--company")
     running = []
 
-    def start(name, *arguments):
+    def start(name, *arguments, **settings):
         if folder is None or not (folder / name).is_dir():
             pytest.skip(f"no {name} in --company")
         stop()
@@ -155,6 +156,7 @@ def company(request, make_host):
         target = running[0].data / "extensions" / name
         shutil.copytree(folder / name, target, dirs_exist_ok=True)
         shutil.copytree(folder / "models", running[0].data / "models", dirs_exist_ok=True)
+        (running[0].data / "config.json").write_text(json.dumps({**running[0].kind.options, **settings}))
         running[0].boot(*arguments)
         return running[0]
 

@@ -108,8 +108,19 @@ def test_adetailers_inner_passes_have_the_lora_and_mean_their_strength(company):
     assert rounded_alike(host.txt2img(FOUR, **OWN), plain)
 
 
+# The extension registers its settings too late for its own first start.
+DYNAMIC_PROMPTS = {
+    **{f"dp_{name}": False for name in (
+        "ignore_whitespace", "write_prompts_to_file", "limit_jinja_prompts", "auto_purge_cache", "write_raw_template",
+        "wildcard_manager_no_dedupe", "wildcard_manager_no_sort", "wildcard_manager_shuffle",
+    )},
+    "dp_magicprompt_batch_size": 1, "dp_parser_variant_start": "{", "dp_parser_variant_end": "}",
+    "dp_parser_wildcard_wrap": "__",
+}  # fmt: skip
+
+
 def test_dynamic_prompts(company):
-    host = company("sd-dynamic-prompts")
+    host = company("sd-dynamic-prompts", **DYNAMIC_PROMPTS)
     result = host.txt2img(FOUR, prompt="a {red|green|blue|black} cat", batch_size=2, n_iter=2, **OWN)
     prompts = [text.splitlines()[0] for text in result.info["infotexts"][-4:]]
     assert all(re.fullmatch(rf"<lora:{LORA}:1> a \w+ cat", prompt) for prompt in prompts) and len(set(prompts)) > 1
