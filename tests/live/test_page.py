@@ -279,7 +279,7 @@ def test_it_follows_the_loaded_checkpoint(host, page):
         page.locator("#setting_sd_model_checkpoint li", has_text="tiny_4SHyper").click()
         for tab in TABS:
             expect_status(page, "tiny_4SHyper: SD1.5", tab)
-        expect_status(page, "8 steps with no LoRA")
+        expect_status(page, "4 steps with no LoRA")
     finally:
         host.post("/sdapi/v1/options", {"sd_model_checkpoint": "tiny-sd15.safetensors"})
 
