@@ -95,8 +95,8 @@ def mutation(session):
     session.run("mutmut", "export-cicd-stats", silent=True)
     counts = json.loads(Path("mutants", "mutmut-cicd-stats.json").read_text())
     session.log(f"{counts['killed']} of {counts['total']} mutants were noticed.")
-    if not session.posargs and counts["killed"] < 0.85 * counts["total"]:
-        session.error("These are fewer than 85 %.")
+    if not session.posargs and counts["killed"] < 0.95 * counts["total"]:
+        session.error("These are fewer than 95 %.")
 
 
 @nox.session(python=PYTHONS, default=False)
