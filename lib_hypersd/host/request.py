@@ -41,8 +41,10 @@ STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STR
 
 @dataclass
 class State:
-    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, what was there before, and what was
-    said of passes that others ran inside the request."""
+    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, and what was there before.
+
+    ``remarks`` are on passes that others ran inside the request.
+    """
 
     fixed: dict[str, Any] = field(default_factory=dict)
     fixed_by_host: frozenset[str] = frozenset()
