@@ -51,9 +51,10 @@ def test_the_file_comes_from_the_catalogs_address_and_nothing_else_is_left(tmp_p
     assert "Authorization" not in hub.requests[0].headers and hub.requests[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_every_published_file_has_an_address_on_the_hub():
+def test_every_file_that_is_published_on_the_hub_has_its_address_there():
+    assert all(entry.repository for entry in published().recipes if entry.can_be_fetched)
     for entry in published().recipes:
-        if entry.file:
+        if entry.file and entry.repository:
             assert Server().place(entry) == f"{HUB}/{entry.repository}/resolve/main/{entry.file}"
 
 
