@@ -87,7 +87,7 @@ def test_what_is_not_closed_does_not_swallow_our_tag(host, prompt):
 def test_an_sd35_is_not_made_in_few_steps_without_its_lora(host, family):
     own, result = ask(host, family), ask(host, family, ON)
     assert result.pixels == own.pixels and result.timesteps == own.timesteps
-    assert result.extra[NOTE].startswith("not applied. ") and "rand_sd35_large" in result.extra[NOTE]
+    assert result.extra[NOTE].startswith("not applied. ") and "SD3.5 large" in result.extra[NOTE]
     assert plan(host, override_settings=host.families[family])["problem"]
 
 
