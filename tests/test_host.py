@@ -884,17 +884,6 @@ def test_an_sdxl_that_the_host_will_take_for_a_flow_model_is_refused_before_it_i
         assert predictions == ["flow" if flows else "epsilon", "epsilon"]
 
 
-@pytest.mark.parametrize("kontext", [True, False])
-def test_kontext_is_called_by_its_name_where_the_host_knows_it(neo, kontext):
-    neo.load_script()
-    from lib_hypersd.host import model
-
-    neo.load("some-flux", is_flow=True).model_config.huggingface_repo = "black-forest-labs/FLUX.1-dev"
-    sys.modules["backend.args"].dynamic_args.kontext = kontext
-    assert model.loaded().family == "flux"
-    assert model.loaded().architecture == ("FLUX.1-Kontext" if kontext else None)
-
-
 def test_an_sdxl_that_predicts_flow_is_refused(neo):
     script = neo.load_script()
     write(loaded_file(neo.load("some xl", is_sdxl=True, is_flow=True)), tensors(NETWORKS["sdxl"]))

@@ -18,7 +18,6 @@ REPOSITORIES = {
     "Wan2.1-T2V-14B": "wan", "Wan2.1-I2V-14B": "wan", "Qwen-Image": "qwen-image", "Krea-2-Raw": "krea2",
     "ERNIE-Image": "ernie-image", "PiD": "pid", "Mugen": "mugen",
 }  # fmt: skip
-KONTEXT = "FLUX.1-Kontext"
 LOW_BITS = ("nf4", "fp4", "gguf", "float8")
 
 
@@ -30,8 +29,6 @@ def loaded() -> Model | None:
         return None
     network = getattr(getattr(getattr(model, "forge_objects", None), "unet", None), "model", None)
     file = on_disk(info)
-    if file.kind is None and getattr(choices(), "kontext", False):  # told by its path alone (N:backend/loader.py:886)
-        file = file._replace(kind=KONTEXT)
     return describe(info, file, family(model, file), prediction(model, network), rounds_loras_away(network))
 
 

@@ -162,6 +162,7 @@ def test_a_v_predictor_that_only_its_keys_tell(host, family, say):
     assert not result.extra[NOTE].startswith("not applied. ") or result.pixels == own.pixels
 
 
+@pytest.mark.only(why="a FLUX of all its blocks is too large here, and the header of a smaller one tells nothing")
 @pytest.mark.parametrize("family", ["flux-kontext"])
 def test_kontext_is_told_by_its_name(host, family, say):
     """FLUX.1 Kontext has FLUX.1-dev's layers."""
