@@ -93,6 +93,12 @@ def test_controlnet_that_is_built_in(host):
     reference_only(host)
 
 
+NOT_NEO = pytest.mark.only(
+    "AUTOMATIC1111", "Forge", "reForge", "Forge Classic", why="ADetailer asks for a switch that it does not have"
+)
+
+
+@NOT_NEO
 def test_adetailers_inner_passes_have_the_lora_and_mean_their_strength(company):
     host = company("adetailer", "--ad-no-huggingface")
     detail = scripts(ADetailer={"args": [True, False, {"ad_model": "one_box.pt", "ad_denoising_strength": 0.4}]})
@@ -180,6 +186,7 @@ def test_regions_in_latent_mode_in_each_of_two_batches(company):
     assert sum(result.rows) == 2 * 4 * 4, "two regions, the part behind AND, and the negative prompt"
 
 
+@NOT_NEO
 def test_an_inner_pass_of_many_steps_on_few_is_not_silent(company, say):
     """An inner pass of ADetailer has 28 steps at CFG 7 of its own."""
     host = company("adetailer", "--ad-no-huggingface")
