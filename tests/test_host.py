@@ -36,9 +36,7 @@ ON = {"enabled": True}
 
 @pytest.fixture
 def host(tmp_path):
-    host = Host(tmp_path)
-    host.install_loras(*LORAS, "Hyper-SDXL-4steps-lora", "some-style")
-    with host.as_modules():
+    with webui.running(tmp_path, "a1111", *LORAS, "Hyper-SDXL-4steps-lora", "some-style") as host:
         yield host
 
 
@@ -50,18 +48,14 @@ def script(host):
 @pytest.fixture
 def forge(tmp_path):
     """A host with FLUX, which patches its network, fires hooks twice, and has a CFG of its own for the second pass."""
-    host = Host(tmp_path, "forge")
-    host.install_loras(*LORAS, "Hyper-FLUX.1-dev-8steps-lora")
-    with host.as_modules():
+    with webui.running(tmp_path, "forge", *LORAS, "Hyper-FLUX.1-dev-8steps-lora") as host:
         yield host
 
 
 @pytest.fixture
 def classic(tmp_path):
     """A host without schedules."""
-    host = Host(tmp_path, "classic")
-    host.install_loras(*LORAS)
-    with host.as_modules():
+    with webui.running(tmp_path, "classic", *LORAS) as host:
         yield host
 
 
@@ -417,6 +411,9 @@ def test_what_is_remembered_of_a_checkpoint_is_recommended_and_can_be_forgotten(
     assert p.steps == 4 and "Remembered for this checkpoint: Steps 4." in p.extra_generation_params["Hyper-SD note"]
     (label,) = memory.labels()
     assert label == "tiny-sd15: steps 4"
+    host.shared.opts.data["hypersd_forget"] = None  # as a settings file may have it
+    memory.forget_ticked()
+    assert list(memory.labels()) == [label]
     host.shared.opts.data["hypersd_forget"] = [label, "another"]
     memory.forget_ticked()
     assert memory.labels() == {} and host.shared.opts.data["hypersd_forget"] == []
@@ -839,9 +836,7 @@ def test_a_sampler_that_the_user_has_set_for_the_second_pass_stays_and_is_said(h
 
 @pytest.fixture
 def neo(tmp_path):
-    host = Host(tmp_path, "neo")
-    host.install_loras(*LORAS, "some-style")
-    with host.as_modules():
+    with webui.running(tmp_path, "neo", *LORAS, "some-style") as host:
         yield host
 
 

@@ -52,7 +52,7 @@ def labels() -> dict[str, Entry]:
 def forget_ticked() -> None:
     """Forget the entries that are ticked on the settings page; nothing stays ticked."""
     entries = labels()
-    for label in option(FORGET, []):
+    for label in option(FORGET) or []:
         if label in entries:
             entry = entries[label]
             store().keep(Entry(entry.name, entry.size, entry.sha256))
