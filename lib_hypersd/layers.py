@@ -19,6 +19,9 @@ from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, p
 
 __all__ = ["LEAST_SHARE", "Fit", "count_layers", "fit", "fit_of_files", "layers", "places"]
 
+Factors = dict[str, list[int]]  # the shapes of a layer's factors, by what each is for
+State = tuple[str, int, int]  # of a file: its path, its time in nanoseconds, its size
+
 # Halfway between the least share of what must fit (SD3.5 medium takes 96.2 % of Hyper-SD3's layers) and the largest of
 # what must not (SD 2 would take 88.5 % of Hyper-SD15's); docs/fit.md has the table, and what layers alone do not tell.
 LEAST_SHARE = 0.92
@@ -72,7 +75,12 @@ def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
 
     Known are the namings and kinds of ``lora.py``; text encoders' layers are left out.
     """
-    named = {PREFIX.sub("", name, 1): found for name, found in factors_of(shapes).items()}
+    return weights_of(factors_of(shapes))
+
+
+def weights_of(factors: Mapping[str, Factors]) -> dict[str, Shape]:
+    """The same from the shapes of each layer's factors."""
+    named = {PREFIX.sub("", name, 1): found for name, found in factors.items()}
     renamed = any(name.startswith(ORIGINAL_TRANSFORMERS) for name in named)
     result: dict[str, Shape] = {}
     for name, found in named.items():
@@ -81,9 +89,9 @@ def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
     return result
 
 
-def factors_of(shapes: Mapping[str, list[int]]) -> dict[str, dict[str, list[int]]]:
+def factors_of(shapes: Mapping[str, list[int]]) -> dict[str, Factors]:
     """The shapes of each layer's factors, by the layer's name as it stands in the file."""
-    factors: dict[str, dict[str, list[int]]] = {}
+    factors: dict[str, Factors] = {}
     for key, shape in shapes.items():
         if belongs := factor(key.removesuffix(".weight").removesuffix(".default")):
             name, part = belongs
@@ -138,8 +146,7 @@ def compared(needed: Mapping[str, Shape], there: Mapping[str, Shape]) -> Fit | N
 def count_layers(lora: str | Path) -> int | None:
     """How many layers of the network the LoRA in a file changes, as the file names them; None if that is not known."""
     try:
-        state = Path(lora).stat()
-        return layer_count(str(lora), state.st_mtime_ns, state.st_size) or None
+        return len(factors_of_file(*state_of(lora))) or None
     except (OSError, ValueError):
         return None
 
@@ -150,28 +157,26 @@ def fit_of_files(lora: str | Path, checkpoint: str | Path) -> Fit | None:
     None where a file cannot be read, or the LoRA's layers do not tell.
     """
     try:
-        one, other = (Path(path).stat() for path in (lora, checkpoint))
-        return fit_of_states(
-            (str(lora), one.st_mtime_ns, one.st_size), (str(checkpoint), other.st_mtime_ns, other.st_size)
-        )
+        return fit_of_states(state_of(lora), state_of(checkpoint))
     except (OSError, ValueError):
         return None
 
 
+def state_of(path: str | Path) -> State:
+    """A file's path, time and size: while they are the same, so is its content."""
+    status = Path(path).stat()
+    return str(path), status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=1024)
-def fit_of_states(lora: tuple[str, int, int], checkpoint: tuple[str, int, int]) -> Fit | None:
-    return compared(layers_of_file(*lora), places_of_file(*checkpoint))
+def fit_of_states(lora: State, checkpoint: State) -> Fit | None:
+    return compared(weights_of(factors_of_file(*lora)), places_of_file(*checkpoint))
 
 
 # The names of a few files' layers: some thousand each.
 @lru_cache(maxsize=32)
-def layers_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Shape]:
-    return layers(shapes_of_file(Path(path)))
-
-
-@lru_cache(maxsize=32)
-def layer_count(path: str, mtime_ns: int, size: int) -> int:
-    return len(factors_of(shapes_of_file(Path(path))))
+def factors_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Factors]:
+    return factors_of(shapes_of_file(Path(path)))
 
 
 @lru_cache(maxsize=8)

@@ -5,14 +5,12 @@ import copy
 import pytest
 
 from tests.test_host import LORAS, ON
-from tests.webui import KINDS, Host, Processing, Script
+from tests.webui import KINDS, Processing, Script, running
 
 
 @pytest.fixture
 def host(tmp_path):
-    host = Host(tmp_path)
-    host.install_loras(*LORAS)
-    with host.as_modules():
+    with running(tmp_path, "a1111", *LORAS) as host:
         yield host
 
 
@@ -31,9 +29,7 @@ def run_inside(host, script, panel, **inner):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_pass_of_many_steps_with_the_lora_is_said(tmp_path, kind):
-    host = Host(tmp_path, kind)
-    host.install_loras(*LORAS)
-    with host.as_modules():
+    with running(tmp_path, kind, *LORAS) as host:
         p = run_inside(host, host.load_script(), {**ON, "steps": 4}, steps=28, cfg_scale=7.0)
     said = (
         "Another extension ran a pass of 28 steps at CFG 7 with Hyper-SD15-4steps-lora, which was made for 4 steps at "

@@ -4,15 +4,13 @@ import pytest
 
 from tests.loras import layers, write
 from tests.test_host import LORAS, ON, recorded
-from tests.webui import KINDS, Host, Processing
+from tests.webui import KINDS, Host, Processing, running
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("prompt", ["a cat", "a cat <lora:some-style:1>"])
 def test_a_lora_that_the_host_drops_is_not_taken_for_loaded(tmp_path, kind, prompt):
-    host = Host(tmp_path, kind)
-    host.install_loras(*LORAS, "some-style")
-    with host.as_modules():
+    with running(tmp_path, kind, *LORAS, "some-style") as host:
         script = host.load_script()
         p = Processing(host, prompt)
         host.process_images(p, script, [ON])

@@ -43,6 +43,15 @@ PATCHES = {"forge": "lora_patches", "neo": "patches", "reforge": "patches", "cla
 WITH_PREDICTORS = ("forge", "neo")
 
 
+@contextlib.contextmanager
+def running(tmp_path, kind, *loras):
+    """A host of this kind with these LoRAs, whose modules can be imported."""
+    host = Host(tmp_path, kind)
+    host.install_loras(*loras)
+    with host.as_modules():
+        yield host
+
+
 def module(name, **content):
     made = ModuleType(name)
     vars(made).update(content)

@@ -40,10 +40,14 @@ def remark(step) -> None:
         step: the host's ``CFGDenoiserParams``.
     """
     outer, inner = OUTER.request(), step.denoiser.p
-    if step.sampling_step or outer is None or inner is outer or (plan := state(outer).plan) is None:
+    if step.sampling_step or outer is None or inner is outer:
+        return
+    now = state(outer)
+    plan = now.plan
+    if plan is None:
         return
     has_lora = plan.file is not None and loading.is_loaded(plan.file, inner.sd_model)
     sentence = remark_on_pass(plan, inner.steps, inner.cfg_scale, has_lora)
-    if sentence and sentence not in state(outer).remarks:
-        outer._hypersd = replace(state(outer), remarks=(*state(outer).remarks, sentence))
+    if sentence and sentence not in now.remarks:
+        outer._hypersd = replace(now, remarks=(*now.remarks, sentence))
         note(outer, [sentence])

@@ -89,7 +89,7 @@ def loaded_layers(name: str, sd_model) -> Fit | None:
     filename = network.network_on_disk.filename
     patcher = getattr(getattr(sd_model, "forge_objects", None), "unet", None)
     if patcher is None:
-        placed = sum("diffusion_model" in name for name in network.modules)
+        placed = sum("diffusion_model" in layer for layer in network.modules)
     elif holds_loras_itself(patcher, filename):
         return Fit(1, 1)
     elif repr(filename) in sd_model.current_lora_hash:  # what the loaded checkpoint was last patched with

@@ -98,20 +98,21 @@ def obstacle(p, plan: Plan) -> str | None:
     """What keeps this host or this request from carrying a plan out, as a sentence."""
     if plan.file and p.disable_extra_networks:
         return "The request switches LoRAs off (disable_extra_networks)."
-    if plan.file and takes_a_refiner(p):
+    if plan.file and refiner_of(p):
         name = loading.name_for_refiner(plan.file)
         if name not in loras.names():
             return f"For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
     return samplers.unknown(plan.sampler, plan.schedule)
 
 
-def takes_a_refiner(p) -> bool:
-    return getattr(p, "refiner_checkpoint_info", None) is not None
+def refiner_of(p):
+    """What the host has listed of the checkpoint that takes over in the middle, None without one."""
+    return getattr(p, "refiner_checkpoint_info", None)
 
 
 def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:
     """The host's request as a plan wants to know it."""
-    refiner = getattr(p, "refiner_checkpoint_info", None)
+    refiner = refiner_of(p)
     return request_of(
         settings,
         loaded,
@@ -208,7 +209,7 @@ def confirm(p) -> None:
     loading.forget(p)
     fit = loading.loaded_layers(plan.file, p.sd_model)
     if loading.is_enough(fit):
-        if takes_a_refiner(p):
+        if refiner_of(p):
             loading.keep_loaded(loading.name_for_refiner(plan.file), p)
         return
     # Some hosts load no LoRA at all if they miss one.
@@ -243,7 +244,7 @@ def after_sampling(p) -> None:
 
     Of few steps none may lie behind the switch; Neo's goes by sigma (N:sd_samplers_common.py:221).
     """
-    if state(p).plan is None or not takes_a_refiner(p) or REFINER in p.extra_generation_params:
+    if state(p).plan is None or not refiner_of(p) or REFINER in p.extra_generation_params:
         return
     sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
     if sentence not in p.extra_generation_params.get(NOTE, ""):

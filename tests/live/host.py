@@ -290,6 +290,20 @@ class Host:
         except urllib.error.HTTPError as error:
             raise Refused(f"{error.code}: {error.read().decode(errors='replace')[:2000]}") from None
 
+    def download(self, recipe: str, mirror: str) -> dict:
+        """What the extension says of a download of this recipe's file from this mirror, when it has ended."""
+        self.post("/sdapi/v1/options", {"hypersd_mirror": mirror})
+        try:
+            self.post("/hypersd/v1/download", {"id": recipe})
+            deadline = time.monotonic() + 20
+            while (download := self.get("/hypersd/v1/downloads")[-1])["state"] == "running":
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"The download of {recipe} did not end within 20 s.")
+                time.sleep(0.2)
+            return download
+        finally:
+            self.post("/sdapi/v1/options", {"hypersd_mirror": ""})
+
     def txt2img(self, panel=None, **payload) -> "Result":
         return self.generate("txt2img", panel, payload)
 

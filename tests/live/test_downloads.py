@@ -1,7 +1,5 @@
 """The routes for downloads in a real host."""
 
-import time
-
 import pytest
 
 from tests.live.host import Refused
@@ -26,16 +24,8 @@ def missing(host):
 @pytest.mark.usefixtures("missing")
 def test_a_file_is_asked_for_at_the_mirror_and_what_is_refused_is_said(host):
     with Hub(Answer(503), otherwise=Answer(404)) as hub:
-        host.post("/sdapi/v1/options", {"hypersd_mirror": hub.address})
-        try:
-            host.post("/hypersd/v1/download", {"id": MISSING})
-            deadline = time.monotonic() + 20
-            while (told := host.get("/hypersd/v1/downloads")[-1])["state"] == "running":
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-        finally:
-            host.post("/sdapi/v1/options", {"hypersd_mirror": ""})
-    assert told["id"] == MISSING and "does not have the file (404)" in told["problem"]
+        download = host.download(MISSING, hub.address)
+    assert download["id"] == MISSING and "does not have the file (404)" in download["problem"]
     assert [r.path for r in hub.requests] == [f"/ByteDance/Hyper-SD/resolve/main/{FILE}"] * 2
     assert not list((host.data / "models" / "Lora").glob(f"{FILE}*"))
     with pytest.raises(Refused, match=r"404: .*The catalog has no file of that id"):

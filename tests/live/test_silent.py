@@ -6,7 +6,6 @@ The first line of each docstring and the sentence go to docs/hosts.md.
 import json
 import re
 import shutil
-import time
 
 import pytest
 import torch
@@ -178,15 +177,7 @@ def test_kontext_is_told_by_its_name(host, family, say):
 def test_a_checkpoint_is_downloaded_where_the_host_looks(host, say):
     """The host has no ``ckpt_dir``, or several."""
     with Hub(otherwise=Answer(404)) as hub:
-        host.post("/sdapi/v1/options", {"hypersd_mirror": hub.address})
-        try:
-            host.post("/hypersd/v1/download", {"id": "hyper-sdxl-unet"})
-            deadline = time.monotonic() + 20
-            while (download := host.get("/hypersd/v1/downloads")[-1])["state"] == "running":
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-        finally:
-            host.post("/sdapi/v1/options", {"hypersd_mirror": ""})
+        download = host.download("hyper-sdxl-unet", hub.address)
     assert "does not have the file (404)" in download["problem"]
     say(RIGHT)
 
