@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from bench.timing import seconds_in_turn
-from lib_hypersd import library
-from lib_hypersd.catalog import HYPER_SD, published
-from lib_hypersd.library import Library, below
+from lib_hypersd.files import library
+from lib_hypersd.files.library import Library, below
+from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 
 FILES = 5000

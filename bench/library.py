@@ -7,12 +7,12 @@ from diffusers import TCDScheduler
 from k_diffusion.sampling import sample_euler, sample_euler_ancestral
 
 from bench.timing import seconds_in_turn
-from lib_hypersd.catalog import published
-from lib_hypersd.identify import identify
+from lib_hypersd.files.identify import identify
 from lib_hypersd.plan import File, Model, Request, make_plan
-from lib_hypersd.samplers import sample_ddim, sample_tcd
-from lib_hypersd.schedules import sigmas_at, tcd_timesteps
-from lib_hypersd.settings import Settings
+from lib_hypersd.recipes.catalog import published
+from lib_hypersd.recipes.settings import Settings
+from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd
+from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps
 from tests.networks import SD_BETAS, Network, denoiser
 from tests.reads import reads_inside_the_loop
 

@@ -9,11 +9,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib_hypersd.catalog import Catalog
-from lib_hypersd.download import Downloads
-from lib_hypersd.playground.command import EMBEDDED, embedded_checkpoint
+from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
+from lib_hypersd.download.downloads import Downloads
+from lib_hypersd.download.source import Server
 from lib_hypersd.playground.page import Page, looks
-from lib_hypersd.source import Server
+from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium
 from tests.playground import models
 

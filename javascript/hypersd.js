@@ -1,4 +1,4 @@
-// Shows on the page what lib_hypersd/panel.py has worked out: which of the host's own controls are overridden, and a
+// Shows on the page what lib_hypersd/panel/panel.py has worked out: which of the host's own controls are overridden, and a
 // summary beside the panel's title. It asks the panel to look again when the prompt or the checkpoint changes, while a
 // file comes in, and when what the panel says is no longer so.
 (function() {

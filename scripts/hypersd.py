@@ -1,11 +1,11 @@
-"""The hooks of the WebUI; what they do stands in ``lib_hypersd.host``.
+"""The hooks of the WebUI; what they do stands in ``lib_hypersd.webui``.
 
 Nothing is registered through the functions of ``script_callbacks``: each inspects the whole stack, 55 ms a call.
 """
 
 from modules import scripts
 
-from lib_hypersd.host import api, axes, inner_passes, loading, request, samplers, schedules, settings_page, ui
+from lib_hypersd.webui import api, axes, inner_passes, loading, request, samplers, schedules, settings_page, ui
 
 
 class HyperSD(scripts.Script):

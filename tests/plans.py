@@ -1,9 +1,9 @@
 """Plans as the tests ask for them."""
 
-from lib_hypersd.catalog import published
 from lib_hypersd.plan import File, Memory, Model, Request, make_plan
-from lib_hypersd.settings import Settings
-from lib_hypersd.tags import strip_comments
+from lib_hypersd.plan.tags import strip_comments
+from lib_hypersd.recipes.catalog import published
+from lib_hypersd.recipes.settings import Settings
 
 CATALOG = published()
 BY_ID = {recipe.id: recipe for recipe in CATALOG.recipes}

@@ -3,7 +3,7 @@
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lib_hypersd.schedules import sigmas_at, tcd_timesteps
+from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps
 from tests.networks import SHAPE, Network, denoiser
 
 

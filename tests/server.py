@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
-from lib_hypersd.catalog import published
+from lib_hypersd.recipes.catalog import published
 
 SELF_SIGNED = Path(__file__).with_name("self-signed.pem")  # a key and a certificate for 127.0.0.1, of nobody
 CONTENT = Random(0).randbytes(200_000)

@@ -47,7 +47,7 @@ def test_nothing_fails_without_it(tmp_path, kind, name):
 
 def requests():
     """One of each route; the ids are of nothing, so that nothing is fetched."""
-    from lib_hypersd.host.api import ROUTES
+    from lib_hypersd.webui.api import ROUTES
 
     panel = {"alwayson_scripts": {"Hyper-SD": {"args": [ON]}}}
     payloads = {
@@ -65,8 +65,8 @@ def test_a_download_knows_its_folder_without_any_switch(tmp_path, kind):
         host.load_script()
         for name in NAMES:
             remove(host, name)
-        from lib_hypersd.catalog import published
-        from lib_hypersd.host import downloads
+        from lib_hypersd.recipes.catalog import published
+        from lib_hypersd.webui import downloads
 
         folders = {recipe.is_lora: downloads.folder(recipe) for recipe in published().recipes}
         assert folders == {True: tmp_path / "models" / "Lora", False: tmp_path / "Stable-diffusion"}
@@ -76,8 +76,8 @@ def test_folders_in_lists_are_taken_in_their_order(tmp_path):
     host = Host(tmp_path, "neo")
     with host.as_modules():
         host.load_script()
-        from lib_hypersd.catalog import published
-        from lib_hypersd.host import downloads
+        from lib_hypersd.recipes.catalog import published
+        from lib_hypersd.webui import downloads
 
         lora = next(recipe for recipe in published().recipes if recipe.is_lora)
         checkpoint = next(recipe for recipe in published().recipes if not recipe.is_lora)

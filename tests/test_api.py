@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from fastapi.testclient import TestClient
 
-from lib_hypersd.catalog import published
+from lib_hypersd.recipes.catalog import published
 from tests import loras as lora_files
 from tests.test_host import LORAS
 from tests.webui import Host

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
-from lib_hypersd.catalog import ALIKE, FAMILIES
-from lib_hypersd.lora import lora_of
+from lib_hypersd.files.architectures import ARCHITECTURES, LOOKALIKES, UNKNOWN, architecture_of, spaced
+from lib_hypersd.files.lora import lora_of
+from lib_hypersd.recipes.catalog import ALIKE, FAMILIES
 from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under

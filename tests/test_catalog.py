@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, check, entries, load, published
-from lib_hypersd.schedules import TIMESTEPS
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, check, entries, load, published
+from lib_hypersd.sampling.schedules import TIMESTEPS
 
 # One line of the table of recommendations for every published LoRA and checkpoint:
 # steps min–max, recommended steps, weight, CFG, distilled CFG, sampler, schedule, eta.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lib_hypersd.catalog import LOOKALIKES, published
-from lib_hypersd.cli import main
+from lib_hypersd.cli.main import main
+from lib_hypersd.recipes.catalog import LOOKALIKES, published
 from tests import loras
 from tests.checkpoints import LAYOUTS, listed
 

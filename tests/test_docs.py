@@ -11,10 +11,10 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from lib_hypersd.catalog import LOOKALIKES, load
-from lib_hypersd.cli import main
-from lib_hypersd.panel import HELP
-from lib_hypersd.settings import Settings
+from lib_hypersd.cli.main import main
+from lib_hypersd.panel.panel import HELP
+from lib_hypersd.recipes.catalog import LOOKALIKES, load
+from lib_hypersd.recipes.settings import Settings
 from tests.examples import run
 from tests.sentences import sentences
 from tests.server import Answer, Hub, wait_until

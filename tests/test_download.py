@@ -14,11 +14,11 @@ from random import Random
 
 import pytest
 
-from lib_hypersd import download as rooms
-from lib_hypersd import unfinished
-from lib_hypersd.catalog import Catalog, published
-from lib_hypersd.download import Download, Downloads
-from lib_hypersd.source import HUB, Failed, Folder, Server
+from lib_hypersd.download import downloads as rooms
+from lib_hypersd.download import unfinished
+from lib_hypersd.download.downloads import Download, Downloads
+from lib_hypersd.download.source import HUB, Failed, Folder, Server
+from lib_hypersd.recipes.catalog import Catalog, published
 from tests.server import CONTENT, OTHER, Answer, Hub, recipe, wait_until
 
 RECIPE = recipe()

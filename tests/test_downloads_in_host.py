@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from fastapi.testclient import TestClient
 
-from lib_hypersd.catalog import Catalog, published
+from lib_hypersd.recipes.catalog import Catalog, published
 from tests.server import CONTENT, Answer, Hub, recipe, wait_until
 from tests.webui import Host
 
@@ -28,7 +28,7 @@ def host(tmp_path, request, monkeypatch):
 
 def downloads_of(host, hub=None):
     """The extension's own downloads; with a hub, of small files from there."""
-    from lib_hypersd.host import downloads
+    from lib_hypersd.webui import downloads
 
     downloads.DOWNLOADS.catalog = lambda: Catalog((LORA,))
     if hub:

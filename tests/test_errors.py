@@ -4,10 +4,10 @@ import ast
 import builtins
 from pathlib import Path
 
-from lib_hypersd.download import DiskFull
+from lib_hypersd.download.downloads import DiskFull
+from lib_hypersd.download.source import Failed
 from lib_hypersd.errors import HyperSDError
 from lib_hypersd.playground.errors import RefusedJob, UnreadableImage
-from lib_hypersd.source import Failed
 
 LIBRARY = Path(__file__).parent.parent / "lib_hypersd"
 

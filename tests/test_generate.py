@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from lib_hypersd.cli import main
+from lib_hypersd.cli.main import main
 from lib_hypersd.playground.job import Job, Own, read_job
-from lib_hypersd.settings import Settings
+from lib_hypersd.recipes.settings import Settings
 
 
 def run(capsys, *arguments):
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written_to(capsys, tmp_path):
 def test_a_model_or_lora_that_is_not_there(capsys, tmp_path, monkeypatch):
     out = ["--prompt", "a cat", "--out", tmp_path]
     assert run(capsys, *out, "--lora", "no.safetensors")[::2] == (1, "no.safetensors does not exist.\n")
-    monkeypatch.setattr("lib_hypersd.playground.command.EMBEDDED", tmp_path)
+    monkeypatch.setattr("lib_hypersd.cli.playground.EMBEDDED", tmp_path)
     said = "The embedded model is not in this copy (assets/tiny); give one with --checkpoint.\n"
     assert run(capsys, *out)[::2] == (1, said)
 

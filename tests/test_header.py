@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lib_hypersd import header
-from lib_hypersd.catalog import FAMILIES, LOOKALIKES
-from lib_hypersd.header import Checkpoint, family_of, read_checkpoint, read_header
+from lib_hypersd.files import header
+from lib_hypersd.files.header import Checkpoint, family_of, read_checkpoint, read_header
+from lib_hypersd.recipes.catalog import FAMILIES, LOOKALIKES
 from tests.checkpoints import LAYOUTS, listed
 from tests.copies import nunchaku_flux
 
@@ -94,7 +94,7 @@ def test_a_file_is_read_again_when_it_has_changed_and_not_before(tmp_path, monke
     path = write(tmp_path / "some.safetensors", tensors(NETWORKS["sd15"]))
     assert read_checkpoint(path).family == "sd15"
     with monkeypatch.context() as patch:
-        patch.setattr("lib_hypersd.header.read_header", lambda path: pytest.fail("read twice"))
+        patch.setattr("lib_hypersd.files.header.read_header", lambda path: pytest.fail("read twice"))
         assert read_checkpoint(str(path)).family == "sd15"
     write(path, tensors(NETWORKS["sdxl"]))
     assert read_checkpoint(path).family == "sdxl"

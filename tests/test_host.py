@@ -10,11 +10,12 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from lib_hypersd.catalog import published
-from lib_hypersd.memory import CannotRemember
 from lib_hypersd.plan import Memory
-from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.schedules import (
+from lib_hypersd.recipes.catalog import published
+from lib_hypersd.recipes.memory import CannotRemember
+from lib_hypersd.recipes.settings import Settings
+from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
+from lib_hypersd.sampling.schedules import (
     TIMESTEPS,
     flow_sigmas,
     flux_shift,
@@ -23,7 +24,6 @@ from lib_hypersd.schedules import (
     tcd_timesteps,
     trailing_timesteps,
 )
-from lib_hypersd.settings import Settings
 from tests import loras as lora_files
 from tests import webui
 from tests.networks import Network, denoiser, relative_rms
@@ -108,7 +108,7 @@ def test_no_name_survives_or_suffers_the_hosts_suffix_cutting(host, script):
 
 
 def test_a_host_without_the_xyz_script_is_none_the_worse(host):
-    from lib_hypersd.host import axes
+    from lib_hypersd.webui import axes
 
     axes.register()
     assert len(host.xyz.axis_options) == 7
@@ -144,7 +144,7 @@ def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, scrip
 
 
 def test_the_refresh_button_makes_the_host_look_into_its_folder(host, script):
-    from lib_hypersd.host import loras
+    from lib_hypersd.webui import loras
 
     host.in_folder.append(("Hyper-SD15-1step-lora-copy", ""))
     assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.at_hand(published(), None).files}
@@ -404,7 +404,7 @@ def test_what_stands_in_a_comment_decides_nothing(host, script):
 
 
 def test_what_is_remembered_of_a_checkpoint_is_recommended_and_can_be_forgotten(host, script):
-    memory = sys.modules["lib_hypersd.host.memory"]
+    memory = sys.modules["lib_hypersd.webui.memory"]
     memory.remember(Memory(settings=Settings(steps=4)))
     p = Processing(host)
     host.process_images(p, script, [ON])
@@ -424,7 +424,7 @@ def test_what_is_remembered_of_a_checkpoint_is_recommended_and_can_be_forgotten(
 
 def test_a_checkpoint_that_is_not_there_cannot_be_remembered(host, script):
     with pytest.raises(CannotRemember, match="has no checkpoint of that name"):
-        sys.modules["lib_hypersd.host.memory"].remember(Memory(""), "nonsense")
+        sys.modules["lib_hypersd.webui.memory"].remember(Memory(""), "nonsense")
 
 
 def assert_left_alone(host, p, latents, expected, *said):
@@ -605,7 +605,7 @@ def test_prompts_whose_image_depends_on_the_negative_keep_it(host, script, parts
 
 @pytest.mark.parametrize("attribute", ["need_last_noise_uncond", "image_cfg_scale", "cond_scale_miltiplier"])
 def test_whoever_reads_the_negative_prediction_gets_it(host, script, attribute):
-    from lib_hypersd.host import guidance
+    from lib_hypersd.webui import guidance
 
     p = Processing(host)
     host.process_images(p, script, [ON])
@@ -638,7 +638,7 @@ def test_nothing_is_left_behind_whatever_happens(host, script, error):
 
 
 def test_a_shadowed_option_is_never_saved_and_comes_back_nested(host, script):
-    from lib_hypersd.host.options import shadowed
+    from lib_hypersd.webui.options import shadowed
 
     opts = host.shared.opts
     with shadowed(skip_early_cond=1.0):
@@ -869,7 +869,7 @@ def test_an_sdxl_that_the_host_will_take_for_a_flow_model_is_refused_before_it_i
     host = Host(tmp_path, kind)
     with host.as_modules():
         host.load_script()
-        from lib_hypersd.host import model
+        from lib_hypersd.webui import model
 
         (tmp_path / "Rectified").mkdir()
         for name in ("Rectified/some xl", "some xl"):
@@ -900,8 +900,8 @@ def test_a_mode_in_which_the_host_runs_no_script_is_said(neo):
 
 
 def panel_text(host, values):
-    from lib_hypersd.host import ui
-    from lib_hypersd.panel import describe
+    from lib_hypersd.panel.panel import describe
+    from lib_hypersd.webui import ui
 
     return describe(values, ui.surroundings(), "")[0]
 
@@ -972,7 +972,7 @@ def test_a_flow_model_starts_an_image_at_its_strength(flux):
 
 
 def test_a_schedule_that_is_none_of_ours_is_a_sentence(host):
-    from lib_hypersd.host import schedules
+    from lib_hypersd.webui import schedules
 
     with pytest.raises(ValueError, match="“Karras” is none of Hyper-SD's schedules"):
         schedules.sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
@@ -1040,13 +1040,13 @@ def test_without_schedules_another_sampler_is_refused(classic):
 )
 def test_an_architecture_without_a_flag_is_known_by_its_name(forge, repository, family):
     forge.load("x").model_config = type("Config", (), {"huggingface_repo": repository})
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     assert model.loaded().family == family
 
 
 def test_a_pruned_sdxl_is_told_by_its_file(host, script):
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     for content, family in (("sdxl", "sdxl"), ("sdxl-pruned", "sdxl-pruned"), ("sdxl-refiner", "sdxl-refiner")):
         loaded = host.load("some-xl", is_sdxl=True)
@@ -1061,22 +1061,22 @@ def loaded_file(loaded):
 
 
 def test_what_the_network_predicts(host, forge):
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     host.sd_models.model_data.sd_model.parameterization = "v"
     with host.as_modules():
-        from lib_hypersd.host import model
+        from lib_hypersd.webui import model
 
         assert model.loaded().prediction == "v_prediction"
     forge.model.forge_objects.unet.model.predictor = type("Predictor", (), {"prediction_type": "const"})
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     assert model.loaded().prediction == "flow"
 
 
 @pytest.mark.parametrize("stored", ["nf4", "gguf", "torch.float8_e4m3fn", "torch.float16"])
 def test_weights_of_few_bits_need_loras_to_be_kept_apart(forge, monkeypatch, stored):
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     forge.model.forge_objects.unet.model.storage_dtype = stored
     assert model.loaded().coarse is (stored != "torch.float16")
@@ -1087,7 +1087,7 @@ def test_weights_of_few_bits_need_loras_to_be_kept_apart(forge, monkeypatch, sto
 
 
 def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     loaded = forge.model
     other = forge.load("other-xl", is_sdxl=True)
@@ -1102,7 +1102,7 @@ def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
 
 
 def test_the_loaded_checkpoint_is_known_again_when_a_reloaded_ui_lists_it_anew(host, script):
-    from lib_hypersd.host import model
+    from lib_hypersd.webui import model
 
     before = model.selected()
     name = host.shared.opts.sd_model_checkpoint
@@ -1159,14 +1159,14 @@ def test_a_refiner_of_another_family_is_said(host, script):
 
 
 def file_called(name):
-    from lib_hypersd.host import loras
+    from lib_hypersd.webui import loras
 
     return next((f for f in loras.at_hand(published(), None).files if f.name == name), None)
 
 
 def settled():
     """Wait until the files are read in the background."""
-    from lib_hypersd.host import loras
+    from lib_hypersd.webui import loras
 
     while loras.shelf().library.thread is not None:
         time.sleep(0.001)
@@ -1189,7 +1189,7 @@ def test_a_renamed_file_is_found_by_the_hosts_hash_in_the_background(host, scrip
 
 def test_the_hosts_own_wish_not_to_hash_is_kept(host, script, monkeypatch):
     host.shared.cmd_opts.no_hashing = True
-    monkeypatch.setattr("lib_hypersd.library.hashes_of", lambda path: pytest.fail("hashed"))
+    monkeypatch.setattr("lib_hypersd.files.library.hashes_of", lambda path: pytest.fail("hashed"))
     lora_files.write(host.lora("fast"), {"x.lora_down.weight": [4, 8]}, size=269127064)
     host.install_loras("fast")
     file_called("fast")
@@ -1240,7 +1240,7 @@ def test_a_name_that_no_tag_can_hold_is_said(host, script):
 
 
 def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
-    from lib_hypersd.host import loras
+    from lib_hypersd.webui import loras
 
     first = loras.at_hand(published(), None).files
     settled()

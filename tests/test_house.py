@@ -56,7 +56,7 @@ def test_the_playground_stands_above_the_library_and_beside_the_host():
         assert named == (path.name == "cli.py"), path
     for path in PLAYGROUND:
         assert "modules" not in imports(path) and "from ..host" not in path.read_text(encoding="utf-8")
-    code = "import sys, lib_hypersd.cli; print(*{'torch', 'numpy', 'tqdm', 'PIL'} & set(sys.modules))"
+    code = "import sys, lib_hypersd.cli.main; print(*{'torch', 'numpy', 'tqdm', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import published
-from lib_hypersd.identify import Clues, identify, made_for, named_family, recognise, words
-from lib_hypersd.lora import Lora
+from lib_hypersd.files.identify import Clues, identify, made_for, named_family, recognise, words
+from lib_hypersd.files.lora import Lora
+from lib_hypersd.recipes.catalog import published
 
 CATALOG = published()
 

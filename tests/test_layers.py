@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd import layers as module
-from lib_hypersd.layers import LEAST_SHARE, Fit, fit, fit_of_files, layers, places
+from lib_hypersd.files import layers as module
+from lib_hypersd.files.layers import LEAST_SHARE, Fit, fit, fit_of_files, layers, places
 from tests import copies, loras
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
 from tests.live.layouts import under

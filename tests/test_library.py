@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib_hypersd import library
-from lib_hypersd.catalog import HYPER_SD, published
-from lib_hypersd.identify import Clues, recognise
-from lib_hypersd.library import Library, Seen, below, hashes_of, read_cache
-from lib_hypersd.lora import Lora
+from lib_hypersd.files import library
+from lib_hypersd.files.identify import Clues, recognise
+from lib_hypersd.files.library import Library, Seen, below, hashes_of, read_cache
+from lib_hypersd.files.lora import Lora
+from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 
 CATALOG = published()

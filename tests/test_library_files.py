@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lib_hypersd.catalog import published
-from lib_hypersd.cli import main
-from lib_hypersd.library import Library, below, file_of
-from lib_hypersd.source import Folder, Server
+from lib_hypersd.cli.main import main
+from lib_hypersd.download.source import Folder, Server
+from lib_hypersd.files.library import Library, below, file_of
+from lib_hypersd.recipes.catalog import published
 from tests import loras
 from tests.server import recipe
 

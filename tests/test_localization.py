@@ -7,10 +7,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.catalog import published
-from lib_hypersd.panel import HELP, build
+from lib_hypersd.panel.panel import HELP, build
 from lib_hypersd.plan.describe import WHY
-from lib_hypersd.settings import RECOMMENDED, SCHEDULES
+from lib_hypersd.recipes.catalog import published
+from lib_hypersd.recipes.settings import RECOMMENDED, SCHEDULES
 from tests.browser import page_of, requires_browser
 from tests.sentences import texts
 from tests.test_panel import World, host_like

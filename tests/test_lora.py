@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, LOOKALIKES, published
-from lib_hypersd.lora import Lora, lora_of
+from lib_hypersd.files.lora import Lora, lora_of
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, published
 from tests import loras
 
 NAMINGS = {

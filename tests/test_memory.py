@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from lib_hypersd.memory import CannotRemember, Entry, Memories, read_memory
 from lib_hypersd.plan import Memory
-from lib_hypersd.settings import Settings
+from lib_hypersd.recipes.memory import CannotRemember, Entry, Memories, read_memory
+from lib_hypersd.recipes.settings import Settings
 
 PLAIN, FAST = Memory(""), Memory("SDXL-Lightning", Settings(steps=6, cfg=1.5))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, published
-from lib_hypersd.names import MAKERS, TURBOS, Distillation, distillation_of, family_named, recipe_inside, words
+from lib_hypersd.files.names import MAKERS, TURBOS, Distillation, distillation_of, family_named, recipe_inside, words
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, published
 
 CATALOG = published()
 # File names of checkpoints as they are passed around, and as they could be, with the number of steps that they say:

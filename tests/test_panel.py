@@ -10,13 +10,21 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.catalog import HYPER_SD, Catalog, published
-from lib_hypersd.download import CHECKING, Download, Downloads
-from lib_hypersd.memory import CannotRemember
-from lib_hypersd.panel import Surroundings, build, describe, file_choices, inside_choices, inside_value, show_downloads
+from lib_hypersd.download.downloads import CHECKING, Download, Downloads
+from lib_hypersd.download.source import Server
+from lib_hypersd.panel.panel import (
+    Surroundings,
+    build,
+    describe,
+    file_choices,
+    inside_choices,
+    inside_value,
+    show_downloads,
+)
 from lib_hypersd.plan import File, Memory, Model, Request
-from lib_hypersd.settings import FIELDS, RECOMMENDED, VARIANTS, Settings
-from lib_hypersd.source import Server
+from lib_hypersd.recipes.catalog import HYPER_SD, Catalog, published
+from lib_hypersd.recipes.memory import CannotRemember
+from lib_hypersd.recipes.settings import FIELDS, RECOMMENDED, VARIANTS, Settings
 from tests.accordion import InputAccordion
 from tests.browser import page_of, requires_browser
 from tests.server import CONTENT, Answer, Hub, recipe, wait_until

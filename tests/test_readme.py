@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from lib_hypersd.catalog import HYPER_SD, published
-from lib_hypersd.settings import read
+from lib_hypersd.recipes.catalog import HYPER_SD, published
+from lib_hypersd.recipes.settings import read
 from tools.recipes import row, values
 
 ROOT = Path(__file__).parent.parent

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from k_diffusion.sampling import get_ancestral_step, sample_euler_ancestral
 from scipy.stats import ks_2samp
 
-from lib_hypersd.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale, step_factors
-from lib_hypersd.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
+from lib_hypersd.sampling.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale, step_factors
+from lib_hypersd.sampling.schedules import sigmas_at, start_timesteps, tcd_timesteps, trailing_timesteps
 from tests.networks import SHAPE, FlowDenoiser, Network, denoiser, relative_rms
 from tests.reads import reads_inside_the_loop
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, LCMScheduler, TCDScheduler
 
-from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.schedules import (
+from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
+from lib_hypersd.sampling.schedules import (
     TIMESTEPS,
     flow_sigmas,
     sigmas_at,

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, TCDSchedul
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.schedules import (
+from lib_hypersd.sampling.schedules import (  # fmt: skip
     TIMESTEPS,
     flow_sigmas,
     flux_shift,
@@ -22,7 +22,7 @@ from lib_hypersd.schedules import (
     table_shift,
     tcd_timesteps,
     trailing_timesteps,
-)  # fmt: skip
+)
 from tests.networks import SD_BETAS, FlowDenoiser, Network, Wrapped, denoiser
 
 

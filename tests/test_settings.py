@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import Catalog, published
-from lib_hypersd.settings import FIELDS, READERS, RECOMMENDED, VARIANTS, Settings, infotext, keys, pasted, read
+from lib_hypersd.recipes.catalog import Catalog, published
+from lib_hypersd.recipes.settings import FIELDS, READERS, RECOMMENDED, VARIANTS, Settings, infotext, keys, pasted, read
 
 BY_NAME = {f.name: f for f in FIELDS}
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lib_hypersd.tags import Tag, edit, find, remove_all, strip_comments, write
+from lib_hypersd.plan.tags import Tag, edit, find, remove_all, strip_comments, write
 
 FILE = "Hyper-SDXL-8steps-lora"
 

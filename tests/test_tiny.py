@@ -13,10 +13,11 @@ import torch
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from scipy import ndimage
 
-from lib_hypersd import catalog, identify
-from lib_hypersd.header import read_header
-from lib_hypersd.lora import lora_of
+from lib_hypersd.files import identify
+from lib_hypersd.files.header import read_header
+from lib_hypersd.files.lora import lora_of
 from lib_hypersd.playground import layout
+from lib_hypersd.recipes import catalog
 from tools.tiny import model, trajectory
 from tools.tiny.distil import GUIDED, LEAST, Student, Teacher
 from tools.tiny.labels import UNSAID, labels_of, labels_said

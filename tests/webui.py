@@ -1,4 +1,4 @@
-"""The one double of a WebUI: its ``modules`` as far as ``lib_hypersd.host`` uses them, for tests without a host.
+"""The one double of a WebUI: its ``modules`` as far as ``lib_hypersd.webui`` uses them, for tests without a host.
 
 It behaves as the real ones were seen to (order of the hooks, options, eta, noise, skipped guidance, strength) and
 shares no line with them. Its ``kind`` is "a1111", "reforge" (patched network, a second CFG), "forge" (predictors and
@@ -29,8 +29,8 @@ from fastapi import FastAPI, HTTPException
 from k_diffusion.external import CompVisDenoiser
 from PIL import Image
 
-from lib_hypersd.layers import count_layers
-from lib_hypersd.tags import strip_comments
+from lib_hypersd.files.layers import count_layers
+from lib_hypersd.plan.tags import strip_comments
 from tests.accordion import InputAccordion
 from tests.loras import layers, write
 from tests.networks import FlowDenoiser, Network
@@ -515,7 +515,7 @@ class Host:
 
     @contextlib.contextmanager
     def as_modules(self):
-        """Make ``modules`` and ``networks`` importable, and ``lib_hypersd.host`` import them afresh."""
+        """Make ``modules`` and ``networks`` importable, and ``lib_hypersd.webui`` import them afresh."""
         names = {
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
@@ -553,7 +553,9 @@ class Host:
             fresh[f"modules.{name}"] = module(f"modules.{name}", **content)
             setattr(fresh["modules"], name, fresh[f"modules.{name}"])
         kept = {
-            name: module for name, module in sys.modules.items() if name in fresh or name.startswith("lib_hypersd.host")
+            name: module
+            for name, module in sys.modules.items()
+            if name in fresh or name.startswith("lib_hypersd.webui")
         }
         for name in kept:
             del sys.modules[name]
@@ -561,7 +563,7 @@ class Host:
         try:
             yield self
         finally:
-            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.host")]:
+            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.webui")]:
                 del sys.modules[name]
             sys.modules.update(kept)
 
@@ -598,7 +600,7 @@ class Host:
         p.prompts = p.all_prompts[: p.batch_size]
         p.rng = Rng([p.seed + i for i in range(p.batch_size)])
         self.hook(script.before_process_batch, p, *args, batch_number=0, prompts=p.prompts)
-        from lib_hypersd.tags import find, remove_all
+        from lib_hypersd.plan.tags import find, remove_all
 
         tags = [] if p.disable_extra_networks else find(p.prompts[0])
         p.extra_network_data = {"lora": [tag.name for tag in tags]}

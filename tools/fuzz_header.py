@@ -66,7 +66,8 @@ WORST = {
 
 
 def load():
-    from lib_hypersd import catalog, header, identify, library, lora
+    from lib_hypersd.files import header, identify, library, lora
+    from lib_hypersd.recipes import catalog
 
     return catalog.published(), header, identify, library, lora
 

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, published
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, published
 
 PLACE = Path(__file__).parent.parent / "docs" / "recipes.md"
 COLUMNS = ("LoRA or checkpoint", "Steps", "Weight", "CFG", "Sampler", "Schedule", "Eta")
 
 TEXT = """# Recipes, and where their numbers come from
 
-Written by `python -m tools.recipes` from [`lib_hypersd/catalog.json`](../lib_hypersd/catalog.json), which is what the
+Written by `python -m tools.recipes` from [`lib_hypersd/recipes/catalog.json`](../lib_hypersd/recipes/catalog.json), which is what the
 extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the panel says
 nothing. “Distilled” is FLUX's *Distilled CFG Scale*, “shift” the *Shift* that Forge Neo has in its place. The last
 column names the sources, which stand below.

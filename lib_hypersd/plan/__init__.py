@@ -11,12 +11,14 @@ A request flows through four steps, downwards, and each returns what it found:
     describe  the sentences
 """
 
-from ..catalog import Catalog
+from ..files.file import File
+from ..recipes.catalog import Catalog
+from ..recipes.memory import Memory
 from . import describe
 from .choose import Choice, choose, sort_tags
 from .outcome import NoPlan, Plan, Refusal, as_json
 from .passes import remark_on_pass
-from .request import File, Memory, Model, Request, SecondPass
+from .request import Model, Request, SecondPass
 from .resolve import Facts, resolve
 from .settle import MORE_DETAIL, Settled, settle
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
-from ..layers import LEAST_SHARE
-from ..names import recipe_inside
-from ..settings import Settings
-from ..tags import Tag
+from ..files.file import File
+from ..files.layers import LEAST_SHARE
+from ..files.names import recipe_inside
+from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
+from ..recipes.settings import Settings
 from . import describe
 from .outcome import Refusal
-from .request import File
 from .resolve import Facts, Lora, by_word
+from .tags import Tag
 
 __all__ = ["PREFERENCE", "VARIANT_KINDS", "Choice", "Tags", "choose", "sort_tags"]
 

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
-from ..identify import called
-from ..settings import BY_IMAGE_SIZE, FIELDS, VARIANTS
-from ..tags import Tag, spell
-from ..wording import in_range, in_steps, shown, spans
-from .request import File, Model
+from ..files.file import File
+from ..files.identify import called
+from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
+from ..recipes.settings import FIELDS, VARIANTS
+from ..sampling.names import BY_IMAGE_SIZE
+from ..wording import shown, spell
+from .request import Model
 from .resolve import ITS_ARCHITECTURE, YOUR_WORD, Checkpoint, Facts, Lora
+from .tags import Tag
+from .wording import in_range, in_steps, spans
 
 WHY = {
     "fixed": "{lora} was made for exactly {range}.",

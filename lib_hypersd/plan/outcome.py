@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
-from .. import tags
-from ..catalog import Recipe
 from ..errors import HyperSDError
+from ..recipes.catalog import Recipe
+from . import tags
 
 __all__ = ["NoPlan", "Plan", "Refusal", "as_json"]
 

@@ -1,8 +1,8 @@
 """What is said of a pass that another extension runs inside a request that has a plan."""
 
-from ..catalog import Recipe
-from ..wording import in_range, in_steps
+from ..recipes.catalog import Recipe
 from .outcome import Plan
+from .wording import in_range, in_steps
 
 __all__ = ["remark_on_pass"]
 

@@ -1,64 +1,14 @@
 """What a plan is made from: the panel's settings, the checkpoint, the files at hand and the prompts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
-from ..catalog import Recipe
-from ..layers import Fit
-from ..settings import Settings
-from ..tags import strip_comments
+from ..files.file import File
+from ..recipes.memory import Memory
+from ..recipes.settings import Settings
+from .tags import strip_comments
 
-__all__ = ["File", "Memory", "Model", "Request", "SecondPass"]
-
-
-@dataclass(frozen=True)
-class File:
-    """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known.
-
-    ``superseded``: it is an edition that its authors have replaced since. ``family`` is the one that its layers are
-    made for, of ``catalog.FAMILIES`` or ``LOOKALIKES``, where they tell. ``problem`` says, as a sentence, why the file
-    cannot be used (then it has no recipe); ``looks_like`` is the recipe that it would have had. ``strength`` is how
-    surely it is what its recipe says, more being surer; ``fit`` is how many of its layers have a place in the
-    checkpoint, None where that is not known.
-    """
-
-    name: str
-    recipe: Recipe | None
-    aliases: tuple[str, ...] = ()
-    superseded: bool = False
-    family: str | None = None
-    problem: str | None = None
-    looks_like: Recipe | None = None
-    strength: int = 0
-    fit: Fit | None = None
-
-    @property
-    def made_for(self) -> str | None:
-        """The family of checkpoints that the file fits; what its layers say comes before its recipe."""
-        return self.family or (self.recipe.family if self.recipe else None)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What the user has said of one checkpoint.
-
-    ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not said.
-    ``settings`` are recommended for this checkpoint instead of the recipe's.
-    """
-
-    inside: str | None = None
-    settings: Settings = field(default_factory=Settings)
-
-    def values(self) -> dict[str, Any]:
-        """The settings that are not left open, by their names."""
-        values = {f.name: getattr(self.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
-        return {name: value for name, value in values.items() if value is not None}
-
-    def summary(self) -> str:
-        """In a few words: "plain, steps 6, cfg 1.5"."""
-        inside = [] if self.inside is None else [self.inside or "plain"]
-        return ", ".join([*inside, *(f"{name} {value}" for name, value in self.values().items())])
+__all__ = ["Model", "Request", "SecondPass"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..catalog import HYPER_SD, Catalog, Recipe
-from ..identify import identify, named_family
-from ..names import Distillation, distillation_of, own_recipe, recipe_inside
-from ..settings import Settings
-from ..tags import Tag, find
-from .request import File, Memory, Model, Request
+from ..files.file import File
+from ..files.identify import identify, named_family
+from ..files.names import Distillation, distillation_of, own_recipe, recipe_inside
+from ..recipes.catalog import HYPER_SD, Catalog, Recipe
+from ..recipes.memory import Memory
+from ..recipes.settings import Settings
+from .request import Model, Request
+from .tags import Tag, find
 
 __all__ = ["ITS_ARCHITECTURE", "YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "resolve"]
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..architecture_table import ARCHITECTURES
-from ..catalog import HYPER_SD, Recipe
-from ..settings import BY_IMAGE_SIZE, VARIANTS, Settings
-from ..tags import Tag
+from ..recipes.catalog import HYPER_SD, Recipe
+from ..recipes.settings import VARIANTS, Settings
+from ..sampling.names import BY_IMAGE_SIZE
 from . import describe
 from .choose import VARIANT_KINDS, Choice
 from .outcome import Refusal
 from .request import SecondPass
 from .resolve import Facts
+from .tags import Tag
 
 __all__ = ["MORE_DETAIL", "RULES", "Rule", "Settled", "settle"]
 

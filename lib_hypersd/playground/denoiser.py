@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..schedules import is_flow
+from ..sampling.schedules import is_flow
 
 __all__ = ["Denoiser"]
 

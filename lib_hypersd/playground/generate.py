@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from PIL import Image, ImageOps
 
-from .. import settings as panel
-from ..catalog import Catalog
 from ..errors import HyperSDError
 from ..plan import Model, NoPlan, Plan, Request, make_plan
-from ..samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
-from ..schedules import TIMESTEPS, is_flow, levels
-from ..tags import find, remove_all
+from ..plan.tags import find, remove_all
+from ..recipes import settings as panel
+from ..recipes.catalog import Catalog
+from ..sampling.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
+from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
 from .denoiser import Denoiser
 from .errors import RefusedJob

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..settings import Settings, number, read
+from ..recipes.settings import Settings, number, read
 from ..wording import shown
 
 __all__ = ["NAMES", "Job", "Own", "read_job"]

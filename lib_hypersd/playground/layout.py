@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..header import PREFIX, Header
+from ..files.header import PREFIX, Header
 from .errors import Unloadable
 
 __all__ = ["family_by_parts", "prediction_of", "resolution_of", "write_config", "write_tokenizer"]

@@ -12,13 +12,13 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from ..catalog import FAMILIES, Catalog
 from ..errors import HyperSDError
-from ..header import read_checkpoint, read_header
-from ..identify import named_family
-from ..library import Library, below, file_of
+from ..files.header import read_checkpoint, read_header
+from ..files.identify import named_family
+from ..files.library import Library, below, file_of
 from ..plan import File, Model
-from ..schedules import flux_shift
+from ..recipes.catalog import FAMILIES, Catalog
+from ..sampling.schedules import flux_shift
 from ..wording import shown
 from . import layout
 from .errors import Unloadable

@@ -14,13 +14,13 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from .. import panel
-from ..download import Downloads
+from ..download.downloads import Downloads
 from ..errors import HyperSDError
-from ..memory import Entry, Memories
+from ..panel import panel
 from ..plan import Memory
-from ..schedules import TIMESTEPS, is_flow
-from ..settings import FIELDS
+from ..recipes.memory import Entry, Memories
+from ..recipes.settings import FIELDS
+from ..sampling.schedules import TIMESTEPS, is_flow
 from .errors import RefusedJob, Unservable
 from .files import save
 from .generate import SAMPLERS, Interrupted, Picture, Playground

@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 import yaml
 
-from lib_hypersd.catalog import HYPER_SD, published
 from lib_hypersd.playground.layout import write_tokenizer
+from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."

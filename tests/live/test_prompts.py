@@ -1,10 +1,10 @@
-"""Prompts however damaged are read by ``lib_hypersd.tags`` as the host itself reads them."""
+"""Prompts however damaged are read by ``lib_hypersd.plan.tags`` as the host itself reads them."""
 
 import random
 
 import pytest
 
-from lib_hypersd import tags
+from lib_hypersd.plan import tags
 from tests.live.test_reports import FOUR_STEPS
 
 WORDS = (

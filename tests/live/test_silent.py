@@ -10,7 +10,7 @@ import shutil
 import pytest
 import torch
 
-from lib_hypersd import tags
+from lib_hypersd.plan import tags
 from tests.live import make_models
 from tests.live.test_reports import ask, plan
 from tests.live.test_requests import ON, OWN, by_hand, plot, trailing

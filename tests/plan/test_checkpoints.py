@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from lib_hypersd.catalog import LOOKALIKES, Catalog
 from lib_hypersd.plan import Memory, Model, Request, SecondPass, make_plan
-from lib_hypersd.settings import Settings
+from lib_hypersd.recipes.catalog import LOOKALIKES, Catalog
+from lib_hypersd.recipes.settings import Settings
 from tests.plans import BY_ID, CATALOG, DDIM, file, plan, summary
 
 

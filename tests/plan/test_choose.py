@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 from lib_hypersd.plan import File, Model, NoPlan, Request, make_plan
-from lib_hypersd.settings import VARIANTS, Settings
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
+from lib_hypersd.recipes.settings import VARIANTS, Settings
 from tests.plans import BY_ID, CATALOG, DDIM, FLOW, TCD, file, plan, summary
 
 

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from lib_hypersd.architectures import ARCHITECTURES
-from lib_hypersd.catalog import FAMILIES, HYPER_SD, LOOKALIKES
-from lib_hypersd.layers import Fit
+from lib_hypersd.files.architectures import ARCHITECTURES
+from lib_hypersd.files.layers import Fit
 from lib_hypersd.plan import Memory
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES
 from tests.plans import BY_ID, CATALOG, FLOW, file, plan, summary
 
 OURS = {r.family for r in CATALOG.recipes if r.maker == HYPER_SD}

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from lib_hypersd.layers import LEAST_SHARE, Fit
+from lib_hypersd.files.layers import LEAST_SHARE, Fit
 from lib_hypersd.plan import File
 from tests.plans import BY_ID, file, plan
 

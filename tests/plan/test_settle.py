@@ -2,10 +2,10 @@
 
 import pytest
 
-from lib_hypersd.catalog import Catalog
 from lib_hypersd.plan import File, Model, Plan, Request, SecondPass, make_plan
 from lib_hypersd.plan.settle import RULES
-from lib_hypersd.settings import VARIANTS, Settings
+from lib_hypersd.recipes.catalog import Catalog
+from lib_hypersd.recipes.settings import VARIANTS, Settings
 from tests.plans import BY_ID, plan
 
 

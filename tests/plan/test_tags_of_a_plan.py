@@ -3,8 +3,8 @@
 import pytest
 
 from lib_hypersd.plan import File, Model, Request, point_out
-from lib_hypersd.settings import Settings
-from lib_hypersd.tags import find
+from lib_hypersd.plan.tags import find
+from lib_hypersd.recipes.settings import Settings
 from tests.plans import CATALOG, DDIM, file, plan, summary
 
 

@@ -8,13 +8,13 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib_hypersd.catalog import FAMILIES
-from lib_hypersd.identify import identify
-from lib_hypersd.names import distillation_of
+from lib_hypersd.files.identify import identify
+from lib_hypersd.files.names import distillation_of
 from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan
 from lib_hypersd.plan.choose import PREFERENCE
-from lib_hypersd.settings import VARIANTS, Settings
-from lib_hypersd.tags import find, strip_comments
+from lib_hypersd.plan.tags import find, strip_comments
+from lib_hypersd.recipes.catalog import FAMILIES
+from lib_hypersd.recipes.settings import VARIANTS, Settings
 from tests.plans import BY_ID, CATALOG, file, plan
 
 

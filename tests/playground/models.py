@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from lib_hypersd.catalog import HYPER_SD, published
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.playground.models import Loras, load
+from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 from tests.live.layouts import clip, open_clip
 from tests.live.make_models import lora_values, sd15, sdxl, write, write_t5_tokenizer

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from lib_hypersd.cli import main
+from lib_hypersd.cli.main import main
 from lib_hypersd.playground.generate import Playground
 from tests import loras
 from tests.playground import models
@@ -187,7 +187,7 @@ def test_demo_makes_two_pictures_and_ends(folder, tmp_path, capsys, monkeypatch)
     (embedded / "tiny.safetensors").symlink_to(folder / "sd15.safetensors")
     for lora in (folder / "loras").iterdir():
         (embedded / lora.name).symlink_to(lora)
-    monkeypatch.setattr("lib_hypersd.playground.command.EMBEDDED", embedded)
+    monkeypatch.setattr("lib_hypersd.cli.playground.EMBEDDED", embedded)
     start = time.monotonic()
     assert main(["demo", "--once", "--out", str(tmp_path / "out")]) == 0 and time.monotonic() - start < 60
     out = capsys.readouterr().out.splitlines()

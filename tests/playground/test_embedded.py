@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lib_hypersd.playground.command import EMBEDDED, embedded_checkpoint
+from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
 from lib_hypersd.playground.job import read_job
 from tests.playground import models
 from tools.tiny.pictures import BACKGROUNDS, COLOURS

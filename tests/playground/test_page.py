@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from lib_hypersd.catalog import Catalog
-from lib_hypersd.download import Downloads
+from lib_hypersd.download.downloads import Downloads
+from lib_hypersd.download.source import Server
 from lib_hypersd.playground.page import EXAMPLE, Page, infotext_of, looks
-from lib_hypersd.source import Server
+from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium, requires_browser
 
 pytestmark = requires_browser

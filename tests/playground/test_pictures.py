@@ -9,16 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from lib_hypersd import catalog
-from lib_hypersd.header import read_header
+from lib_hypersd.cli.playground import embedded_checkpoint
+from lib_hypersd.files.header import read_header
 from lib_hypersd.playground import layout
-from lib_hypersd.playground.command import embedded_checkpoint
 from lib_hypersd.playground.errors import RefusedJob, Unloadable
 from lib_hypersd.playground.generate import Interrupted, encode_image
 from lib_hypersd.playground.job import Job, Own, read_job
 from lib_hypersd.playground.models import Loras
 from lib_hypersd.playground.networks import patches
-from lib_hypersd.settings import Settings
+from lib_hypersd.recipes import catalog
+from lib_hypersd.recipes.settings import Settings
 from tests.playground import models
 from tests.playground.models import relative_rms
 from tools.tiny import model

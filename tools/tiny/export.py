@@ -11,7 +11,7 @@ from pathlib import Path
 
 from transformers import CLIPTextConfig
 
-from lib_hypersd.header import read_header
+from lib_hypersd.files.header import read_header
 from lib_hypersd.playground.layout import write_config
 
 from . import model, train

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lib_hypersd.schedules import trailing_timesteps
+from lib_hypersd.sampling.schedules import trailing_timesteps
 
 from .distil import BATCH, GUIDANCE, Jumps, Student, Teacher, lora_path
 from .lora import Lora, predict

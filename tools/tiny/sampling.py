@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from lib_hypersd.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.schedules import sigmas_at, tcd_timesteps, trailing_timesteps
+from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
+from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps, trailing_timesteps
 
 from . import model
 from .lora import Lora, guided

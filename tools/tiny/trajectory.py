@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import torch
 
-from lib_hypersd.schedules import trailing_timesteps
+from lib_hypersd.sampling.schedules import trailing_timesteps
 
 # Timesteps that the teacher goes at once. The student's error is handed on from one stride to the next, so that many
 # small ones drift further from the truth than ten of DDIM's steps, with which the teacher draws as well as with thirty.

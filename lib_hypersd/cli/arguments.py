@@ -1,0 +1,19 @@
+"""What the commands of the command line share: how they end, and the panel's settings as arguments."""
+
+import argparse
+
+from ..recipes.settings import FIELDS
+
+__all__ = ["DONE", "REFUSED", "USAGE", "add_settings"]
+
+# Exit codes. REFUSED: something cannot be carried out, or a file cannot be used. USAGE: arguments are off.
+DONE, REFUSED, USAGE = 0, 1, 2
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add an argument for each of the panel's settings, to be read with ``settings.read``."""
+    command.add_argument(
+        "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
+    )
+    for field in FIELDS:
+        command.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")

@@ -1,0 +1,155 @@
+"""What the user has said of single checkpoints, in one JSON file; the same on every host.
+
+A checkpoint is known again by its SHA-256 where the host has one, else by its name and size.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import HyperSDError
+from .settings import Settings, read
+
+__all__ = ["CannotRemember", "Content", "Entry", "Memories", "Memory", "read_memory"]
+
+MOST_BYTES = 1_000_000
+
+
+class CannotRemember(HyperSDError):
+    """The file could not be written, or a value is none that can be remembered."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the user has said of one checkpoint.
+
+    ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not said.
+    ``settings`` are recommended for this checkpoint instead of the recipe's.
+    """
+
+    inside: str | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    def values(self) -> dict[str, Any]:
+        """The settings that are not left open, by their names."""
+        values = {f.name: getattr(self.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def summary(self) -> str:
+        """In a few words: "plain, steps 6, cfg 1.5"."""
+        inside = [] if self.inside is None else [self.inside or "plain"]
+        return ", ".join([*inside, *(f"{name} {value}" for name, value in self.values().items())])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A checkpoint (``size`` in bytes, ``sha256`` "" where the host has not computed it) and what was said of it."""
+
+    name: str
+    size: int
+    sha256: str = ""
+    memory: Memory = field(default_factory=Memory)
+
+    def is_of(self, name: str, size: int, sha256: str) -> bool:
+        if self.sha256 and sha256:
+            return self.sha256 == sha256
+        return (self.name, self.size) == (name, size)
+
+
+@dataclass(frozen=True)
+class Content:
+    """The entries of a file, and a sentence where it cannot be read."""
+
+    entries: tuple[Entry, ...] = ()
+    problem: str | None = None
+
+
+class Memories:
+    """What a file remembers; may be asked from several threads."""
+
+    def __init__(self, path: Path):
+        self.path, self.lock = path, threading.Lock()
+
+    def read(self) -> Content:
+        """All of it; a missing file is empty. It is read again only when its time or size has changed."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return Content()
+        return read_file(self.path, status.st_mtime_ns, status.st_size)
+
+    def find(self, name: str, size: int, sha256: str = "") -> Memory:
+        """What is remembered of a checkpoint."""
+        return next((e.memory for e in self.read().entries if e.is_of(name, size, sha256)), Memory())
+
+    def keep(self, entry: Entry) -> None:
+        """Remember an entry instead of what there was of its checkpoint; an empty memory forgets it.
+
+        Raises:
+            CannotRemember: the file cannot be written, or has something else in it that would be lost.
+        """
+        with self.lock:
+            content = self.read()
+            if content.problem:
+                raise CannotRemember(content.problem)
+            others = [e for e in content.entries if not e.is_of(entry.name, entry.size, entry.sha256)]
+            self.write([*others, entry] if entry.memory != Memory() else others)
+
+    def write(self, entries: list[Entry]) -> None:
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False, indent=2)
+        try:
+            beside.write_text(text, encoding="utf-8")
+            os.replace(beside, self.path)
+        except (OSError, UnicodeEncodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise CannotRemember(f"{self.path.name} could not be written ({why}); nothing is remembered.") from None
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """An entry as it stands in the file; settings that are left open are left out."""
+    settings = entry.memory.values()
+    whole = {"name": entry.name, "size": entry.size, "sha256": entry.sha256, "inside": entry.memory.inside}
+    return whole | ({"settings": settings} if settings else {})
+
+
+@lru_cache(maxsize=8)
+def read_file(path: Path, mtime_ns: int, size: int) -> Content:
+    try:
+        if size > MOST_BYTES:
+            raise ValueError(f"larger than {MOST_BYTES} bytes")
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(values, list):
+            raise ValueError("no list of checkpoints")
+        return Content(tuple(map(read_entry, values)))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, CannotRemember) as error:
+        return Content(problem=f"{path.name} could not be read ({error}); mend it or delete it.")
+
+
+def read_entry(value: Mapping) -> Entry:
+    name, size, sha256 = value["name"], value["size"], value["sha256"]
+    if not (isinstance(name, str) and type(size) is int and isinstance(sha256, str)):
+        raise ValueError(f"{value!r:.60} is no checkpoint")
+    return Entry(name, size, sha256, read_memory(value))
+
+
+def read_memory(value: Mapping) -> Memory:
+    """What is to be remembered, from ``{"inside": …, "settings": {…}}``; both may be left out.
+
+    Raises:
+        CannotRemember: a value is not what it must be.
+    """
+    inside, given = value.get("inside"), value.get("settings") or {}
+    if inside is not None and not isinstance(inside, str):
+        raise CannotRemember('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.')
+    if not isinstance(given, Mapping):
+        raise CannotRemember("“settings” must be an object of the panel's values.")
+    settings, problems, comments = read([{**given, "enabled": True}])
+    if problems or comments:
+        raise CannotRemember(" ".join((*problems, *comments)))
+    return Memory(inside, replace(settings, enabled=False))

@@ -1,0 +1,202 @@
+"""What the user has set: one table of fields, from which the panel, the API, infotext and the X/Y/Z axes derive.
+
+A field that nobody has set is ``None`` and shown as "Recommended". Fields are only ever added at the end, so that
+positional arguments of older clients keep their meaning.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..sampling.names import SAMPLERS, SCHEDULES
+from ..wording import spell
+from .catalog import Catalog, Recipe
+
+__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
+
+RECOMMENDED = "Recommended"
+VARIANTS = {
+    "fixed": "Made for one step count",
+    "unified": "1–8 steps in one (TCD)",
+    "cfg": "CFG-preserved: the negative prompt works",
+    "merged": "Already in the checkpoint",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values the user has fixed; ``None`` leaves the choice to the plan.
+
+    The last three have no control in the panel: axes and the API fix them.
+    """
+
+    enabled: bool = False
+    variant: str | None = None
+    steps: int | None = None
+    weight: float | None = None
+    cfg: float | None = None
+    eta: float | None = None
+    file: str | None = None
+    schedule: str | None = None
+    sampler: str | None = None
+    hires_steps: int | None = None
+    distilled_cfg: float | None = None
+
+
+def read_variant(value) -> str:
+    for key, label in VARIANTS.items():
+        if isinstance(value, str) and folded(value) in (folded(key), folded(label)):
+            return key
+    raise ValueError("one of " + ", ".join(VARIANTS))
+
+
+def folded(name: str) -> str:
+    """The same for every spelling of a name: small letters and digits only."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def spelled(name: str, names: Iterable[str]) -> str:
+    """That of the names which this is in another spelling; the name itself where it is none of them."""
+    known = list(names)
+    return name if name in known else next((other for other in known if folded(other) == folded(name)), name)
+
+
+def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
+    """A reader of names; those that are known here are read in any spelling, all others as they are."""
+
+    def read_name(value):
+        if isinstance(value, str) and 0 < len(value) <= 255:
+            return spelled(value.strip(), names)
+        raise ValueError(f"the name of {what}")
+
+    return read_name
+
+
+def number(low: float, high: float, whole: bool = False) -> Callable[[Any], float]:
+    """A reader of numbers, or of text that spells one, within low … high."""
+
+    def read_number(value):
+        try:
+            result = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            result = math.nan
+        if not low <= result <= high or (whole and result != int(result)):
+            raise ValueError(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+        return int(result) if whole else result
+
+    return read_number
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing the user may fix: its name in code and API, its label, its infotext key, and how it is read.
+
+    ``in_force`` is the infotext key under which the host itself writes the value that was used.
+    """
+
+    name: str
+    label: str
+    infotext: str
+    read: Callable[[Any], Any]
+    choices: tuple[str, ...] = ()
+    in_force: str | None = None
+
+
+FIELDS = (
+    Field("variant", "Variant", "Hyper-SD variant", read_variant, tuple(VARIANTS.values())),
+    Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), (*"12345678", "12", "16"), "Steps"),
+    Field("weight", "LoRA weight", "Hyper-SD weight", number(0, 2), ("0.125", "0.5", "0.75", "1.0")),
+    Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
+    Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
+    Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
+    Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
+)
+# What axes and the API may fix beside the panel.
+EXTRA = {
+    "sampler": name_of("a sampler", SAMPLERS),
+    "hires_steps": number(0, 150, whole=True),
+    "distilled_cfg": number(0, 30),
+}
+READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”", read) for name, read in EXTRA.items()}
+ENABLED = "Hyper-SD"
+
+
+def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
+    """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
+
+    A value of None is recommended; a dict without ``enabled`` switches Hyper-SD on.
+
+    Args:
+        fixed: values that come before those of the panel, such as an axis of an X/Y/Z plot.
+
+    Returns:
+        The settings; a sentence for each value that cannot be carried out (then nothing may be); a sentence for each
+        key that means nothing to this version and was passed over.
+    """
+    if args and isinstance(args[0], Mapping):
+        given = {"enabled": True} | {key: value for key, value in args[0].items() if value is not None}
+    else:
+        given = dict(zip(("enabled", *(f.name for f in FIELDS)), args, strict=False))
+    given.update(fixed or {})
+    enabled = given.pop("enabled", None)
+    if enabled is None:  # nobody has said so
+        enabled = False
+
+    problems, values = [], {}
+    if not isinstance(enabled, bool):
+        problems.append(f"“enabled” must be true or false, not {enabled!r}.")
+        enabled = True
+    for name, (label, reader) in READERS.items():
+        value = given.pop(name, None)
+        if value is None or (isinstance(value, str) and value.strip().lower() in ("", RECOMMENDED.lower())):
+            continue
+        try:
+            values[name] = reader(value)
+        except ValueError as expected:
+            problems.append(f"{label} must be {expected}, not {str(value)[:60]!r}.")
+    comments = [f"“{str(key)[:60]}” is unknown to this version of Hyper-SD and was passed over." for key in given]
+    if not enabled:
+        is_null = bool(args) and args[0] is None
+        comments = ["The first argument is null, so Hyper-SD is off; true switches it on."] if is_null else []
+    return Settings(enabled, **values), problems, comments
+
+
+def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
+    """The infotext keys that restore the panel: which recipe was carried out, and what the user had fixed; nothing
+    where there was no recipe."""
+    if recipe is None:
+        return {}
+    written = {ENABLED: recipe.id}
+    for f in FIELDS:
+        value = getattr(settings, f.name)
+        if value is not None:
+            written[f.infotext] = spell(value) if isinstance(value, float) else str(value)
+    return written
+
+
+def keys() -> list[str]:
+    """Every infotext key that :func:`infotext` may write."""
+    return [ENABLED, *(f.infotext for f in FIELDS)]
+
+
+def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
+    """What a field of the panel shows after an infotext was pasted.
+
+    A value that was recommended when the image was made is recommended again, unless today's recipe would choose
+    another: then the value that was in force is fixed, so that the image comes out the same.
+    """
+    if ENABLED not in params:
+        return RECOMMENDED
+    if f.infotext in params:
+        value = str(params[f.infotext])
+        return VARIANTS.get(value, RECOMMENDED) if f.name == "variant" else value
+    used = params.get(f.in_force) if f.in_force else None
+    if used in (None, "Automatic"):  # what hosts read where an image says no schedule
+        return RECOMMENDED
+    recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
+    try:
+        same = recommended is not None and f.read(used) == f.read(recommended)
+    except ValueError:
+        return RECOMMENDED
+    return RECOMMENDED if same else str(used)

@@ -1,0 +1,133 @@
+"""What the host has put into its model: a LoRA that it has not is never taken for loaded."""
+
+import inspect
+import sys
+from functools import wraps
+from typing import Any
+
+from modules import extra_networks
+
+from ..files.layers import LEAST_SHARE, Fit, count_layers
+from .loras import networks
+from .options import option
+
+
+def register() -> None:
+    """Count what the host loads, and let it load what it could; called again at every reload of the UI."""
+    know_sd3_by_diffusers_names()
+    count_patches()
+
+
+def know_sd3_by_diffusers_names() -> None:
+    """Let the host load SD3's LoRAs in the naming of diffusers, which is that of the published ones.
+
+    Forge has a table of these names, and does not ask it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
+    """
+    tables: Any = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
+    layers = getattr(networks(), "model_lora_keys_unet", None)
+    if layers is None or hasattr(layers, "hypersd") or not hasattr(tables, "mmdit_to_diffusers"):
+        return
+
+    @wraps(layers)
+    def layers_by_all_names(model, *args, **kwargs):
+        known = layers(model, *args, **kwargs)
+        if hasattr(model.diffusion_model, "joint_blocks"):
+            for name, layer in tables.mmdit_to_diffusers(model.diffusion_model.config, "diffusion_model.").items():
+                known.setdefault(f"transformer.{name.removesuffix('.weight')}", layer)
+        return known
+
+    vars(layers_by_all_names)["hypersd"] = True
+    networks().model_lora_keys_unet = layers_by_all_names
+
+
+def count_patches() -> None:
+    """Keep on a network that the host patches how many of its layers each LoRA has changed, by the LoRA's file.
+
+    A host drops a LoRA that does not fit and still has its name among the loaded ones; of other LoRAs' patches it
+    cannot be told whose they are (N:extensions-builtin/sd_forge_lora/networks.py:56-79).
+    """
+    load = getattr(networks(), "load_lora_for_models", None)
+    if load is None or hasattr(load, "hypersd"):
+        return
+    parameters = inspect.signature(load)
+
+    @wraps(load)
+    def load_and_count(*args, **kwargs):
+        given = parameters.bind(*args, **kwargs).arguments
+        patcher, filename = given["model"], given.get("filename")
+        loaded = load(*args, **kwargs)
+        layers = patches_in(loaded[0]) - patches_in(patcher)
+        patcher.model.hypersd_layers = {**getattr(patcher.model, "hypersd_layers", {}), filename: layers}
+        return loaded
+
+    vars(load_and_count)["hypersd"] = True
+    networks().load_lora_for_models = load_and_count
+
+
+def patches_in(patcher) -> int:
+    """How many changes of layers a patched network holds; Forge keeps them by their LoRA, its kin all together."""
+    by_lora = getattr(patcher, "lora_patches", None)
+    layers = [patcher.patches] if by_lora is None else by_lora.values()
+    return sum(len(changes) for of_lora in layers for changes in of_lora.values())
+
+
+def is_loaded(name: str, sd_model) -> bool:
+    """Whether the LoRA is part of the model now, with as many of its layers as it needs."""
+    return is_enough(loaded_layers(name, sd_model))
+
+
+def is_enough(fit: Fit | None) -> bool:
+    return fit is not None and fit.share >= LEAST_SHARE
+
+
+def loaded_layers(name: str, sd_model) -> Fit | None:
+    """How many layers of a LoRA are part of the model now; None where the host has not loaded it."""
+    loaded = getattr(networks(), "loaded_networks", [])
+    network = next((net for net in loaded if net.network_on_disk.name == name), None)
+    if network is None:
+        return None
+    filename = network.network_on_disk.filename
+    patcher = getattr(getattr(sd_model, "forge_objects", None), "unet", None)
+    if patcher is None:
+        placed = sum("diffusion_model" in layer for layer in network.modules)
+    elif holds_loras_itself(patcher, filename):
+        return Fit(1, 1)
+    elif repr(filename) in sd_model.current_lora_hash:  # what the loaded checkpoint was last patched with
+        placed = getattr(patcher.model, "hypersd_layers", {}).get(filename, 0)
+    else:
+        placed = 0
+    layers = count_layers(filename) or max(placed, 1)
+    return Fit(layers, min(placed, layers))
+
+
+def holds_loras_itself(patcher, filename: str) -> bool:
+    """Whether the network takes the file's layers in the moment of use, as Nunchaku's do (N:networks.py:40)."""
+    return any(file == filename for file, *_ in getattr(patcher.model.diffusion_model, "loras", None) or [])
+
+
+def name_for_refiner(name: str) -> str:
+    """What the host calls the LoRA once a refiner has taken over, by an option of Neo (N:sd_samplers_common.py:201)."""
+    for line in option("refiner_lora_replacement", "").splitlines():
+        before, _, after = (part.strip() for part in line.partition("="))
+        name = name.replace(before, after) if before else name
+    return name
+
+
+def keep_loaded(name: str, p) -> None:
+    """Load the request's LoRAs again when a refiner has changed the checkpoint, in the moment the host asks for conds.
+
+    A1111 drops all LoRAs when it loads another checkpoint (A:sd_models.py:737, A:sd_samplers_common.py:199).
+    """
+    setup_conds = p.setup_conds
+
+    def load_and_setup_conds():
+        if not is_loaded(name, p.sd_model):
+            extra_networks.activate(p, p.hr_extra_network_data if p.is_hr_pass else p.extra_network_data)
+        return setup_conds()
+
+    p.setup_conds = load_and_setup_conds
+
+
+def forget(p) -> None:
+    """Give the request its own ``setup_conds`` again."""
+    vars(p).pop("setup_conds", None)

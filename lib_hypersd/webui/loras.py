@@ -1,0 +1,145 @@
+"""The LoRAs that the host has listed, and how it reads the prompts that name them."""
+
+import math
+import operator
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from modules import hashes, paths
+
+from ..files.identify import named_family
+from ..files.library import Known, Library, file_of
+from ..plan import File, Model
+from ..plan.tags import Tag, find, write
+from ..recipes.catalog import Catalog
+from .options import option, switch
+
+
+def networks():
+    """The module of the host's built-in LoRA extension, or None where that is switched off."""
+    return sys.modules.get("networks")
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used, each
+    with how many of its layers have a place in the checkpoint; and the names of all others, whatever recipe a name
+    sounds like."""
+
+    files: list[File]
+    others: frozenset[str]
+
+
+@dataclass
+class Shelf:
+    """The files as they were last seen, for as long as the host's list, the recipes and the disk are the same."""
+
+    library: Library
+    disks: list = field(default_factory=list)
+    basis: tuple = ()
+    few_step: list[Known] = field(default_factory=list)
+    at_hand: AtHand = field(default_factory=lambda: AtHand([], frozenset()))
+
+
+@cache
+def shelf() -> Shelf:
+    """What is known of the files, kept beside the host's own settings; made when somebody first asks."""
+    may_hash = not switch("no_hashing", False)
+    return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
+
+
+def hosts_hashes(path: str) -> tuple[str, str]:
+    """SHA-256 and addnet hash of a LoRA from the host's own cache, "" where it has none."""
+    title = f"lora/{Path(path).stem}"
+    return (
+        hashes.sha256_from_cache(path, title) or "",
+        hashes.sha256_from_cache(path, title, use_addnet_hash=True) or "",
+    )
+
+
+def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
+    """The LoRAs that the host has listed, for a checkpoint.
+
+    A file that has changed is looked at again; files that are new are there when the host has listed them. What is
+    not promising is read in the background, and found when it was.
+    """
+    last, disks = shelf(), listed()
+    path = checkpoint.path if checkpoint else None
+    basis = (catalog, path, last.library.news, [disk.hash for disk in disks])
+    # Whenever the host lists its folder, it makes new objects.
+    as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
+    if as_before and basis == last.basis and last.library.still(last.few_step):
+        return last.at_hand
+    known = look(last.library, disks, catalog)
+    pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
+    last.few_step = [one for one, _ in pairs]
+    few_step = {one.path for one in last.few_step}
+    others = frozenset(name for disk in disks if disk.filename not in few_step for name in (disk.name, disk.alias))
+    last.at_hand = AtHand([as_file(one, disk, path) for one, disk in pairs], others)
+    last.disks, last.basis = disks, basis
+    return last.at_hand
+
+
+def everything(catalog: Catalog) -> list[Known]:
+    """What is known of every LoRA that the host has listed."""
+    return list(look(shelf().library, listed(), catalog).values())
+
+
+def listed() -> list:
+    """What the host has listed, as its own objects."""
+    return list(getattr(networks(), "available_networks", {}).values())
+
+
+def look(library: Library, disks: list, catalog: Catalog) -> dict[str, Known]:
+    known = library.look({disk.filename: disk.hash or "" for disk in disks}, catalog)
+    library.start()
+    return {one.path: one for one in known}
+
+
+def as_file(known: Known, disk, checkpoint: str | None) -> File:
+    return file_of(known, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
+
+
+def is_few_step(known: Known, disk) -> bool:
+    found = known.identification
+    return found.recipe is not None or found.refused or bool(named_family(disk.name))
+
+
+def standing_tag() -> str:
+    """The LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
+    name = option("sd_lora", "None")
+    if name == "None" or name not in {disk.name for disk in listed()}:
+        return ""
+    return " " + write(name, option("extra_networks_default_multiplier", 1.0))
+
+
+def refresh() -> None:
+    """Let the host list its LoRA folder again, as its own refresh button does."""
+    list_again = getattr(networks(), "list_available_networks", None)
+    if list_again:
+        list_again()
+
+
+def reads_schedules() -> bool:
+    """Whether the extension sd-webui-loractl is here and on, which reads weights that change over the steps."""
+    return getattr(sys.modules.get("loractl.lib.utils"), "is_active", lambda: False)()
+
+
+def unreadable(prompts: Sequence[str]) -> list[Tag]:
+    """The tags whose weight is no number: the host then loads no LoRA at all."""
+    tags = dict.fromkeys(tag for prompt in prompts for tag in find(prompt))
+    return [tag for tag in tags if math.isnan(tag.peak if reads_schedules() else tag.weight)]
+
+
+def unknown(prompts: Sequence[str]) -> list[str]:
+    """The LoRAs that the prompts name and the host does not have."""
+    known = names()
+    return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in known))
+
+
+def names() -> set[str]:
+    """By which the host's LoRAs can be called."""
+    return {name for disk in listed() for name in (disk.name, disk.alias)}

@@ -1,0 +1,118 @@
+"""The checkpoint, as a plan wants to know it: the one in memory, or the one that is selected."""
+
+import sys
+from typing import Any
+
+from modules import sd_models
+
+from ..files.header import Checkpoint, read_checkpoint
+from ..plan import Model
+from . import memory
+from .options import option
+
+FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
+# Where neither file nor flag tells: the end of the name by which the host knows the network (N:backend/loader.py).
+REPOSITORIES = {
+    "FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma", "FLUX.2-klein-4B": "flux2",
+    "FLUX.2-klein-9B": "flux2", "Neta-Lumina": "lumina2", "Z-Image-Turbo": "z-image", "Anima": "anima",
+    "Wan2.1-T2V-14B": "wan", "Wan2.1-I2V-14B": "wan", "Qwen-Image": "qwen-image", "Krea-2-Raw": "krea2",
+    "ERNIE-Image": "ernie-image", "PiD": "pid", "Mugen": "mugen",
+}  # fmt: skip
+LOW_BITS = ("nf4", "fp4", "gguf", "float8")
+
+
+def loaded() -> Model | None:
+    """The model that is in memory now, or None; asking never loads one."""
+    model = sd_models.model_data.sd_model
+    info = getattr(model, "sd_checkpoint_info", None)
+    if info is None:
+        return None
+    network = getattr(getattr(getattr(model, "forge_objects", None), "unet", None), "model", None)
+    file = on_disk(info)
+    return describe(info, file, family(model, file), prediction(model, network), rounds_loras_away(network))
+
+
+def selected(name: str | None = None) -> Model | None:
+    """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing.
+
+    Args:
+        name: the checkpoint that a request asks for, where that is not the one that the user has selected.
+    """
+    info = info_of(name or option("sd_model_checkpoint", ""))
+    in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
+    # A reloaded UI lists the checkpoints anew, as other objects.
+    is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)
+    return loaded() if is_loaded else of_file(info)
+
+
+def named(name: str | None) -> Model | None:
+    """What the file of another checkpoint says, where a request names one that the host has."""
+    info = info_of(name) if name else None
+    return of_file(info) if info else None
+
+
+def info_of(name: str):
+    return sd_models.get_closet_checkpoint_match(name)
+
+
+def of_file(info) -> Model | None:
+    """What a checkpoint's file says of it without loading it."""
+    file = on_disk(info)
+    if file.family is None and file.kind is None:
+        return None
+    prediction = "flow" if flows_by_its_path(info, file) else file.prediction or "epsilon"
+    return describe(info, file, file.family, prediction, file.coarse and not keeps_loras_apart())
+
+
+def flows_by_its_path(info, file: Checkpoint) -> bool:
+    """Whether the host will take an SDXL for a flow model, as Neo does by its path (N:backend/loader.py:894)."""
+    return file.family == "sdxl" and hasattr(choices(), "kontext") and "rectified" in info.filename.lower()
+
+
+def describe(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
+    return Model(
+        family, info.name_for_extra, prediction, coarse, file.kind, file.metadata, memory.recall(info), info.filename
+    )
+
+
+def family(model, file: Checkpoint) -> str | None:
+    """One of ``catalog.FAMILIES`` or of its look-alikes; the file tells more than the host, whose flag for SDXL, say,
+    stands for everything that is built like it."""
+    if getattr(model, "is_ssd", False):
+        return "sdxl-pruned"
+    if file.family is not None:
+        return file.family
+    flag = next((family for flag, family in FAMILY_FLAGS.items() if getattr(model, flag, False)), None)
+    repository = getattr(getattr(model, "model_config", None), "huggingface_repo", None) or ""
+    return flag or REPOSITORIES.get(repository.rpartition("/")[2])
+
+
+def prediction(model, network) -> str:
+    """What the network predicts; of a flow model the hosts say "const" (F:backend/modules/k_prediction.py)."""
+    predictor = getattr(network, "predictor", None)
+    if predictor is not None:
+        return "flow" if predictor.prediction_type == "const" else predictor.prediction_type
+    return "v_prediction" if getattr(model, "parameterization", None) == "v" else "epsilon"
+
+
+def rounds_loras_away(network) -> bool:
+    """Whether the host merges LoRAs into weights of so few bits that they are lost."""
+    stored = str(getattr(network, "storage_dtype", ""))
+    return any(name in stored for name in LOW_BITS) and not keeps_loras_apart()
+
+
+def keeps_loras_apart() -> bool:
+    """Whether the host adds LoRAs to such weights in the moment of use (F:modules_forge/main_entry.py:225).
+
+    A host that has no such choice makes the weights wider when it loads them.
+    """
+    return choices() is None or choices().get("online_lora", False)
+
+
+def choices() -> Any:
+    """What hosts with a patcher have chosen for the network; None elsewhere."""
+    return getattr(sys.modules.get("backend.args"), "dynamic_args", None)
+
+
+def on_disk(info) -> Checkpoint:
+    return read_checkpoint(info.filename)

@@ -1,0 +1,57 @@
+"""A payload of txt2img as the host reads it, before any request is made of it: for the panel, and for dry runs."""
+
+from collections.abc import Mapping
+
+from ..plan import Model, Request, SecondPass
+from ..recipes.catalog import HYPER_SD, Catalog
+from ..recipes.settings import Settings
+from . import model
+from .surroundings import request_of
+
+
+def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
+    """A payload as a plan wants to know it."""
+    eta = payload.get("eta")
+    return request_of(
+        given,
+        selected,
+        catalog,
+        [prompt],
+        second_pass(payload),
+        model.named(text_in(payload, "refiner_checkpoint")),
+        float(eta) if isinstance(eta, int | float) else None,
+    )
+
+
+def arguments(payload: Mapping) -> tuple[list, str | None]:
+    """Our arguments of a payload, as the host finds them: by the script's title, in any case; and a sentence where the
+    host would fail on them."""
+    scripts = payload.get("alwayson_scripts")
+    for title, given in scripts.items() if isinstance(scripts, Mapping) else ():
+        if str(title).lower() == HYPER_SD.lower() and isinstance(given, Mapping) and "args" in given:
+            args = given["args"]
+            return (args, None) if isinstance(args, list) else ([], "“args” must be a list.")
+    return [], None
+
+
+def checkpoint(payload: Mapping) -> str | None:
+    """The checkpoint that a payload asks for."""
+    overridden = payload.get("override_settings")
+    return text_in(overridden, "sd_model_checkpoint") if isinstance(overridden, Mapping) else None
+
+
+def text_in(payload: Mapping, key: str) -> str | None:
+    value = payload.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def second_pass(payload: Mapping) -> SecondPass | None:
+    if not payload.get("enable_hr"):
+        return None
+    steps = payload.get("hr_second_pass_steps")
+    return SecondPass(
+        steps if isinstance(steps, int) and steps > 0 else 0,
+        text_in(payload, "hr_sampler_name"),
+        text_in(payload, "hr_scheduler"),
+        model.named(text_in(payload, "hr_checkpoint_name")),
+    )

@@ -1,0 +1,39 @@
+"""The panel in the host's tabs."""
+
+from collections.abc import Sequence
+
+import gradio as gr
+from modules.infotext_utils import PasteField
+from modules.ui_components import InputAccordion
+
+from ..panel import panel
+from ..plan import File, Model, Request
+from ..recipes.catalog import Catalog
+from ..recipes.settings import Settings
+from . import loras, memory, model, payloads, samplers
+from .downloads import DOWNLOADS
+from .request import recipes
+from .surroundings import obstacle
+
+
+def build(tab: str, prompt) -> tuple[list, list]:
+    """The panel's controls, and what each becomes when an infotext is pasted."""
+    built = panel.build(gr, InputAccordion, tab, surroundings(), prompt)
+    return built.controls, [PasteField(control, value) for control, value in built.paste]
+
+
+def surroundings() -> panel.Surroundings:
+    """The host, as the panel asks it."""
+    return panel.Surroundings(
+        recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle
+    )
+
+
+def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
+    """The LoRAs that the panel may offer."""
+    return loras.at_hand(catalog, checkpoint).files
+
+
+def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
+    """The request that an image with these settings and this prompt would be."""
+    return payloads.describe({}, prompt, samplers.in_hosts_words(settings), selected, catalog)
