@@ -9,7 +9,7 @@ from tests.test_host import LORAS, ON, recorded
 from tests.webui import KINDS, Host, Processing
 
 OPTIONS, SWITCHES = "modules.shared.opts.", "modules.shared.cmd_opts."
-# All that the adapter asks a host for, by the doors of ``host/options.py``.
+# All that the adapter asks a host for, by the doors of ``webui/options.py``.
 NAMES = sorted(name for name, use in walk().uses.items() if use.asked and name.startswith((OPTIONS, SWITCHES)))
 
 

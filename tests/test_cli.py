@@ -157,7 +157,7 @@ def test_it_runs_as_a_module_without_torch_or_gradio():
     """The command line and the plan need nothing but Python, so that they answer at once."""
     code = (
         "import sys; sys.modules['torch'] = sys.modules['gradio'] = None; "
-        "from lib_hypersd.cli import main; sys.exit(main(['plan', '--family', 'sdxl']))"
+        "from lib_hypersd.cli.main import main; sys.exit(main(['plan', '--family', 'sdxl']))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.startswith("8 steps with Hyper-SDXL-8steps-lora")

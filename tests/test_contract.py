@@ -79,15 +79,15 @@ def test_no_guard_is_idle(guards, monkeypatch):
 )  # fmt: skip
 def test_what_else_an_adapter_would_use_is_said(kind, source, said):
     found = Found()
-    Walk("host/new.py", found).visit(ast.parse(source))
+    Walk("webui/new.py", found).visit(ast.parse(source))
     contract = next(one for one in CONTRACTS.values() if KINDS[one.kind] == kind)
     told = [line for line in problems(found, contract.facts) if "new.py" in line]
     assert any(line.endswith(f" {said}") for line in told) if said else not told
 
 
 def test_a_name_that_nobody_declared_cannot_be_computed():
-    with pytest.raises(KeyError, match=r"host/new.py: p"):
-        Walk("host/new.py", Found()).visit(ast.parse("def f(p, name): return getattr(p, name)"))
+    with pytest.raises(KeyError, match=r"webui/new.py: p"):
+        Walk("webui/new.py", Found()).visit(ast.parse("def f(p, name): return getattr(p, name)"))
 
 
 def test_what_moved_is_said_name_by_name():

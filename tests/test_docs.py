@@ -95,7 +95,7 @@ def test_an_example_that_goes_wrong_is_not_passed_over(tmp_path):
 def test_every_key_and_every_route_is_named():
     named = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", API, re.M)
     assert {name for cell in named for name in re.findall(r"`(\w+)`", cell)} == set(Settings.__dataclass_fields__)
-    source = (ROOT / "lib_hypersd" / "host" / "api.py").read_text(encoding="utf-8")
+    source = (ROOT / "lib_hypersd" / "webui" / "api.py").read_text(encoding="utf-8")
     routes = [" ".join(route) for route in re.findall(r'^    \("(\w+)", "(/hypersd/[^"]+)"', source, re.M)]
     assert re.findall(r"^\| `(\w+ /hypersd/[^`]+)` \|", API, re.M) == routes and len(routes) > 3
 
@@ -107,13 +107,11 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 # Sentences.
 
+PACKAGES = ("recipes", "files", "download", "plan", "panel", "webui")
 SPEAKERS = [
-    *(f"lib_hypersd/{name}.py" for name in (
-        "plan/describe", "plan/passes", "settings", "memory", "host/memory", "panel", "identify", "library", "header", "gguf", "download", "source",
-        "unfinished", "catalog",
-        "host/request", "host/samplers", "host/surroundings", "host/api", "host/downloads",
-    )), "install.py",
-]  # fmt: skip
+    *(path for name in PACKAGES for path in sorted((ROOT / "lib_hypersd" / name).glob("*.py"))),
+    ROOT / "install.py",
+]
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
 NO_TROUBLE = {
     "with …: ….", "Few-step models that are merged into it. What you choose is remembered for this checkpoint.", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
@@ -125,7 +123,7 @@ NO_TROUBLE = {
 
 
 def spoken():
-    return {sentence for path in SPEAKERS for sentence in sentences(ROOT / path)}
+    return {sentence for path in SPEAKERS for sentence in sentences(path)}
 
 
 def said():

@@ -1,18 +1,23 @@
 """The rules of the house: who may import what, and what the extension may weigh."""
 
 import ast
-import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
-PURE = [p for p in LIBRARY if p.parent.name in ("lib_hypersd", "plan")]
+# The packages, each of which may import those before it, and of its own whatever makes no cycle.
+ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "playground", "cli")
+PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("panel") + 1]]
 PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
-SHIPPED = sorted({*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"} - set(PLAYGROUND))
+SHIPPED = sorted(
+    {*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"}
+    - {*PLAYGROUND, ROOT / "lib_hypersd" / "cli" / "playground.py"}
+)
 # Everything that a WebUI ships and an extension may import without installing anything.
 ALLOWED = {
     "torch",
@@ -47,15 +52,45 @@ def test_nothing_is_imported_that_a_webui_does_not_ship(path):
     assert set(imports(path)) - set(sys.stdlib_module_names) <= ALLOWED
 
 
-def test_the_playground_stands_above_the_library_and_beside_the_host():
-    """Only the command line knows of it, and what that needs of it is light."""
-    for path in {*LIBRARY, *(ROOT / "scripts").glob("*.py")} - set(PLAYGROUND):
-        named = (
-            re.search(r"(?:from|import) \.*playground\b|\.playground\b", path.read_text(encoding="utf-8")) is not None
-        )
-        assert named == (path.name == "cli.py"), path
-    for path in PLAYGROUND:
-        assert "modules" not in imports(path) and "from ..host" not in path.read_text(encoding="utf-8")
+def modules_imported(path):
+    """The library's own modules that a file imports, at its top or in a function, as paths."""
+    package = path.parent.relative_to(ROOT).parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.level or node.module.split(".")[0] == "lib_hypersd"):
+            base = ROOT.joinpath(
+                *package[: len(package) - node.level + 1] if node.level else (), *(node.module or "").split(".")
+            )
+            for name in node.names:
+                module = base / f"{name.name}.py"
+                yield (
+                    module
+                    if module.exists()
+                    else base.with_suffix(".py")
+                    if base.with_suffix(".py").exists()
+                    else base / "__init__.py"
+                )
+
+
+def later_packages(path):
+    """The packages that a file must not import: those behind its own, and of the WebUI's and the playground the other."""
+    name = path.parent.name
+    if name == "webui":
+        return {"playground", "cli"}
+    return {"webui", *ORDER[ORDER.index(name) + 1 :]}
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    imported = {module.parent.name for module in modules_imported(path)}
+    assert not imported & later_packages(path) or path.name == "__main__.py"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {path: set(modules_imported(path)) - {path} for path in LIBRARY}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+def test_the_command_line_needs_nothing_heavy():
     code = "import sys, lib_hypersd.cli.main; print(*{'torch', 'numpy', 'tqdm', 'PIL'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -42,7 +42,7 @@ def controls():
 
 def sentences_without_a_name():
     """What stands in the panel's status exactly as it stands in the source."""
-    for path in (ROOT / "lib_hypersd" / "panel.py", ROOT / "lib_hypersd" / "plan" / "describe.py"):
+    for path in (*(ROOT / "lib_hypersd" / "panel").glob("*.py"), ROOT / "lib_hypersd" / "plan" / "describe.py"):
         whole = {text for text in texts(path) if text.endswith(".") and text.count(" ") > 1 and "…" not in text}
         yield from whole - set(HELP.values()) - set(WHY.values())
 

@@ -55,7 +55,7 @@ def test_metadata_has_what_hosts_read_and_nothing_else():
         assert set(config[section]) <= allowed[section]
     after = re.split(r"[,\s]+", config["scripts/hypersd.py"]["After"])
     assert after == [name.lower() for name in after]
-    # X/Y/Z is a script in A1111 and a built-in extension of this name in Forge Classic; see host/axes.py.
+    # X/Y/Z is a script in A1111 and a built-in extension of this name in Forge Classic; see webui/axes.py.
     assert {"xyz_grid.py", "xyz"} <= set(after)
 
 

@@ -32,7 +32,8 @@ TEXT = """# What fits, by layers
 
 Written by `python -m tools.fit`, from the published layouts of LoRAs (`tests/loras.py`) and checkpoints
 (`tests/checkpoints.py`). A layer fits where the checkpoint has one of its name and with as many values
-(`lib_hypersd/files/layers.py`). The numbers are the shares in percent of a LoRA's layers that fit; bold is what must fit.
+(`lib_hypersd/files/layers.py`). The numbers are the shares in percent of a LoRA's layers that fit; bold is what must
+fit.
 
 {table}
 
@@ -46,7 +47,8 @@ and takes the rest. Of all that must not, the largest share is {must_not:.1f} %.
 {least:.0f} %.
 
 Layers alone do not tell everything. These are built like a family that they do not belong to, trained from the start
-or to another end, and are known by their architecture (`lib_hypersd/files/architectures.py`), which comes before the share:
+or to another end, and are known by their architecture (`lib_hypersd/files/architectures.py`), which comes before the
+share:
 
 {alike}
 

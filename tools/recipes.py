@@ -9,10 +9,10 @@ COLUMNS = ("LoRA or checkpoint", "Steps", "Weight", "CFG", "Sampler", "Schedule"
 
 TEXT = """# Recipes, and where their numbers come from
 
-Written by `python -m tools.recipes` from [`lib_hypersd/recipes/catalog.json`](../lib_hypersd/recipes/catalog.json), which is what the
-extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the panel says
-nothing. “Distilled” is FLUX's *Distilled CFG Scale*, “shift” the *Shift* that Forge Neo has in its place. The last
-column names the sources, which stand below.
+Written by `python -m tools.recipes` from [`lib_hypersd/recipes/catalog.json`](../lib_hypersd/recipes/catalog.json),
+which is what the extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the
+panel says nothing. “Distilled” is FLUX's *Distilled CFG Scale*, “shift” the *Shift* that Forge Neo has in its place.
+The last column names the sources, which stand below.
 
 To change a number or to add a recipe, put a file `hypersd-recipes.json` beside the WebUI's `config.json`. An entry with
 an `id` from here changes only what it names; a new one needs every value. This one takes SDXL's 8-step LoRA at 0.9:

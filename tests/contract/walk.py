@@ -8,8 +8,12 @@ from .table import COMPUTED, DOORS, KEYWORDS, MODULES, OURS, OWN, REQUESTS, SAME
 
 LIBRARY = Path(__file__).parent.parent.parent / "lib_hypersd"
 # The adapter, and the pure files that get something of the host passed in.
-FILES = {f"host/{file.name}": file for file in sorted((LIBRARY / "host").glob("*.py"))}
-FILES |= {"panel.py": LIBRARY / "panel.py", "schedules.py": LIBRARY / "schedules.py"}
+PATHS = [
+    *sorted((LIBRARY / "webui").glob("*.py")),
+    *sorted((LIBRARY / "panel").glob("*.py")),
+    LIBRARY / "sampling" / "schedules.py",
+]
+FILES = {f"{path.parent.name}/{path.name}": path for path in PATHS}
 FILES |= {"scripts/hypersd.py": LIBRARY.parent / "scripts" / "hypersd.py"}
 OF_CONTAINERS = {name for kind in (dict, list) for name in dir(kind) if not name.startswith("__")} | {
     "lower",
