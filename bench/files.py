@@ -34,8 +34,8 @@ def growth():
         for count in GROWTH:
             paths = below(root)[:count]
             shelf = Library()
-            shelf.look(paths, catalog)
-            first = functools.partial(lambda paths: Library().look(paths, catalog), paths)
+            shelf.examine(paths, catalog)
+            first = functools.partial(lambda paths: Library().examine(paths, catalog), paths)
             again = functools.partial(shelf.look, paths, catalog)
             for name, spent in zip(lines, seconds_in_turn(first, again, rounds=5), strict=True):
                 lines[name].append((count, spent * 1000))
@@ -69,7 +69,7 @@ def answers(root, catalog):
     paths = below(root)
 
     def first():
-        return Library().look(paths, catalog)
+        return Library().examine(paths, catalog)
 
     (spent,) = seconds_in_turn(first, rounds=5)
     opened.clear()
@@ -78,11 +78,11 @@ def answers(root, catalog):
     yield "  and to walk the folder, which a WebUI has done itself", f"{walking:.3f}", ""
 
     shelf = Library(root / "seen.json")
-    shelf.look(paths, catalog)
-    (again,) = seconds_in_turn(lambda: shelf.look(paths, catalog), rounds=30)
+    shelf.examine(paths, catalog)
+    (again,) = seconds_in_turn(lambda: shelf.examine(paths, catalog), rounds=30)
     yield "again, every file looked at on the disk, in ms", f"{again * 1000:.1f}", "at most 30"
-    known = [one for one in shelf.look(paths, catalog) if one.identification.recipe]
-    (still,) = seconds_in_turn(lambda: shelf.still(known), rounds=30)
+    known = [one for one in shelf.examine(paths, catalog) if one.identification.recipe]
+    (still,) = seconds_in_turn(lambda: shelf.is_current(known), rounds=30)
     yield "again, only what the last answer was made of, in ms", f"{still * 1000:.2f}", "at most 1"
 
     opened.clear()
@@ -90,12 +90,12 @@ def answers(root, catalog):
     shelf.finish()
     spent = time.perf_counter() - start
     yield f"all the others read in the background ({len(opened)} files), in seconds", f"{spent:.1f}", ""
-    shelf.look(paths, catalog)
-    (again,) = seconds_in_turn(lambda: shelf.look(paths, catalog), rounds=30)
+    shelf.examine(paths, catalog)
+    (again,) = seconds_in_turn(lambda: shelf.examine(paths, catalog), rounds=30)
     yield "again, when all are read, in ms", f"{again * 1000:.1f}", "at most 30"
     yield "the cache, in KB", f"{(root / 'seen.json').stat().st_size / 1000:.0f}", ""
 
     opened.clear()
-    (spent,) = seconds_in_turn(lambda: Library(root / "seen.json").look(paths, catalog), rounds=5)
+    (spent,) = seconds_in_turn(lambda: Library(root / "seen.json").examine(paths, catalog), rounds=5)
     yield f"first answer after the next start ({len(opened)} opened), in seconds", f"{spent:.3f}", "at most 1.0"
     library.read_header = read

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, check, entries, load, published
+from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, check, entries, load_catalog, published
 from lib_hypersd.sampling.schedules import TIMESTEPS
 
 # One line of the table of recommendations for every published LoRA and checkpoint:
@@ -242,13 +242,13 @@ def test_no_two_files_that_can_be_fetched_get_one_name_and_all_are_hyper_sds():
 
 
 def test_no_file_of_the_users_means_the_published_catalog(tmp_path):
-    assert load(tmp_path / "none.json") is published()
+    assert load_catalog(tmp_path / "none.json") is published()
 
 
 def own(tmp_path, text):
     path = tmp_path / "hypersd-recipes.json"
     path.write_text(text, encoding="utf-8")
-    return load(path)
+    return load_catalog(path)
 
 
 def recipe(catalog, name):
@@ -272,7 +272,7 @@ def test_a_user_adds_a_recipe_and_changes_single_values_of_another(tmp_path):
 
 def test_a_file_is_read_again_only_when_it_has_changed(tmp_path):
     first = own(tmp_path, json.dumps([NEW]))
-    assert load(tmp_path / "hypersd-recipes.json") is first
+    assert load_catalog(tmp_path / "hypersd-recipes.json") is first
     assert len(own(tmp_path, "[]").recipes) == len(published().recipes)
 
 
@@ -332,7 +332,7 @@ def test_a_file_that_is_no_list_is_a_sentence(tmp_path, text):
 def test_a_file_that_is_too_large_or_no_text_is_a_sentence(tmp_path):
     assert "larger than" in own(tmp_path, "[" + " " * 1_000_001 + "]").problems[0]
     (tmp_path / "hypersd-recipes.json").write_bytes(b"[\xff\xfe]")
-    assert "could not be read" in load(tmp_path / "hypersd-recipes.json").problems[0]
+    assert "could not be read" in load_catalog(tmp_path / "hypersd-recipes.json").problems[0]
 
 
 @given(st.text() | st.text(alphabet='[]{}",:\\ \nid0123456789eE+-.truefalsn'))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lib_hypersd.cli.main import main
 from lib_hypersd.panel.panel import HELP
-from lib_hypersd.recipes.catalog import LOOKALIKES, load
+from lib_hypersd.recipes.catalog import LOOKALIKES, load_catalog
 from lib_hypersd.recipes.settings import Settings
 from tests.examples import run
 from tests.sentences import sentences
@@ -36,7 +36,7 @@ def test_the_recipes_are_the_catalogs():
 def test_the_example_of_a_users_own_recipe_is_understood(tmp_path):
     (example,) = re.findall(r"```json\n(.*?)```", (DOCS / "recipes.md").read_text(encoding="utf-8"), re.S)
     (tmp_path / "hypersd-recipes.json").write_text(example, encoding="utf-8")
-    catalog = load(tmp_path / "hypersd-recipes.json")
+    catalog = load_catalog(tmp_path / "hypersd-recipes.json")
     weights = [r.weight for r in catalog.recipes if r.id == "hyper-sdxl-8steps"]
     assert weights == [0.9] and not catalog.problems
 

@@ -189,7 +189,7 @@ def test_pauses_grow_and_the_servers_wish_is_heard_within_bounds(tmp_path):
     with Hub(*[Answer(429, headers=headers) for headers in asked]) as hub:
         server = Server(hub.address)
         download = Download(RECIPE, tmp_path / NAME, lambda: server)
-        download.asked_to_stop.wait = waits.append
+        download.cancel_requested.wait = waits.append
         download.run()
     assert download.state == "done" and waits == [1, 7, 60, 8]
 

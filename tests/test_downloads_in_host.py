@@ -104,7 +104,7 @@ def test_the_routes_take_ids_of_the_catalog_and_tell_how_far_it_is(host):
             }  # fmt: skip
             assert client.get("/hypersd/v1/downloads").json() == [told]
             assert client.post("/hypersd/v1/download", json={"id": LORA.id}).json() == told, "no second one"
-            downloads.get(LORA.id).asked_to_stop.set()
+            downloads.get(LORA.id).cancel_requested.set()
             hub.over.set()
             assert client.delete(f"/hypersd/v1/downloads/{LORA.id}").json()["state"] == "cancelled"
             assert list((host.folder / "Lora").iterdir()) == []

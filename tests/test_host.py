@@ -903,7 +903,7 @@ def panel_text(host, values):
     from lib_hypersd.panel.panel import describe
     from lib_hypersd.webui import ui
 
-    return describe(values, ui.surroundings(), "")[0]
+    return describe(values, ui.backend(), "")[0]
 
 
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):

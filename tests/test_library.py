@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lib_hypersd.files import library
 from lib_hypersd.files.identify import Clues, recognise
-from lib_hypersd.files.library import Library, Seen, below, hashes_of, read_cache
+from lib_hypersd.files.library import CacheEntry, Library, below, hashes_of, read_cache
 from lib_hypersd.files.lora import Lora
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
@@ -168,7 +168,7 @@ def folder(tmp_path_factory):
 def seen_in(folder, shelf):
     host_knows = "known to the host"
     paths = {p: BY_ID["hyper-sdxl-8steps-cfg"].addnet if host_knows in p else "" for p in below(folder)}
-    return {os.path.relpath(known.path, folder): known for known in shelf.look(paths, CATALOG)}
+    return {os.path.relpath(known.path, folder): known for known in shelf.examine(paths, CATALOG)}
 
 
 def test_sixty_one_files_are_all_known_for_what_they_are(folder, monkeypatch):
@@ -232,7 +232,7 @@ def test_a_copy_at_half_precision_is_told_by_its_name_and_never_by_its_size(tmp_
     named = recipe.file.removesuffix(".safetensors") + "_half.safetensors"
     for name in ("speed lora.safetensors", named):
         loras.write(tmp_path / name, shapes, dtype, metadata)
-    (copy, unnamed) = Library(may_hash=False).look(
+    (copy, unnamed) = Library(may_hash=False).examine(
         [str(tmp_path / named), str(tmp_path / "speed lora.safetensors")], CATALOG
     )
     assert copy.identification.recipe == recipe and copy.identification.confidence == "likely"
@@ -323,19 +323,19 @@ def small(tmp_path):
 def test_what_was_seen_is_kept_between_starts_and_read_again_when_it_changes(small, monkeypatch):
     cache, paths = small / "seen.json", below(small / "loras")
     shelf = Library(cache)
-    shelf.look(paths, CATALOG)
+    shelf.examine(paths, CATALOG)
     shelf.start()
     shelf.thread.join(10)
     assert len(json.loads(cache.read_text())["files"]) == 3 and shelf.thread is None and shelf.news == 2
     with monkeypatch.context() as patch:
         patch.setattr(library, "read_header", lambda path: pytest.fail("read twice"))
         again = Library(cache)
-        known = again.look(paths, CATALOG)
+        known = again.examine(paths, CATALOG)
         again.finish(pause=0)
-    assert [k.clues.lora.family for k in known] == ["sdxl"] * 3 and again.still(known)
+    assert [k.clues.lora.family for k in known] == ["sdxl"] * 3 and again.is_current(known)
     style("sd15")(small / "loras" / "Hyper-SDXL-4steps-lora.safetensors")
-    assert not again.still(known)
-    assert again.look(paths, CATALOG)[0].identification.refused
+    assert not again.is_current(known)
+    assert again.examine(paths, CATALOG)[0].identification.refused
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ def test_a_broken_cache_is_made_again(small, content):
     cache.write_text(content, encoding="utf-8")
     assert read_cache(cache) == {}
     shelf = Library(cache)
-    assert shelf.look(below(small / "loras"), CATALOG)[0].identification.recipe.id == "hyper-sdxl-4steps"
+    assert shelf.examine(below(small / "loras"), CATALOG)[0].identification.recipe.id == "hyper-sdxl-4steps"
     shelf.finish(pause=0)
     assert len(read_cache(cache)) == 3 and not list(small.glob("*.tmp"))
 
@@ -359,18 +359,20 @@ def test_a_broken_cache_is_made_again(small, content):
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-        lambda v: st.lists(v) | st.dictionaries(st.sampled_from([*Seen.__dataclass_fields__, "version", "files"]), v),
+        lambda v: (
+            st.lists(v) | st.dictionaries(st.sampled_from([*CacheEntry.__dataclass_fields__, "version", "files"]), v)
+        ),
     )
 )
 def test_no_json_in_the_cache_does_harm(tmp_path_factory, content):
     cache = tmp_path_factory.getbasetemp() / "any-cache.json"
     cache.write_text(json.dumps({"version": 2, "files": {"x": content}}))
-    assert all(isinstance(seen, Seen) for seen in read_cache(cache).values())
+    assert all(isinstance(seen, CacheEntry) for seen in read_cache(cache).values())
 
 
 def test_a_cache_that_cannot_be_written_is_no_fault(small):
     shelf = Library(small / "no such folder" / "seen.json")
-    shelf.look(below(small / "loras"), CATALOG)
+    shelf.examine(below(small / "loras"), CATALOG)
     shelf.finish(pause=0)
     assert len(shelf.seen) == 3
 
@@ -378,10 +380,10 @@ def test_a_cache_that_cannot_be_written_is_no_fault(small):
 def test_files_that_are_gone_are_forgotten(small):
     shelf = Library(small / "seen.json")
     paths = below(small / "loras")
-    known = shelf.look(paths, CATALOG)
+    known = shelf.examine(paths, CATALOG)
     os.remove(paths[0])
-    assert not shelf.still(known)
-    assert "cannot be read" in shelf.look(paths, CATALOG)[0].identification.sentence
+    assert not shelf.is_current(known)
+    assert "cannot be read" in shelf.examine(paths, CATALOG)[0].identification.sentence
     shelf.finish(pause=0)
     assert len(read_cache(small / "seen.json")) == 2
 
@@ -408,13 +410,13 @@ def test_a_file_is_hashed_once_and_the_hosts_hash_is_taken_first(tmp_path, monke
     ):
         shelf = Library(tmp_path / f"{expected}.json", lambda path, answer=answer: (asked.append(path), answer)[1])
         for _ in range(3):
-            shelf.look([str(path)], CATALOG)
+            shelf.examine([str(path)], CATALOG)
             shelf.finish(pause=0)
-        assert shelf.look([str(path)], CATALOG)[0].identification.recipe.id == expected
+        assert shelf.examine([str(path)], CATALOG)[0].identification.recipe.id == expected
     assert len(asked) == 2 and len(hashed) == 1
-    Library(tmp_path / "hyper-sdxl-2steps.json").look([str(path)], CATALOG)
+    Library(tmp_path / "hyper-sdxl-2steps.json").examine([str(path)], CATALOG)
     unwilling = Library(may_hash=False)
-    unwilling.look([str(path)], CATALOG)
+    unwilling.examine([str(path)], CATALOG)
     assert not unwilling.todo and len(hashed) == 1
 
 
@@ -423,9 +425,9 @@ def test_a_hash_cache_of_the_host_that_fails_is_no_fault(tmp_path, monkeypatch):
     like("hyper-sdxl-8steps")(path)
     monkeypatch.setattr(library, "hashes_of", lambda path: (BY_ID["hyper-sdxl-2steps"].sha256, UNKNOWN))
     shelf = Library(hash_of=lambda path: 1 / 0)
-    shelf.look([str(path)], CATALOG)
+    shelf.examine([str(path)], CATALOG)
     shelf.finish(pause=0)
-    assert shelf.look([str(path)], CATALOG)[0].identification.recipe.id == "hyper-sdxl-2steps"
+    assert shelf.examine([str(path)], CATALOG)[0].identification.recipe.id == "hyper-sdxl-2steps"
 
 
 def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(tmp_path, monkeypatch):
@@ -438,9 +440,9 @@ def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(tmp_path, monkey
 
     monkeypatch.setattr(library, "hashes_of", change)
     shelf = Library()
-    shelf.look([str(path)], CATALOG)
+    shelf.examine([str(path)], CATALOG)
     shelf.finish(pause=0)
-    assert shelf.look([str(path)], CATALOG)[0].identification.recipe is None and shelf.todo
+    assert shelf.examine([str(path)], CATALOG)[0].identification.recipe is None and shelf.todo
 
 
 def test_a_file_that_cannot_be_hashed_is_left_as_it_is(tmp_path, monkeypatch):
@@ -450,9 +452,9 @@ def test_a_file_that_cannot_be_hashed_is_left_as_it_is(tmp_path, monkeypatch):
         library, "hashes_of", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
     shelf = Library()
-    shelf.look([str(path)], CATALOG)
+    shelf.examine([str(path)], CATALOG)
     shelf.finish(pause=0)
-    assert shelf.look([str(path)], CATALOG)[0].identification.recipe is None
+    assert shelf.examine([str(path)], CATALOG)[0].identification.recipe is None
 
 
 def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
@@ -461,7 +463,7 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(
         library, "read_header", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
-    (known,) = Library().look([str(path)], CATALOG)
+    (known,) = Library().examine([str(path)], CATALOG)
     assert known.identification.refused
     assert (
         known.identification.sentence
@@ -471,7 +473,7 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", ["a\0b.safetensors", "x" * 5000 + ".safetensors", "", "\udcff.safetensors"])
 def test_a_path_that_cannot_be_is_a_sentence(path):
-    (known,) = Library().look([path], CATALOG)
+    (known,) = Library().examine([path], CATALOG)
     assert known.identification.recipe is None and known.identification.sentence.isprintable()
 
 
@@ -480,7 +482,7 @@ def test_a_pickle_is_never_opened(tmp_path, monkeypatch):
     path.write_bytes(b"\x80\x04pickle")
     monkeypatch.setattr(library, "read_header", lambda path: pytest.fail("opened"))
     shelf = Library()
-    (known,) = shelf.look([str(path)], CATALOG, open_all=True)
+    (known,) = shelf.examine([str(path)], CATALOG, open_all=True)
     shelf.finish(pause=0)
     assert (known.identification.recipe.id, known.identification.confidence) == ("hyper-sdxl-8steps", "weak")
 
@@ -499,7 +501,7 @@ def test_many_threads_may_ask_at_once(small):
 
     def ask():
         for _ in range(20):
-            answers.append([k.identification.recipe for k in shelf.look(paths, CATALOG)])
+            answers.append([k.identification.recipe for k in shelf.examine(paths, CATALOG)])
             shelf.start()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]

@@ -28,9 +28,9 @@ def write(path, metadata=None, size=None):
 
 def known_of(*paths, **options):
     library = Library(**options)
-    library.look(map(str, paths), CATALOG, open_all=True)
+    library.examine(map(str, paths), CATALOG, open_all=True)
     library.finish(pause=0)
-    return library.look(map(str, paths), CATALOG)
+    return library.examine(map(str, paths), CATALOG)
 
 
 @SUFFIXES

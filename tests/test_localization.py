@@ -27,7 +27,7 @@ NUMBER = re.compile(r"[.\d]+")  # which hosts leave alone
 def controls():
     """The texts of the panel's controls."""
     with gr.Blocks() as page:
-        build(gr, InputAccordion, "txt2img", World(files=[]).surroundings)
+        build(gr, InputAccordion, "txt2img", World(files=[]).backend)
     for component in page.get_config_file()["components"]:
         kind, props = component["type"], component["props"]
         if kind == "button" and "hypersd-hidden" not in (props.get("elem_classes") or []):

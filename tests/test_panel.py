@@ -13,7 +13,7 @@ import pytest
 from lib_hypersd.download.downloads import CHECKING, Download, Downloads
 from lib_hypersd.download.source import Server
 from lib_hypersd.panel.panel import (
-    Surroundings,
+    Backend,
     build,
     describe,
     file_choices,
@@ -40,7 +40,7 @@ HOSTILE = '<img src=x onerror="document.title=1">\n"\'&\u202e💥'
 
 
 class World:
-    """A host's surroundings that a test can change."""
+    """A host's backend that a test can change."""
 
     def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG, downloads=None):
         self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
@@ -51,8 +51,8 @@ class World:
         self.refreshed += 1
 
     @property
-    def surroundings(self):
-        return Surroundings(
+    def backend(self):
+        return Backend(
             lambda: self.catalog,
             lambda: self.model,
             lambda catalog, model: self.listed(),
@@ -75,7 +75,7 @@ class World:
 
 
 def shown(args, prompt="", **world):
-    text, offers, _ = describe(args, World(**world).surroundings, prompt)
+    text, offers, _ = describe(args, World(**world).backend, prompt)
     data = json.loads(html.unescape(re.search('data-hypersd="([^"]*)"', text).group(1)))
     return data, re.sub(r"<[^>]*>", " ", text), offers
 
@@ -96,11 +96,11 @@ def test_the_family_and_the_plan_are_shown_before_anybody_generates():
 def test_files_that_cannot_be_used_are_named_and_never_markup():
     recipe = next(r for r in CATALOG.recipes if r.id == "hyper-sd15-8steps")
     broken = [File(f"{HOSTILE} {i}", None, problem=f"{HOSTILE} {i} is broken.", looks_like=recipe) for i in range(5)]
-    text, *_ = describe(ON, World(files=[*LORAS, *broken]).surroundings, "")
+    text, *_ = describe(ON, World(files=[*LORAS, *broken]).backend, "")
     assert "<img" not in text and text.count(" is broken.") == 3 and "2 more files cannot be used." in text
-    assert "is broken" not in describe(ON, World(model=Model("sdxl", "xl"), files=broken).surroundings, "")[0]
-    assert "is broken" not in describe([False], World(files=broken).surroundings, "")[0]
-    assert not [c for c in file_choices(World(files=broken).surroundings) if "img" in c]
+    assert "is broken" not in describe(ON, World(model=Model("sdxl", "xl"), files=broken).backend, "")[0]
+    assert "is broken" not in describe([False], World(files=broken).backend, "")[0]
+    assert not [c for c in file_choices(World(files=broken).backend) if "img" in c]
 
 
 def test_above_cfg_1_nothing_is_said_of_the_negative_prompt():
@@ -143,20 +143,20 @@ def test_warnings_and_faults_of_the_users_recipes_are_listed():
 def test_everything_shown_is_escaped():
     named = World(Model("sd15", HOSTILE), [File(HOSTILE, LORAS[0].recipe)])
     for args in ([False], ON, [True, HOSTILE], [{"enabled": True, HOSTILE: 1}], [True, "", "", "", "", "", HOSTILE]):
-        text, *_ = describe(args, named.surroundings, f"<lora:{HOSTILE}:1>")
+        text, *_ = describe(args, named.backend, f"<lora:{HOSTILE}:1>")
         assert "<img" not in text and text.count("<div") == 1
-    assert HOSTILE in file_choices(named.surroundings), "a choice is a value, which gradio shows as text"
+    assert HOSTILE in file_choices(named.backend), "a choice is a value, which gradio shows as text"
 
 
 def test_the_file_list_is_of_the_models_family():
-    names = file_choices(World().surroundings)
+    names = file_choices(World().backend)
     assert names[0] == RECOMMENDED and len(names) == 7 and all("SD15" in name for name in names[1:])
-    assert len(file_choices(World(model=None).surroundings)) == 1 + len(LORAS)
+    assert len(file_choices(World(model=None).backend)) == 1 + len(LORAS)
 
 
 def test_it_is_built_in_the_order_of_the_arguments_and_off():
     with gr.Blocks():
-        panel = build(gr, InputAccordion, "img2img", World().surroundings)
+        panel = build(gr, InputAccordion, "img2img", World().backend)
     assert [c.elem_id for c in panel.controls] == [
         "hypersd_img2img_enable-checkbox",
         *(f"hypersd_img2img_{f.name}" for f in FIELDS),
@@ -166,7 +166,7 @@ def test_it_is_built_in_the_order_of_the_arguments_and_off():
 
 def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
     with gr.Blocks():
-        panel = build(gr, InputAccordion, "txt2img", World().surroundings)
+        panel = build(gr, InputAccordion, "txt2img", World().backend)
     values = [[read(params) for _, read in panel.paste] for params in (
         {"Hyper-SD": "hyper-sd15-8steps-cfg", "Hyper-SD variant": "cfg", "Hyper-SD CFG": "4.5", "Steps": "8"},
         {"Steps": "20", "Sampler": "Euler"},
@@ -183,7 +183,7 @@ def host_like(world):
         gr.Slider(1, 30, 7, label="CFG Scale", elem_id="txt2img_cfg_scale")
         gr.Dropdown(["Euler"], value="Euler", label="Sampling method", elem_id="txt2img_sampling")
         gr.Dropdown(["Automatic"], value="Automatic", label="Schedule type", elem_id="txt2img_scheduler")
-        panel = build(gr, InputAccordion, "txt2img", world.surroundings, prompt)
+        panel = build(gr, InputAccordion, "txt2img", world.backend, prompt)
         panel.controls[0].visible = True
     return page
 
@@ -292,7 +292,7 @@ def page_with_a_checkpoint_list(world):
         names.change(select, names)
         prompt = gr.Textbox(label="Prompt", elem_id="txt2img_prompt")
         gr.Slider(0, 30, 2, label="Distilled CFG Scale", elem_id="txt2img_distilled_cfg_scale")
-        panel = build(gr, InputAccordion, "txt2img", world.surroundings, prompt)
+        panel = build(gr, InputAccordion, "txt2img", world.backend, prompt)
         panel.controls[0].visible = True
     return page
 
@@ -330,7 +330,7 @@ def test_what_is_missing_is_shown_with_its_size_folder_and_address(tmp_path):
     folder = tmp_path / "<b>"
     with Hub() as hub:
         world = missing_file(folder, hub)
-        _, _, missing = describe(ON, world.surroundings, "")
+        _, _, missing = describe(ON, world.backend, "")
         shown, label = show_downloads(world.downloads, missing)
         assert label == "Download Hyper-SD15-8steps-lora.safetensors (0 MB)"
         for line in (
@@ -351,7 +351,7 @@ def test_a_file_that_nobody_published_has_no_button(tmp_path):
 def test_a_download_is_shown_while_it_runs_and_when_it_fails(tmp_path):
     with Hub(Answer(stall=60, cut=50_000), otherwise=Answer(404)) as hub:
         world = missing_file(tmp_path, hub)
-        missing = describe(ON, world.surroundings, "")[2]
+        missing = describe(ON, world.backend, "")[2]
         download = world.downloads.start(missing.id)
         wait_until(lambda: download.done == 50_000)
         shown, label = show_downloads(world.downloads, missing)
@@ -431,15 +431,15 @@ def test_a_click_counts_only_for_the_file_that_the_button_names(tmp_path):
 
 
 def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():
-    surroundings = World(model=Model("sdxl", "x")).surroundings
-    assert inside_choices(surroundings)[:2] == ["As its name says", "Nothing: it is a plain checkpoint"]
-    assert {"Hyper-SD", "SDXL-Lightning", "DMD2"} <= set(inside_choices(surroundings))
-    assert "SDXL-Lightning" not in inside_choices(World(model=Model("sd15", "x")).surroundings)
-    assert inside_choices(World(model=None).surroundings) == inside_choices(surroundings)[:2]
+    backend = World(model=Model("sdxl", "x")).backend
+    assert inside_choices(backend)[:2] == ["As its name says", "Nothing: it is a plain checkpoint"]
+    assert {"Hyper-SD", "SDXL-Lightning", "DMD2"} <= set(inside_choices(backend))
+    assert "SDXL-Lightning" not in inside_choices(World(model=Model("sd15", "x")).backend)
+    assert inside_choices(World(model=None).backend) == inside_choices(backend)[:2]
     for memory, label in (
         (Memory(), "As its name says"), (Memory(""), "Nothing: it is a plain checkpoint"), (Memory("LCM"), "LCM")
     ):  # fmt: skip
-        assert inside_value(World(model=replace(MODEL, memory=memory)).surroundings) == label
+        assert inside_value(World(model=replace(MODEL, memory=memory)).backend) == label
 
 
 @requires_browser

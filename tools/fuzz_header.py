@@ -75,7 +75,7 @@ def load():
 def check(path, modules):
     """Read one file in every way that the extension reads it."""
     catalog, header, identify, library, _ = modules
-    seen = library.opened(str(path), library.Seen(path.stat().st_size, 0))
+    seen = library.opened(str(path), library.CacheEntry(path.stat().st_size, 0))
     clues = identify.Clues(path.stem, seen.size, "", "", seen.lora, seen.metadata, seen.problem, seen.checkpoint)
     told = identify.recognise(catalog, clues)
     assert told.sentence.isprintable() and told.sentence.endswith("."), told
@@ -141,7 +141,7 @@ def cost(name, path):
     modules = load()
     before = peak()
     start = time.process_time()
-    seen = modules[3].opened(path, modules[3].Seen(os.stat(path).st_size, 0))
+    seen = modules[3].opened(path, modules[3].CacheEntry(os.stat(path).st_size, 0))
     spent = time.process_time() - start
     print(f"{name:<45} {spent:6.2f} s of CPU   {peak() - before:6.0f} MB   {seen.problem or 'read'}", flush=True)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..files.header import read_checkpoint
-from ..files.library import Known, Library, below, file_of
-from ..files.library import as_json as known_as_json
+from ..files.library import Library, LoraFile, below, file_of
+from ..files.library import as_json as file_as_json
 from ..files.names import distillation_of, family_named
 from ..plan import File, Model, NoPlan, Plan, Request, as_json, make_plan
-from ..recipes.catalog import FAMILIES, Catalog, load, published
+from ..recipes.catalog import FAMILIES, Catalog, load_catalog, published
 from ..recipes.settings import FIELDS, read
 from ..wording import shown
 from .arguments import DONE, REFUSED, USAGE, add_settings
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 def recipes(options: argparse.Namespace) -> Catalog:
     """The published recipes with the user's; what is wrong with those is printed."""
-    catalog = load(options.recipes) if options.recipes else published()
+    catalog = load_catalog(options.recipes) if options.recipes else published()
     for problem in catalog.problems:
         print(problem, file=sys.stderr)
     return catalog
@@ -87,17 +87,17 @@ def run_identify(options: argparse.Namespace, catalog: Catalog) -> int:
     return DONE if all(map(is_checkpoint, refused)) else REFUSED
 
 
-def is_checkpoint(known: Known) -> bool:
+def is_checkpoint(known: LoraFile) -> bool:
     """Whether a file holds no LoRA but a network, or nothing that is known and nothing that it should be."""
     if known.clues.problem is not None or known.clues.lora is not None:
         return False
     return not known.identification.refused or read_checkpoint(known.path).kind is not None
 
 
-def as_what_it_is(known: Known) -> dict[str, Any]:
+def as_what_it_is(known: LoraFile) -> dict[str, Any]:
     """All that is known of a LoRA, or of a checkpoint."""
     if not is_checkpoint(known):
-        return {"kind": "lora", **known_as_json(known)}
+        return {"kind": "lora", **file_as_json(known)}
     file = read_checkpoint(known.path)
     inside = distillation_of(known.name, file.metadata)
     return {
@@ -112,7 +112,7 @@ def as_what_it_is(known: Known) -> dict[str, Any]:
     }
 
 
-def sentence_of(known: Known) -> str:
+def sentence_of(known: LoraFile) -> str:
     if not is_checkpoint(known):
         return known.identification.sentence
     file = read_checkpoint(known.path)
@@ -121,12 +121,12 @@ def sentence_of(known: Known) -> str:
     return f"{shown(known.name)} is a checkpoint: {file.kind or 'of an unknown kind'}{with_it}."
 
 
-def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[Known]:
+def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[LoraFile]:
     """What the files are, each opened, and hashed where only that can tell."""
     library = Library(may_hash=may_hash)
-    library.look(paths, catalog, open_all=True)
+    library.examine(paths, catalog, open_all=True)
     library.finish(pause=0)
-    return library.look(paths, catalog)
+    return library.examine(paths, catalog)
 
 
 def run_plan(options: argparse.Namespace, catalog: Catalog) -> int:

@@ -62,7 +62,7 @@ class Download:
         self.state, self.done = RUNNING, 0
         self.problem: str | None = None
         self.version: str | None = None
-        self.asked_to_stop = threading.Event()
+        self.cancel_requested = threading.Event()
         self.thread = threading.Thread(target=self.run, name=f"download of {path.name}", daemon=True)
 
     @property
@@ -71,7 +71,7 @@ class Download:
 
     def cancel(self) -> None:
         """Stop soon and leave nothing behind; a file that already has its name stays."""
-        self.asked_to_stop.set()
+        self.cancel_requested.set()
 
     def run(self) -> None:
         """Fetch the file; returns when all is over, and raises nothing."""
@@ -192,7 +192,7 @@ class Download:
                         file.truncate(0)
                     if failures >= self.attempts:
                         raise Failed(f"{fault} Try again later; it goes on where it stopped.") from None
-                    if self.asked_to_stop.wait(max(fault.wait_s, self.pause_s * 2 ** (failures - 1))):
+                    if self.cancel_requested.wait(max(fault.wait_s, self.pause_s * 2 ** (failures - 1))):
                         raise Cancelled from None
 
     def append(self, source: Source, file: BinaryIO, bar: tqdm) -> bool:
@@ -210,7 +210,7 @@ class Download:
                 self.version = body.version
                 self.note.write_text(json.dumps({"sha256": self.recipe.sha256, "version": body.version}))
             for chunk in body.chunks:
-                if self.asked_to_stop.is_set():
+                if self.cancel_requested.is_set():
                     raise Cancelled
                 if self.done + len(chunk) > self.total:
                     raise Interrupted("More bytes came than the file has.", stale=True)
@@ -228,7 +228,7 @@ class Download:
         file.flush()
         file.seek(0)
         while block := file.read(READ_BYTES):
-            if self.asked_to_stop.is_set():
+            if self.cancel_requested.is_set():
                 raise Cancelled
             digest.update(block)
         return digest.hexdigest() == self.recipe.sha256
@@ -251,7 +251,7 @@ class Download:
             "id": self.recipe.id,
             "file": self.path.name,
             "folder": str(self.path.parent),
-            "state": "cancelling" if self.is_active and self.asked_to_stop.is_set() else self.state,
+            "state": "cancelling" if self.is_active and self.cancel_requested.is_set() else self.state,
             "done": self.done,
             "total": self.total,
             "problem": self.problem,

@@ -73,7 +73,7 @@ def places(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
 def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
     """The shape of the weight that each layer of a LoRA changes, by unified name; None for kinds that do not tell it.
 
-    Known are the namings and kinds of ``lora.py``; text encoders' layers are left out.
+    LoraFile are the namings and kinds of ``lora.py``; text encoders' layers are left out.
     """
     return weights_of(factors_of(shapes))
 

@@ -37,7 +37,7 @@ from .identify import (
 from .layers import fit_of_files
 from .lora import Lora, lora_of
 
-__all__ = ["Known", "Library", "as_json", "below", "file_of", "hashes_of"]
+__all__ = ["Library", "LoraFile", "as_json", "below", "file_of", "hashes_of"]
 
 VERSION = 2
 # A copy whose header was written anew has another size by no more than such a header, and the same tensors.
@@ -48,7 +48,7 @@ SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
-class Seen:
+class CacheEntry:
     """What was seen of a file of this size (bytes) and time (ns); the fields from ``lora`` on once it is ``opened``."""
 
     size: int
@@ -63,7 +63,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Known:
+class LoraFile:
     """A file, all that is known of it, and what that comes to; ``unread`` while nobody has opened it."""
 
     path: str
@@ -94,17 +94,19 @@ class Library:
     ):
         self.cache, self.hash_of, self.may_hash = cache, hash_of, may_hash
         self.lock = threading.RLock()
-        self.seen: dict[str, Seen] = {}
+        self.seen: dict[str, CacheEntry] = {}
         self.has_read_cache = False
         # What each file came to, with the size, time and host's hash that it came from, for one catalog.
         self.catalog = Catalog(())
-        self.verdicts: dict[str, tuple[int, int, str, Known]] = {}
+        self.verdicts: dict[str, tuple[int, int, str, LoraFile]] = {}
         self.todo: deque[tuple[Callable, str]] = deque()
         self.queued: set[tuple[Callable, str]] = set()
         self.thread: threading.Thread | None = None
         self.news = 0  # grows whenever something was learned in the background
 
-    def look(self, paths: Iterable[str] | Mapping[str, str], catalog: Catalog, open_all: bool = False) -> list[Known]:
+    def examine(
+        self, paths: Iterable[str] | Mapping[str, str], catalog: Catalog, open_all: bool = False
+    ) -> list[LoraFile]:
         """What each of these files is now, in their order; never raises for what stands on the disk.
 
         Args:
@@ -117,9 +119,9 @@ class Library:
                 self.seen, self.has_read_cache = read_cache(self.cache), True
             if self.catalog is not catalog:
                 self.catalog, self.verdicts = catalog, {}
-            return [self.known(path, hash, open_all) for path, hash in hashes.items()]
+            return [self.examine_file(path, hash, open_all) for path, hash in hashes.items()]
 
-    def known(self, path: str, hash: str, open_it: bool) -> Known:
+    def examine_file(self, path: str, hash: str, open_it: bool) -> LoraFile:
         try:
             status = os.stat(path)
         except (OSError, ValueError) as error:
@@ -131,7 +133,7 @@ class Library:
 
         name, seen = stem(path), self.seen.get(path)
         if seen is None or (seen.size, seen.mtime_ns) != (status.st_size, status.st_mtime_ns):
-            seen = self.seen[path] = Seen(status.st_size, status.st_mtime_ns, opened=not is_safetensors(path))
+            seen = self.seen[path] = CacheEntry(status.st_size, status.st_mtime_ns, opened=not is_safetensors(path))
         worth = seen.opened or open_it or promising(self.catalog, name, seen, hash)
         if worth and not seen.opened:
             seen = self.seen[path] = opened(path, seen)
@@ -139,23 +141,23 @@ class Library:
             name, seen.size, seen.sha256, seen.addnet or hash, seen.lora, seen.metadata, seen.problem, seen.checkpoint
         )
         if worth:
-            known = Known(path, clues, recognise(self.catalog, clues))
+            known = LoraFile(path, clues, recognise(self.catalog, clues))
         else:
             unread = Identification(None, sentence=f"{shown(name)} has not been read yet.")
-            known = Known(path, clues, unread, unread=True)
-            self.later(Library.open, path)
+            known = LoraFile(path, clues, unread, unread=True)
+            self.enqueue(Library.read_header, path)
         if self.wants_hash(known):
-            self.later(Library.hash, path)
+            self.enqueue(Library.compute_hash, path)
         self.verdicts[path] = (status.st_size, status.st_mtime_ns, hash, known)
         return known
 
-    def wants_hash(self, known: Known) -> bool:
+    def wants_hash(self, known: LoraFile) -> bool:
         clues = known.clues
         if clues.sha256 or clues.problem or known.identification.confidence == CERTAIN or not self.may_hash:
             return False
         return is_safetensors(known.path) and clues.size is not None and nearly_published(self.catalog, clues.size)
 
-    def later(self, task: Callable, path: str) -> None:
+    def enqueue(self, task: Callable, path: str) -> None:
         """Do something in the background, once; nobody waits for it."""
         if (task, path) in self.queued:
             return
@@ -185,12 +187,12 @@ class Library:
                     self.thread = None
                     return
 
-    def open(self, path: str) -> None:
+    def read_header(self, path: str) -> None:
         seen = self.seen.get(path)
         if seen and not seen.opened:
             self.learn(path, seen, opened(path, seen))
 
-    def hash(self, path: str) -> None:
+    def compute_hash(self, path: str) -> None:
         seen = self.seen.get(path)
         if not seen or seen.sha256:
             return
@@ -207,7 +209,7 @@ class Library:
         if (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns):
             self.learn(path, seen, replace(seen, sha256=sha256, addnet=addnet or seen.addnet))
 
-    def learn(self, path: str, old: Seen, new: Seen) -> None:
+    def learn(self, path: str, old: CacheEntry, new: CacheEntry) -> None:
         with self.lock:
             if self.seen.get(path) is old:
                 self.seen[path] = new
@@ -220,7 +222,7 @@ class Library:
             return
         with self.lock:
             self.seen = {path: seen for path, seen in self.seen.items() if os.path.exists(path)}
-            blank = asdict(Seen(0, 0))
+            blank = asdict(CacheEntry(0, 0))
             files = {
                 path: {key: value for key, value in asdict(seen).items() if value != blank[key]}
                 for path, seen in self.seen.items()
@@ -230,7 +232,7 @@ class Library:
             beside.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
             os.replace(beside, self.cache)
 
-    def still(self, known: Iterable[Known]) -> bool:
+    def is_current(self, known: Iterable[LoraFile]) -> bool:
         """Whether nothing else is known of these files by now, and they are on the disk as they were."""
         with self.lock:
             for one in known:
@@ -244,7 +246,7 @@ class Library:
         return True
 
 
-def promising(catalog: Catalog, name: str, seen: Seen, hash: str) -> bool:
+def promising(catalog: Catalog, name: str, seen: CacheEntry, hash: str) -> bool:
     """Whether a file is worth opening at once: by its name, size or hash it may be a few-step LoRA."""
     return (
         by_words(catalog, words(name) | FAMILIES.keys())
@@ -267,7 +269,7 @@ def published_sizes(catalog: Catalog) -> list[int]:
     return sorted(size for recipe in catalog.recipes for size in (recipe.bytes, recipe.superseded_bytes) if size)
 
 
-def opened(path: str, seen: Seen) -> Seen:
+def opened(path: str, seen: CacheEntry) -> CacheEntry:
     """What the header of a file tells; nothing behind the header is read."""
     try:
         header = read_header(Path(path))
@@ -282,9 +284,9 @@ def opened(path: str, seen: Seen) -> Seen:
     return replace(seen, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 
-def unreadable(path: str, hash: str, catalog: Catalog, error: Exception) -> Known:
+def unreadable(path: str, hash: str, catalog: Catalog, error: Exception) -> LoraFile:
     clues = Clues(stem(path), addnet=hash, problem=cannot_be_read(path, error))
-    return Known(path, clues, recognise(catalog, clues))
+    return LoraFile(path, clues, recognise(catalog, clues))
 
 
 def cannot_be_read(path: str, error: Exception) -> str:
@@ -319,7 +321,7 @@ def hashes_of(path: str) -> tuple[str, str]:
     return whole.hexdigest(), tensors.hexdigest()
 
 
-def read_cache(cache: Path | None) -> dict[str, Seen]:
+def read_cache(cache: Path | None) -> dict[str, CacheEntry]:
     """What was written down, or nothing where that cannot be read: then every file is looked at anew."""
     if cache is None:
         return {}
@@ -336,8 +338,8 @@ TYPES = {"size": int, "mtime_ns": int, "sha256": str, "addnet": str, "opened": b
 TYPES |= {"checkpoint": str, "problem": str, "lora": dict}
 
 
-def restored(values: Mapping) -> Seen:
-    """A :class:`Seen` from JSON. Raises ValueError, TypeError or AttributeError for what cannot be one."""
+def restored(values: Mapping) -> CacheEntry:
+    """A :class:`CacheEntry` from JSON. Raises ValueError, TypeError or AttributeError for what cannot be one."""
     if not all(type(value) is TYPES[key] for key, value in values.items()):
         raise ValueError(values)
     if not all(isinstance(text, str) for text in values.get("metadata", {}).values()):
@@ -345,7 +347,7 @@ def restored(values: Mapping) -> Seen:
     lora = values.get("lora")
     if lora and not all(isinstance(value, str | int | None) for value in lora.values()):
         raise ValueError(values)
-    return Seen(**{**values, "lora": lora and Lora(**lora)})
+    return CacheEntry(**{**values, "lora": lora and Lora(**lora)})
 
 
 def below(path: Path) -> list[str]:
@@ -367,7 +369,7 @@ def below(path: Path) -> list[str]:
     return found
 
 
-def file_of(known: Known, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
+def file_of(known: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
     """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by, ``checkpoint`` is the
     file in which its layers are to have a place."""
     found = known.identification
@@ -380,7 +382,7 @@ def file_of(known: Known, aliases: tuple[str, ...] = (), checkpoint: str | None 
     return File(known.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit)
 
 
-def as_json(known: Known) -> dict:
+def as_json(known: LoraFile) -> dict:
     """All that is known of a file, for programs; ``layers`` is None while nobody has opened it, or if it is no LoRA."""
     found, clues = known.identification, known.clues
     recipe = found.recipe

@@ -16,7 +16,7 @@ from ..plan import MORE_DETAIL, File, Memory, Model, Plan, Request, make_plan, p
 from ..recipes.catalog import FAMILIES, Catalog, Recipe
 from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Settings, pasted, read
 
-__all__ = ["Panel", "Surroundings", "build", "describe", "file_choices", "show_downloads"]
+__all__ = ["Backend", "Panel", "build", "describe", "file_choices", "show_downloads"]
 
 HELP = {
     "variant": "Which kind of LoRA is taken.",
@@ -33,7 +33,7 @@ INSIDE = {"As its name says": None, "Nothing: it is a plain checkpoint": ""}
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Backend:
     """What the panel asks its host: the recipes, the loaded model (None while there is none), the LoRAs at hand, and
     the request that an image with these settings and this prompt would be.
 
@@ -60,7 +60,7 @@ class Panel:
     paste: list[tuple]
 
 
-def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=None) -> Panel:
+def build(gr, accordion: Callable, tab: str, backend: Backend, prompt=None) -> Panel:
     """Create the panel inside the open gradio Blocks; without side effects, since hosts build it more than once.
 
     Args:
@@ -74,7 +74,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         return f"hypersd_{tab}_{name}"
 
     def dropdown(field):
-        choices = file_choices(surroundings) if field.name == "file" else [RECOMMENDED, *field.choices]
+        choices = file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices]
         return gr.Dropdown(
             choices,
             value=RECOMMENDED,
@@ -85,7 +85,7 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         )
 
     with accordion(False, label="Hyper-SD", elem_id=elem_id("enable")) as enabled:
-        plan_html = gr.HTML(describe([False], surroundings, "")[0], elem_id=elem_id("status"))
+        plan_html = gr.HTML(describe([False], backend, "")[0], elem_id=elem_id("status"))
         with gr.Row():
             detail = gr.Button(f"More detail (eta {MORE_DETAIL})", elem_id=elem_id("detail"), visible=False, size="sm")
             guided = gr.Button(
@@ -106,8 +106,8 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
             by_name |= {field.name: dropdown(field) for field in FIELDS[5:]}
         with gr.Row():
             inside = gr.Dropdown(
-                inside_choices(surroundings),
-                value=inside_value(surroundings),
+                inside_choices(backend),
+                value=inside_value(backend),
                 label="In the checkpoint",
                 info="Few-step models that are merged into it. What you choose is remembered for this checkpoint.",
                 elem_id=elem_id("inside"),
@@ -120,36 +120,36 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
 
     def ask(values):
         *args, text = values if prompt is not None else (*values, "")
-        return describe(args, surroundings, text)
+        return describe(args, backend, text)
 
     def show(*values):
         html, offers, missing = ask(values)
-        html_of_files, wanted = show_downloads(surroundings.downloads, missing)
+        html_of_files, wanted = show_downloads(backend.downloads, missing)
         return (
             html,
             gr.update(visible="detail" in offers),
             gr.update(visible="cfg" in offers),
             gr.update(value=html_of_files, visible=bool(html_of_files)),
             gr.update(value=wanted or "Download", visible=wanted is not None),
-            gr.update(visible=bool(surroundings.downloads.active())),
+            gr.update(visible=bool(backend.downloads.active())),
         )
 
     def show_files(*values):
         return (
             *show(*values),
-            gr.update(choices=file_choices(surroundings)),
-            gr.update(choices=inside_choices(surroundings), value=inside_value(surroundings)),
+            gr.update(choices=file_choices(backend)),
+            gr.update(choices=inside_choices(backend), value=inside_value(backend)),
         )
 
     def remembering(memory_of):
         """A handler that keeps what ``memory_of`` makes of the memory so far and of the values of the page."""
 
         def handle(*values):
-            model = surroundings.model()
+            model = backend.model()
             if model is None:
                 return show_files(*values[-len(asked) :])
             try:
-                surroundings.remember(memory_of(model.memory, *values))
+                backend.remember(memory_of(model.memory, *values))
             except HyperSDError as error:
                 return status("problem", str(error), model), *show_files(*values[-len(asked) :])[1:]
             return show_files(*values[-len(asked) :])
@@ -157,18 +157,18 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
         return handle
 
     def show_afresh(*values):
-        surroundings.refresh()
+        backend.refresh()
         return show_files(*values)
 
     def start(label, *values):
         # The page may have been left open while the checkpoint changed: only what the button names is fetched.
         missing = ask(values)[2]
-        if missing is not None and label == show_downloads(surroundings.downloads, missing)[1]:
-            surroundings.downloads.start(missing.id)
+        if missing is not None and label == show_downloads(backend.downloads, missing)[1]:
+            backend.downloads.start(missing.id)
         return show_files(*values)
 
     def stop(*values):
-        for download in surroundings.downloads.active():
+        for download in backend.downloads.active():
             download.cancel()
         return show_files(*values)
 
@@ -194,30 +194,29 @@ def build(gr, accordion: Callable, tab: str, surroundings: Surroundings, prompt=
 
     paste: list[tuple] = [(enabled, lambda params: ENABLED in params)]
     paste += [
-        (by_name[field.name], lambda params, field=field: pasted(field, params, surroundings.catalog()))
-        for field in FIELDS
+        (by_name[field.name], lambda params, field=field: pasted(field, params, backend.catalog())) for field in FIELDS
     ]
     return Panel(controls, paste)
 
 
-def file_choices(surroundings: Surroundings) -> list[str]:
+def file_choices(backend: Backend) -> list[str]:
     """The LoRAs that the loaded model could take."""
-    model, catalog = surroundings.model(), surroundings.catalog()
+    model, catalog = backend.model(), backend.catalog()
     family = model.family if model else None
-    files = surroundings.files(catalog, model)
+    files = backend.files(catalog, model)
     return [RECOMMENDED, *(f.name for f in files if f.recipe and family in (None, f.made_for))]
 
 
-def inside_choices(surroundings: Surroundings) -> list[str]:
+def inside_choices(backend: Backend) -> list[str]:
     """What may be in the checkpoint: the makers whose few-step models its family has recipes for."""
-    model = surroundings.model()
-    recipes = [r for r in surroundings.catalog().recipes if r.kind == "merged" and model and r.family == model.family]
+    model = backend.model()
+    recipes = [r for r in backend.catalog().recipes if r.kind == "merged" and model and r.family == model.family]
     return [*INSIDE, *dict.fromkeys(recipe.maker for recipe in recipes)]
 
 
-def inside_value(surroundings: Surroundings) -> str:
+def inside_value(backend: Backend) -> str:
     """What the user has said is in the checkpoint."""
-    model = surroundings.model()
+    model = backend.model()
     inside = model.memory.inside if model else None
     return next((label for label, value in INSIDE.items() if value == inside), inside or "")
 
@@ -228,19 +227,19 @@ def kept(args: Sequence) -> Settings:
     return replace(settings, enabled=False)
 
 
-def describe(args: Sequence, surroundings: Surroundings, prompt: str) -> tuple[str, tuple[str, ...], Recipe | None]:
+def describe(args: Sequence, backend: Backend, prompt: str) -> tuple[str, tuple[str, ...], Recipe | None]:
     """What the panel shows for its controls' values, as HTML; what it offers to change, and which recipe's file is
     missing (see :class:`plan.Plan`)."""
-    model, catalog = surroundings.model(), surroundings.catalog()
+    model, catalog = backend.model(), backend.catalog()
     settings, problems, comments = read(args)
     if model is None:
         return status("loading", "The checkpoint is not loaded yet."), (), None
-    request = surroundings.request(settings, model, catalog, prompt)
+    request = backend.request(settings, model, catalog, prompt)
     if not settings.enabled:
         found = point_out(request, catalog)
         return status("tag" if found else "off", found or "Off. Your own settings are used.", model), (), None
     plan = make_plan(request, catalog)
-    problems += filter(None, [surroundings.obstacle(), plan.problem])
+    problems += filter(None, [backend.obstacle(), plan.problem])
     notes = [*plan.warnings, *comments, *catalog.problems, *skipped(request.files or (), model.family)]
     if problems or plan.problem is not None:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
@@ -312,7 +311,7 @@ def show_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str, s
 def progress(download) -> str:
     """A download as a line and a bar; the page's script looks again as long as there is one."""
     file, done, total = escape(download.path.name), download.done, download.total
-    if download.asked_to_stop.is_set():
+    if download.cancel_requested.is_set():
         text = f"{file} is being cancelled."
     elif download.state == CHECKING:
         text = f"{file} is being checked."

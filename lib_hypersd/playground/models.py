@@ -50,11 +50,11 @@ class Loras:
         Where the checkpoint is one file, each says how many of its layers have a place there.
         """
         paths = list(self.by_name().values())
-        self.library.look(paths, catalog)
+        self.library.examine(paths, catalog)
         if self.library.todo:  # what is new is opened, and hashed where only that can tell
             self.library.finish(pause=0)
         checkpoint = model.path if model else None
-        files = [file_of(one, (), checkpoint) for one in self.library.look(paths, catalog)]
+        files = [file_of(one, (), checkpoint) for one in self.library.examine(paths, catalog)]
         return [f for f in files if f.recipe or f.problem or named_family(f.name)]
 
     def by_name(self) -> dict[str, str]:

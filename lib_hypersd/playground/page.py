@@ -116,7 +116,7 @@ class Page:
                     start = gr.Button("Generate", variant="primary", elem_id="hypersd_generate")
                     ladder = gr.Button("Ladder 1 · 2 · 4 · 8", elem_id="hypersd_ladder")
                     stop = gr.Button("Interrupt", elem_id="hypersd_interrupt")
-                built = panel.build(gr, section, TAB, self.surroundings(), prompt)
+                built = panel.build(gr, section, TAB, self.backend(), prompt)
                 with gr.Accordion("Without Hyper-SD", elem_id="hypersd_own"):
                     with gr.Row():
                         steps = gr.Slider(1, 50, Own.steps, step=1, label="Steps", elem_id=f"{TAB}_steps")
@@ -178,9 +178,9 @@ class Page:
             trigger_mode="always_last", queue=False, **QUIET,
         )  # fmt: skip
 
-    def surroundings(self) -> panel.Surroundings:
+    def backend(self) -> panel.Backend:
         here = self.playground
-        return panel.Surroundings(
+        return panel.Backend(
             lambda: here.catalog,
             lambda: here.loaded.model,
             here.loras.files,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..architecture_table import ARCHITECTURES, LOOKALIKES
 
-__all__ = ["ALIKE", "FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load", "published"]
+__all__ = ["ALIKE", "FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load_catalog", "published"]
 
 HYPER_SD = "Hyper-SD"
 # What a few-step LoRA is made for, or a checkpoint that needs none.
@@ -122,7 +122,7 @@ def published() -> Catalog:
     return Catalog(tuple(Recipe(**entry) for entry in json.loads(text)))
 
 
-def load(path: Path) -> Catalog:
+def load_catalog(path: Path) -> Catalog:
     """The published catalog with the user's file applied to it; a missing file changes nothing.
 
     A file is read again only when its time or size has changed.

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import HTTPException
 from modules import script_callbacks
 
-from ..files.library import as_json as known_as_json
+from ..files.library import as_json as file_as_json
 from ..plan import as_json, make_plan, point_out
 from ..recipes import settings as panel
 from ..recipes.memory import CannotRemember, read_memory
@@ -44,7 +44,7 @@ def files(every: bool = False) -> dict[str, Any]:
     """
     known = loras.everything(recipes())
     listed = [one for one in known if every or one.identification.recipe or one.identification.refused]
-    return {"files": [printable(known_as_json(one)) for one in listed], "unread": sum(one.unread for one in known)}
+    return {"files": [printable(file_as_json(one)) for one in listed], "unread": sum(one.unread for one in known)}
 
 
 def catalog() -> dict[str, Any]:

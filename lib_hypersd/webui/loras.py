@@ -11,7 +11,7 @@ from pathlib import Path
 from modules import hashes, paths
 
 from ..files.identify import named_family
-from ..files.library import Known, Library, file_of
+from ..files.library import Library, LoraFile, file_of
 from ..plan import File, Model
 from ..plan.tags import Tag, find, write
 from ..recipes.catalog import Catalog
@@ -40,7 +40,7 @@ class Shelf:
     library: Library
     disks: list = field(default_factory=list)
     basis: tuple = ()
-    few_step: list[Known] = field(default_factory=list)
+    few_step: list[LoraFile] = field(default_factory=list)
     at_hand: AtHand = field(default_factory=lambda: AtHand([], frozenset()))
 
 
@@ -71,7 +71,7 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     basis = (catalog, path, last.library.news, [disk.hash for disk in disks])
     # Whenever the host lists its folder, it makes new objects.
     as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
-    if as_before and basis == last.basis and last.library.still(last.few_step):
+    if as_before and basis == last.basis and last.library.is_current(last.few_step):
         return last.at_hand
     known = look(last.library, disks, catalog)
     pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
@@ -83,7 +83,7 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     return last.at_hand
 
 
-def everything(catalog: Catalog) -> list[Known]:
+def everything(catalog: Catalog) -> list[LoraFile]:
     """What is known of every LoRA that the host has listed."""
     return list(look(shelf().library, listed(), catalog).values())
 
@@ -93,17 +93,17 @@ def listed() -> list:
     return list(getattr(networks(), "available_networks", {}).values())
 
 
-def look(library: Library, disks: list, catalog: Catalog) -> dict[str, Known]:
-    known = library.look({disk.filename: disk.hash or "" for disk in disks}, catalog)
+def look(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
+    known = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
     library.start()
     return {one.path: one for one in known}
 
 
-def as_file(known: Known, disk, checkpoint: str | None) -> File:
+def as_file(known: LoraFile, disk, checkpoint: str | None) -> File:
     return file_of(known, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
 
 
-def is_few_step(known: Known, disk) -> bool:
+def is_few_step(known: LoraFile, disk) -> bool:
     found = known.identification
     return found.recipe is not None or found.refused or bool(named_family(disk.name))
 

@@ -12,7 +12,7 @@ from modules import paths, sd_samplers
 
 from ..plan import Model, Plan, Request, SecondPass, make_plan
 from ..recipes import settings as panel
-from ..recipes.catalog import Catalog, load
+from ..recipes.catalog import Catalog, load_catalog
 from ..sampling.names import BY_IMAGE_SIZE
 from . import guidance, loading, loras, model, samplers, schedules, strength
 from .settings_page import EXACT_STRENGTH_INFOTEXT
@@ -60,7 +60,7 @@ def state(p) -> State:
 
 def recipes() -> Catalog:
     """The published recipes with the user's, from the folder where the host keeps its own settings."""
-    return load(Path(paths.data_path) / "hypersd-recipes.json")
+    return load_catalog(Path(paths.data_path) / "hypersd-recipes.json")
 
 
 def begin(p, args: Sequence) -> None:

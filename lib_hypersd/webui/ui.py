@@ -18,15 +18,13 @@ from .surroundings import obstacle
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    built = panel.build(gr, InputAccordion, tab, surroundings(), prompt)
+    built = panel.build(gr, InputAccordion, tab, backend(), prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
 
 
-def surroundings() -> panel.Surroundings:
+def backend() -> panel.Backend:
     """The host, as the panel asks it."""
-    return panel.Surroundings(
-        recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle
-    )
+    return panel.Backend(recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle)
 
 
 def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:

@@ -307,7 +307,7 @@ def test_a_renamed_lora_is_told_by_its_hash(folder, tmp_path):
     own = tmp_path / "own.json"
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     own.write_text(json.dumps([{"id": "hyper-sd15-8steps", "bytes": path.stat().st_size, "sha256": sha256}]))
-    (file,) = Loras([path]).files(catalog.load(own), None)
+    (file,) = Loras([path]).files(catalog.load_catalog(own), None)
     assert file.name == "renamed" and file.recipe.id == "hyper-sd15-8steps"
 
 
