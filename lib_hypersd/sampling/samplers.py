@@ -18,9 +18,9 @@ Both samplers take:
 and return the latents at ``sigmas[-1]``. They raise ValueError where eta is outside 0–1 or no table of sigmas is found.
 
 On our schedules they equal diffusers' ``TCDScheduler`` and ``DDIMScheduler`` in x before every step and in the last x0,
-to the last digits. The ends differ: our levels end in 0, so the last x0 is returned, while diffusers goes on to timestep
-0 and leaves √(1 − ᾱ₀) = 0.0292 of the last ε in the image (its DDIM where ``set_alpha_to_one`` is false, as Stable
-Diffusion has it). x0 draws better: docs/quality.md, "The end of a run".
+to the last digits. The ends differ: our levels end in 0, so the last x0 is returned; diffusers goes on to timestep 0 and
+leaves √(1 − ᾱ₀) = 0.0292 of the last ε in the image (its DDIM where ``set_alpha_to_one`` is false, as in Stable
+Diffusion's configuration). x0 draws better: docs/quality.md, "The end of a run".
 
 Levels and factors are Python numbers, taken to the CPU before the loop; nothing in it is read back from the device.
 """
@@ -37,14 +37,13 @@ from .schedules import is_flow, model_sigmas
 
 __all__ = ["alpha", "sample_ddim", "sample_tcd", "start_noise_scale"]
 
-Model = Callable[..., Tensor]
 Callback = Callable[[dict[str, Any]], object]
 NoiseSampler = Callable[[Tensor, Tensor], Tensor]
 
 
 def sample_tcd(
-    model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, callback: Callback | None = None,
-    disable: bool | None = None, eta: float = 0.3, noise_sampler: NoiseSampler | None = None,
+    model: Callable[..., Tensor], x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None,
+    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.3, noise_sampler: NoiseSampler | None = None,
 ) -> Tensor:  # fmt: skip
     """Strategic stochastic sampling of "Trajectory Consistency Distillation" (arXiv:2402.19159, algorithm 4).
 
@@ -77,8 +76,8 @@ def sample_tcd(
 
 
 def sample_ddim(
-    model: Model, x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None, callback: Callback | None = None,
-    disable: bool | None = None, eta: float = 0.0, noise_sampler: NoiseSampler | None = None,
+    model: Callable[..., Tensor], x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None,
+    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.0, noise_sampler: NoiseSampler | None = None,
 ) -> Tensor:  # fmt: skip
     """DDIM of "Denoising Diffusion Implicit Models" (arXiv:2010.02502, equations 12 and 16); eta 1 is ancestral DDPM.
 
@@ -94,7 +93,7 @@ def sample_ddim(
             if callback is not None:
                 callback({"x": x, "i": i, "sigma": sigmas[i], "sigma_hat": sigmas[i], "denoised": denoised})
             sigma, sigma_next = levels[i], levels[i + 1]
-            # Equation 16, eta·√((1 − ᾱ')/(1 − ᾱ))·√(1 − ᾱ/ᾱ'), for any scaling: (1 − ᾱ)/ᾱ = (σ/α)², ratio = (σ'/α')/(σ/α).
+            # Equation 16, eta·√((1 − ᾱ')/(1 − ᾱ))·√(1 − ᾱ/ᾱ'), with (1 − ᾱ)/ᾱ = (σ/α)² and so in any scaling of x.
             ratio = sigma_next * alpha(sigma, flow) / (sigma * alpha(sigma_next, flow))
             fresh = eta * sigma_next * math.sqrt(1 - ratio**2)
             # Equation 12 keeps the rest of σ' from ε. σ_up is fresh again, but for the rounding of σ_down.
