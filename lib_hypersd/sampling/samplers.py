@@ -18,8 +18,8 @@ Both samplers take:
 and return the latents at ``sigmas[-1]``. They raise ValueError where eta is outside 0–1 or no table of sigmas is found.
 
 On our schedules they equal diffusers' ``TCDScheduler`` and ``DDIMScheduler`` in x before every step and in the last x0,
-to the last digits. The ends differ: our levels end in 0, so the last x0 is returned; diffusers goes on to timestep 0 and
-leaves √(1 − ᾱ₀) = 0.0292 of the last ε in the image (its DDIM where ``set_alpha_to_one`` is false, as in Stable
+to the last digits. The ends differ: our levels end in 0, so the last x0 is returned; diffusers goes on to timestep 0
+and leaves √(1 − ᾱ₀) = 0.0292 of the last ε in the image (its DDIM where ``set_alpha_to_one`` is false, as in Stable
 Diffusion's configuration). x0 draws better: docs/quality.md, "The end of a run".
 
 Levels and factors are Python numbers, taken to the CPU before the loop; nothing in it is read back from the device.
@@ -38,12 +38,12 @@ from .schedules import is_flow, model_sigmas
 __all__ = ["alpha", "sample_ddim", "sample_tcd", "start_noise_scale"]
 
 Callback = Callable[[dict[str, Any]], object]
-NoiseSampler = Callable[[Tensor, Tensor], Tensor]
+Noise = Callable[[Tensor, Tensor], Tensor]
 
 
 def sample_tcd(
     model: Callable[..., Tensor], x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.3, noise_sampler: NoiseSampler | None = None,
+    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.3, noise_sampler: Noise | None = None,
 ) -> Tensor:  # fmt: skip
     """Strategic stochastic sampling of "Trajectory Consistency Distillation" (arXiv:2402.19159, algorithm 4).
 
@@ -77,7 +77,7 @@ def sample_tcd(
 
 def sample_ddim(
     model: Callable[..., Tensor], x: Tensor, sigmas: Tensor, extra_args: dict[str, Any] | None = None,
-    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.0, noise_sampler: NoiseSampler | None = None,
+    callback: Callback | None = None, disable: bool | None = None, eta: float = 0.0, noise_sampler: Noise | None = None,
 ) -> Tensor:  # fmt: skip
     """DDIM of "Denoising Diffusion Implicit Models" (arXiv:2010.02502, equations 12 and 16); eta 1 is ancestral DDPM.
 
