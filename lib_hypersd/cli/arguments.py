@@ -1,4 +1,4 @@
-"""What the commands of the command line share: how they end, and the panel's settings as arguments."""
+"""What the commands share: their exit codes, and the panel's settings as arguments."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from ..recipes.settings import FIELDS
 
 __all__ = ["DONE", "REFUSED", "USAGE", "add_settings"]
 
-# Exit codes. REFUSED: something cannot be carried out, or a file cannot be used. USAGE: arguments are off.
+# REFUSED: something cannot be carried out, or a file cannot be used. USAGE: arguments are off.
 DONE, REFUSED, USAGE = 0, 1, 2
 
 

@@ -49,8 +49,8 @@ def family_by_parts(header: Header) -> str | None:
 
 def prediction_of(header: Header) -> str:
     """What the network predicts, as checkpoints say it: by an empty tensor of this name, or in their metadata."""
-    said = header.metadata.get("modelspec.prediction_type", "")
-    return "v_prediction" if "v_pred" in header.tensors or said.startswith("v") else "epsilon"
+    declared = header.metadata.get("modelspec.prediction_type", "")
+    return "v_prediction" if "v_pred" in header.tensors or declared.startswith("v") else "epsilon"
 
 
 def resolution_of(header: Header, family: str) -> tuple[int, int]:
@@ -65,8 +65,8 @@ def resolution_of(header: Header, family: str) -> tuple[int, int]:
 
 def heads_of(header: Header) -> int:
     """In how many heads every attention of SD1.5's network is cut, which no shape tells: the embedded model says it."""
-    said = header.metadata.get("attention_heads", "")
-    return int(said) if said in ("1", "2", "4", "8") else HEADS
+    heads = header.metadata.get("attention_heads", "")
+    return int(heads) if heads in ("1", "2", "4", "8") else HEADS
 
 
 def write_config(folder: Path, header: Header, family: str) -> None:
@@ -180,7 +180,7 @@ def count(shapes: dict, place: str) -> int:
 
 
 def write_tokenizer(folder: Path, words: int, pad: str | None = None) -> None:
-    """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless told otherwise.
+    """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless ``pad`` is given.
 
     Raises:
         Unloadable: the package that has them is not installed.

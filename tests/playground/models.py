@@ -6,7 +6,8 @@ import torch
 
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.layout import write_tokenizer
-from lib_hypersd.playground.models import Loras, load
+from lib_hypersd.playground.loading import load_pipeline
+from lib_hypersd.playground.loras import Loras
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 from tests.live.layouts import clip, open_clip
@@ -91,7 +92,7 @@ def write_flow(folder: Path, family: str) -> Path:
 
 
 def playground_of(checkpoint: Path, *paths: Path) -> Playground:
-    return Playground(load(checkpoint, "cpu"), Loras(paths), published())
+    return Playground(load_pipeline(checkpoint, "cpu"), Loras(paths), published())
 
 
 def relative_rms(a, b):
