@@ -132,3 +132,33 @@ def test_installing_installs_nothing_and_names_a_webui_that_is_too_old(tmp_path,
     )
     assert "subprocess" not in set(imports(ROOT / "install.py")) and done.stderr == ""
     assert ("Update the WebUI" in done.stdout) == too_old
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_functions_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert len(text.splitlines()) <= 300
+    assert [node.name for node in functions if node.end_lineno - node.lineno >= 40] == []
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in LIBRARY} - {ROOT / "lib_hypersd"}), ids=lambda p: p.name)
+def test_each_package_says_what_it_is_for(package):
+    assert 10 <= len((package / "README.md").read_text(encoding="utf-8").splitlines()) <= 24
+
+
+# Words that say nothing of what they stand for.
+EMPTY = {"told", "asked", "said", "made", "seen", "known", "look", "later", "still"}
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_names_are_the_fields_own(path):
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    assert {name for name in names if EMPTY & set(name.lower().split("_"))} <= {"made_for"}
