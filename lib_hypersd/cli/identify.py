@@ -14,12 +14,10 @@ from ..recipes.catalog import Catalog
 from ..wording import shown
 from .arguments import DONE, REFUSED, USAGE
 
-__all__ = ["add_parsers", "examine"]
+__all__ = ["add_arguments", "examine", "run"]
 
 
-def add_parsers(commands) -> None:
-    command = commands.add_parser("identify", help="say what LoRAs and checkpoints are, and what told it")
-    command.set_defaults(run=run)
+def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a folder with all below it")
     command.add_argument("--no-hash", action="store_true", help="do not read files whole to compute their SHA-256")
     command.add_argument("--json", action="store_true", help="print all that is known as JSON")

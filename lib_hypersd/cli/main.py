@@ -3,26 +3,43 @@ playground's ``… generate`` and ``… demo``."""
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ..recipes.catalog import Catalog, load_catalog, published
 from . import identify, plan, playground
+from .arguments import Run
 
 __all__ = ["main"]
+
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] = {
+    "plan": (
+        "say which LoRA, weight, steps, CFG, sampler and schedule fit, and why", plan.add_arguments, plan.run,
+    ),
+    "identify": ("say what LoRAs and checkpoints are, and what told it", identify.add_arguments, identify.run),
+    "generate": (
+        "make pictures by the plan, with diffusers", playground.add_generate_arguments, playground.run_generate,
+    ),
+    "demo": (
+        "make two pictures to compare, then serve the playground's page", playground.add_demo_arguments,
+        playground.run_demo,
+    ),
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code (see ``arguments.py``)."""
     options = parser().parse_args(arguments)
-    return options.run(options, recipes(options))
+    _, _, run = COMMANDS[options.command]
+    return run(options, recipes(options))
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m lib_hypersd", description="Hyper-SD for the Stable Diffusion WebUI")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (plan, identify, playground):
-        module.add_parsers(commands)
-    for command in commands.choices.values():
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (summary, add_arguments, _) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary)
+        add_arguments(command)
         command.add_argument(
             "--recipes", type=Path, metavar="FILE", help="recipes of your own, in the form of catalog.json"
         )

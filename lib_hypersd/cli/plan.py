@@ -14,12 +14,10 @@ from ..recipes.settings import FIELDS, read
 from .arguments import DONE, REFUSED, USAGE, add_settings
 from .identify import examine
 
-__all__ = ["add_parsers"]
+__all__ = ["add_arguments", "run"]
 
 
-def add_parsers(commands) -> None:
-    command = commands.add_parser("plan", help="say which LoRA, weight, steps, CFG, sampler and schedule fit, and why")
-    command.set_defaults(run=run)
+def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--family", help=f"{', '.join(FAMILIES.values())}; needed unless --checkpoint is a file")
     command.add_argument(
         "--checkpoint", default="the loaded checkpoint",

@@ -4,10 +4,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HyperSDError
 from ..files.header import PREFIX, read_header
@@ -18,46 +17,43 @@ from ..playground.job import EXAMPLE, NAMES, Job, Own, read_job
 from ..recipes.catalog import Catalog, published
 from ..recipes.settings import FIELDS, Settings
 from ..wording import shown
-from .arguments import DONE, REFUSED, USAGE, add_settings
+from .arguments import DONE, REFUSED, USAGE, Run, add_settings
 
 if TYPE_CHECKING:
     from ..download.downloads import Downloads
     from ..playground.generate import Playground
 
-__all__ = ["add_parsers"]
+__all__ = ["add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "run_demo", "run_generate"]
 
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
 MOST_BATCH_BYTES = 100_000_000
 
 
-def add_parsers(commands) -> None:
-    """Add the playground's commands to those of the command line."""
-    generate = commands.add_parser("generate", help="make pictures by the plan, with diffusers")
-    generate.set_defaults(run=partial(run_command, run_generate))
-    generate.add_argument("--prompt", help="may hold <lora:…> tags")
-    generate.add_argument("--negative", metavar="PROMPT", help="what should not be there; counts above CFG 1")
-    generate.add_argument("--seed", metavar="N", help="the same number makes the same picture; any unless given")
-    generate.add_argument("--width", metavar="PIXELS", help="what the model was trained for unless given")
-    generate.add_argument("--height", metavar="PIXELS", help="likewise")
-    generate.add_argument("--init", metavar="IMAGE", help="start from this image")
-    generate.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
-    generate.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
-    add_settings(generate)
-    generate.add_argument("--sampler", help="recommended unless given")
-    generate.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
-    generate.add_argument("--json", action="store_true", help="print a line of JSON per picture")
+def add_generate_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--prompt", help="may hold <lora:…> tags")
+    command.add_argument("--negative", metavar="PROMPT", help="what should not be there; counts above CFG 1")
+    command.add_argument("--seed", metavar="N", help="the same number makes the same picture; any unless given")
+    command.add_argument("--width", metavar="PIXELS", help="what the model was trained for unless given")
+    command.add_argument("--height", metavar="PIXELS", help="likewise")
+    command.add_argument("--init", metavar="IMAGE", help="start from this image")
+    command.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
+    command.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
+    add_settings(command)
+    command.add_argument("--sampler", help="recommended unless given")
+    command.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
+    command.add_argument("--json", action="store_true", help="print a line of JSON per picture")
+    add_model(command)
 
-    demo = commands.add_parser("demo", help="make two pictures to compare, then serve the playground's page")
-    demo.set_defaults(run=partial(run_command, run_demo))
-    demo.add_argument("--once", action="store_true", help="end when the pictures are made")
-    demo.add_argument("--host", default="127.0.0.1", help="the address to listen at; only this machine unless given")
-    demo.add_argument("--port", type=int, help="the first free one from 7860 on unless given")
-    for command in (generate, demo):
-        add_model(command)
+
+def add_demo_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--once", action="store_true", help="end when the pictures are made")
+    command.add_argument("--host", default="127.0.0.1", help="the address to listen at; only this machine unless given")
+    command.add_argument("--port", type=int, help="the first free one from 7860 on unless given")
+    add_model(command)
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of both commands: the model, its LoRAs, and the folder for pictures."""
+    """Add what both commands take: the model, its LoRAs, and the folder for pictures."""
     command.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where pictures go")
     command.add_argument(
         "--checkpoint", type=Path, metavar="PATH",
@@ -69,26 +65,28 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the best there is unless given")
 
 
-def run_command(
-    run: Callable[[argparse.Namespace, Catalog], int], options: argparse.Namespace, catalog: Catalog
-) -> int:
-    """Run a command; what it refuses is a sentence on stderr."""
-    # Everything is on this machine: no configuration is fetched, no use is reported. huggingface_hub obeys the first of
-    # these as well; its own HF_HUB_OFFLINE would forbid the page's downloads.
-    os.environ.update(TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
-    try:
-        return run(options, catalog)
-    except HyperSDError as refusal:
-        print(refusal, file=sys.stderr)
-    except ModuleNotFoundError as error:
-        print(
-            f"{error.name} is missing. “python3 dev.py demo” prepares all that is needed; "
-            "or install requirements/playground.txt.",
-            file=sys.stderr,
-        )
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-    return REFUSED
+def reporting_refusals(run: Run) -> Run:
+    """The command, with a sentence on stderr for what it refuses."""
+
+    def run_reporting(options: argparse.Namespace, catalog: Catalog) -> int:
+        # Everything is on this machine: no configuration is fetched, no use is reported. huggingface_hub obeys the
+        # first of these as well; its own HF_HUB_OFFLINE would forbid the page's downloads.
+        os.environ.update(TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
+        try:
+            return run(options, catalog)
+        except HyperSDError as refusal:
+            print(refusal, file=sys.stderr)
+        except ModuleNotFoundError as error:
+            print(
+                f"{error.name} is missing. “python3 dev.py demo” prepares all that is needed; "
+                "or install requirements/playground.txt.",
+                file=sys.stderr,
+            )
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+        return REFUSED
+
+    return run_reporting
 
 
 def jobs_of(options: argparse.Namespace) -> tuple[list[tuple[int, Job]], list[str], list[str]]:
@@ -113,7 +111,7 @@ def place(options: argparse.Namespace, line: int) -> str:
     return f"{shown(options.batch.name)}, line {line}: " if line else ""
 
 
-def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
+def batch_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Each line that is not empty: its number, and its object or a sentence that says why it has none.
 
     Raises:
@@ -137,6 +135,7 @@ def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
             yield number, entry if isinstance(entry, dict) else "this is no object ({…})."
 
 
+@reporting_refusals
 def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     jobs, problems, comments = jobs_of(options)
     for sentence in (*comments, *problems):
@@ -161,7 +160,7 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     return code
 
 
-def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict:
+def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict[str, Any]:
     """Make a picture and write its file; returns what is printed as JSON. Raises HyperSDError."""
     from tqdm import tqdm
 
@@ -169,7 +168,7 @@ def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict:
 
     with tqdm(desc=which, leave=False, bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]") as bar:
 
-        def progress(step, steps):
+        def progress(step: int, steps: int) -> None:
             bar.total, bar.n = steps, step
             bar.refresh()
 
@@ -220,6 +219,7 @@ def embedded_checkpoint() -> Path:
     raise Unloadable("The embedded model is not in this copy (assets/tiny); give one with --checkpoint.")
 
 
+@reporting_refusals
 def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
     check_folder(options.out)
     playground = load_playground(options, catalog)
