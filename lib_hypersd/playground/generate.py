@@ -121,7 +121,7 @@ class Playground:
         sigmas = self.sigmas(job, plan)
         pipeline.set_adapters(self.weights(plan.edit(job.prompt)))
 
-        def check():
+        def check() -> None:
             if is_interrupted():
                 raise Interrupted
 

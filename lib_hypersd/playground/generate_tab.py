@@ -26,8 +26,10 @@ QUIET = {"queue": False, "show_progress": "hidden"}
 
 
 class GenerateTab:
-    """Builds itself inside the open gradio Blocks. ``controls`` are those that a job is read from, by name: those of
-    ``read_job``, the panel's, ``own_…``.
+    """The tab's components, built inside the open gradio Blocks, and their handlers.
+
+    A job is read from ``controls``, by the names of ``read_job`` and of the panel's settings; those used where Hyper-SD
+    is off are called ``own_…``.
 
     Args:
         first: pictures to begin with.

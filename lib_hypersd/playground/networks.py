@@ -60,15 +60,15 @@ class Network:
 class SD15(Network):
     """Stable Diffusion 1.5 and 2."""
 
-    def encode(self, prompt, is_negative=False):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
         return {"encoder_hidden_states": self.pipe.encode_prompt(prompt, self.device, 1, False)[0]}
 
-    def inputs(self, x, t):
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         return {"sample": x, "timestep": t, **self.conditioning}
 
 
 class SDXL(Network):
-    def encode(self, prompt, is_negative=False):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
         words, _, pooled, _ = self.pipe.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
         if is_negative and not prompt:  # as SDXL was trained, and as the hosts do
             words, pooled = torch.zeros_like(words), torch.zeros_like(pooled)
@@ -76,34 +76,34 @@ class SDXL(Network):
         sizes = torch.tensor([[height, width, 0, 0, height, width]], device=self.device, dtype=words.dtype)
         return {"encoder_hidden_states": words, "text_embeds": pooled, "time_ids": sizes}
 
-    def inputs(self, x, t):
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         added = {name: self.conditioning[name] for name in ("text_embeds", "time_ids")}
         words = self.conditioning["encoder_hidden_states"]
         return {"sample": x, "timestep": t, "encoder_hidden_states": words, "added_cond_kwargs": added}
 
 
 class SD3(Network):
-    def encode(self, prompt, is_negative=False):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
         words, _, pooled, _ = self.pipe.encode_prompt(
             prompt, None, None, device=self.device, do_classifier_free_guidance=False
         )
         return {"encoder_hidden_states": words, "pooled_projections": pooled}
 
-    def inputs(self, x, t):
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         return super().inputs(x, t * 1000)
 
 
 class Flux(Network):
     """FLUX.1-dev, and schnell, which takes no guidance. Both see latents as a row of patches, each with its place."""
 
-    def encode(self, prompt, is_negative=False):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
         words, pooled, _ = self.pipe.encode_prompt(prompt, None, device=self.device)
         conditioning = {"encoder_hidden_states": words, "pooled_projections": pooled}
         if self.module.config.guidance_embeds:
             conditioning["guidance"] = torch.full((1,), self.distilled_cfg or 1.0, device=self.device)
         return conditioning
 
-    def inputs(self, x, t):
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         rows, columns = x.shape[2] // 2, x.shape[3] // 2
         places = torch.zeros(rows, columns, 3, device=x.device, dtype=x.dtype)
         places[..., 1] += torch.arange(rows, device=x.device)[:, None]
@@ -111,7 +111,7 @@ class Flux(Network):
         words = torch.zeros(self.conditioning["encoder_hidden_states"].shape[1], 3, device=x.device, dtype=x.dtype)
         return super().inputs(pack_latents(x), t) | {"img_ids": places.reshape(-1, 3), "txt_ids": words}
 
-    def output(self, predicted, x):
+    def output(self, predicted: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         return unpack_latents(predicted, *x.shape[2:])
 
 

@@ -173,3 +173,9 @@ def test_flow_models_from_a_folder(tmp_path, family, schedule):
             theirs = pipe(job.prompt, guidance_scale=plan.distilled_cfg, latents=pack_latents(noise), **options).images
             ours = pack_latents(ours)
     assert relative_rms(ours, theirs) <= BOUND
+
+
+def test_flux_schnell_takes_no_guidance(tmp_path):
+    playground = models.playground_of(models.write_flow(tmp_path, "flux-schnell"))
+    job = job_of(base=True, steps=2, cfg=1, sampler="Euler", schedule="Simple", width=64, height=64)
+    assert playground.plan(job).family == "flux-schnell" and playground.run(job).image.size == (64, 64)
