@@ -12,7 +12,7 @@ from lib_hypersd.recipes.catalog import LOOKALIKES, published
 from tests import loras
 from tests.checkpoints import LAYOUTS, listed
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SDXL = {"lora_unet_x_attn2_to_k.lora_down.weight": [16, 2048]}
 
 
@@ -81,21 +81,21 @@ def test_recipes_of_ones_own(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--steps", "many"], "Steps must be a whole number from 1 to 150, not 'many'.\n"),
         (["--loras", "no/such/folder"], "no/such/folder is not a folder.\n"),
     ],
 )
-def test_arguments_that_are_off_are_a_sentence_on_stderr(capsys, arguments, said):
-    assert run(capsys, "--family", "sdxl", *arguments) == (2, "", said)
+def test_arguments_that_are_off_are_a_sentence_on_stderr(capsys, arguments, message):
+    assert run(capsys, "--family", "sdxl", *arguments) == (2, "", message)
 
 
 def identify(capsys, *arguments):
     return run(capsys, *map(str, arguments), command="identify")
 
 
-def test_files_are_identified_and_what_told_them(capsys, tmp_path):
+def test_files_are_identified_with_the_evidence(capsys, tmp_path):
     loras.write(tmp_path / "a" / "Hyper-SDXL-4steps-lora.safetensors", SDXL)
     loras.write(tmp_path / "style.safetensors", SDXL)
     code, out, err = identify(capsys, tmp_path, tmp_path / "style.safetensors")
@@ -122,15 +122,15 @@ def test_a_renamed_file_is_hashed_unless_that_is_not_wanted(capsys, tmp_path):
     sha256, addnet = loras.hashes(path)
     own = tmp_path / "own.json"
     own.write_text(json.dumps([{"id": "hyper-sdxl-8steps", "bytes": path.stat().st_size, "sha256": sha256}]))
-    (told,) = json.loads(identify(capsys, path, "--recipes", own, "--json")[1])
-    assert (told["recipe"]["id"], told["evidence"], told["sha256"], told["addnet"]) == (
+    (file,) = json.loads(identify(capsys, path, "--recipes", own, "--json")[1])
+    assert (file["recipe"]["id"], file["evidence"], file["sha256"], file["addnet"]) == (
         "hyper-sdxl-8steps",
         "SHA-256",
         sha256,
         addnet,
     )
-    (told,) = json.loads(identify(capsys, path, "--recipes", own, "--json", "--no-hash")[1])
-    assert (told["recipe"]["id"], told["evidence"], told["confidence"]) == ("hyper-sdxl-8steps", "size", "weak")
+    (file,) = json.loads(identify(capsys, path, "--recipes", own, "--json", "--no-hash")[1])
+    assert (file["recipe"]["id"], file["evidence"], file["confidence"]) == ("hyper-sdxl-8steps", "size", "weak")
 
 
 def test_what_is_broken_is_named_and_has_its_own_exit_code(capsys, tmp_path):
@@ -181,7 +181,7 @@ def test_it_runs_as_a_module_without_torch_or_gradio():
         ("some", None, {"family": None, "architecture": "unknown", "prediction": None}),
     ],
 )  # fmt: skip
-def test_a_checkpoint_is_told_from_its_header(capsys, tmp_path, name, layout, expected):
+def test_a_checkpoint_is_recognised_by_its_header(capsys, tmp_path, name, layout, expected):
     path = tmp_path / f"{name}.safetensors"
     loras.write(path, listed(LAYOUTS[layout]) if layout else {"something.weight": [8, 8]}, ("F16", 2))
     code, out, _ = identify(capsys, path, "--no-hash", "--json")

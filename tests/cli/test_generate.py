@@ -1,4 +1,4 @@
-"""What ``generate`` and ``demo`` are asked for: every value that is off is a sentence, before anything is loaded."""
+"""The arguments of ``generate`` and ``demo``: every value that is off is a sentence, before anything is loaded."""
 
 import json
 import sys
@@ -44,7 +44,7 @@ def test_a_seed_is_drawn_where_none_is_given():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "A prompt is needed."),
         (["--prompt", "x", "--seed", "-1"], "“seed” must be a whole number from 0 to 4294967295, not '-1'."),
@@ -58,8 +58,8 @@ def test_a_seed_is_drawn_where_none_is_given():
         (["--prompt", "x", "--eta", "2"], "Eta must be a number from 0 to 1, not '2'."),
     ],
 )
-def test_a_value_that_is_off(capsys, tmp_path, arguments, said):
-    assert run(capsys, *arguments, "--out", tmp_path / "out") == (2, "", f"{said}\n")
+def test_a_value_that_is_off(capsys, tmp_path, arguments, message):
+    assert run(capsys, *arguments, "--out", tmp_path / "out") == (2, "", f"{message}\n")
     assert not (tmp_path / "out").exists()
 
 
@@ -119,14 +119,14 @@ def test_a_model_or_lora_that_is_not_there(capsys, tmp_path, monkeypatch):
     out = ["--prompt", "a cat", "--out", tmp_path]
     assert run(capsys, *out, "--lora", "no.safetensors")[::2] == (1, "no.safetensors does not exist.\n")
     monkeypatch.setattr("lib_hypersd.cli.playground.EMBEDDED", tmp_path)
-    said = "The embedded model is not in this copy (assets/tiny); give one with --checkpoint.\n"
-    assert run(capsys, *out)[::2] == (1, said)
+    message = "The embedded model is not in this copy (assets/tiny); give one with --checkpoint.\n"
+    assert run(capsys, *out)[::2] == (1, message)
 
 
 @pytest.mark.parametrize("package", ["peft", "diffusers", "torch", "PIL"])
-def test_what_is_not_installed_is_said_with_what_to_do(capsys, tmp_path, monkeypatch, package):
+def test_what_is_not_installed_is_named_with_what_to_do(capsys, tmp_path, monkeypatch, package):
     for name in [name for name in sys.modules if name.startswith("lib_hypersd.playground.")]:
-        if name.rpartition(".")[2] not in ("command", "job"):
+        if not name.endswith(".job"):
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "peft", ModuleType("peft"))
     monkeypatch.setitem(sys.modules, package, None)
