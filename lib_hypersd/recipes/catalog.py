@@ -80,7 +80,7 @@ def parse_entries(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     decoder = json.JSONDecoder()
     start = text.find("[")
     if text[: max(start, 0)].strip() or start < 0:
-        yield 1, "the file is no list of recipes ([ {…}, {…} ])."
+        yield 1, "the file is not a list of recipes ([ {…}, {…} ])."
         return
     position = text.find("{", start)
     while position >= 0:

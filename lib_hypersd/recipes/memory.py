@@ -125,7 +125,7 @@ def read_file(path: Path, mtime_ns: int, size: int) -> Content:
             raise ValueError(f"larger than {MOST_BYTES} bytes")
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(values, list):
-            raise ValueError("no list of checkpoints")
+            raise ValueError("not a list of checkpoints")
         return Content(tuple(map(read_entry, values)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, CannotRemember) as error:
         return Content(problem=f"{path.name} could not be read ({error}); mend it or delete it.")
@@ -134,7 +134,7 @@ def read_file(path: Path, mtime_ns: int, size: int) -> Content:
 def read_entry(value: Mapping[str, Any]) -> Entry:
     name, size, sha256 = value["name"], value["size"], value["sha256"]
     if not (isinstance(name, str) and type(size) is int and isinstance(sha256, str)):
-        raise ValueError(f"{value!r:.60} is no checkpoint")
+        raise ValueError(f"{value!r:.60} is not a checkpoint")
     return Entry(name, size, sha256, read_memory(value))
 
 

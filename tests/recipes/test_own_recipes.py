@@ -96,7 +96,7 @@ def test_a_broken_entry_is_named_with_its_line_and_the_rest_is_used(tmp_path, br
 @pytest.mark.parametrize("text", ["", "{}", '{"id": "x"}', "not json", '"[]"'])
 def test_a_file_that_is_no_list_is_a_sentence(tmp_path, text):
     catalog = own(tmp_path, text)
-    assert "no list of recipes" in catalog.problems[0] and catalog.recipes == published().recipes
+    assert "not a list of recipes" in catalog.problems[0] and catalog.recipes == published().recipes
 
 
 def test_a_file_that_is_too_large_or_no_text_is_a_sentence(tmp_path):
