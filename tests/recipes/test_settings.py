@@ -157,10 +157,10 @@ def test_an_unknown_variant_is_not_shown():
 
 def test_an_image_that_says_no_schedule_fixes_none():
     """Hosts without schedules write none, and hosts read "Automatic" where there is none."""
-    for said in ({}, {"Schedule type": "Automatic"}, {"Schedule type": "Trailing"}):
-        assert pasted(BY_NAME["schedule"], {"Hyper-SD": "hyper-sd15-8steps", **said}, published()) == RECOMMENDED
-    made = {"Hyper-SD": "hyper-sd15-8steps", "Schedule type": "Karras"}
-    assert pasted(BY_NAME["schedule"], made, published()) == "Karras"
+    for keys_beside in ({}, {"Schedule type": "Automatic"}, {"Schedule type": "Trailing"}):
+        assert pasted(BY_NAME["schedule"], {"Hyper-SD": "hyper-sd15-8steps", **keys_beside}, published()) == RECOMMENDED
+    params = {"Hyper-SD": "hyper-sd15-8steps", "Schedule type": "Karras"}
+    assert pasted(BY_NAME["schedule"], params, published()) == "Karras"
 
 
 # As clients and people write it.
