@@ -900,10 +900,10 @@ def test_a_mode_in_which_the_host_runs_no_script_is_said(neo):
 
 
 def panel_text(host, values):
-    from lib_hypersd.panel.panel import describe
+    from lib_hypersd.panel import render_status
     from lib_hypersd.webui import ui
 
-    return describe(values, ui.backend(), "")[0]
+    return render_status(values, ui.backend(), "")[0]
 
 
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):

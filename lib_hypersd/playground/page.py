@@ -14,9 +14,9 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
+from .. import panel
 from ..download.downloads import Downloads
 from ..errors import HyperSDError
-from ..panel import panel
 from ..plan import Memory
 from ..recipes.memory import Entry, Memories
 from ..recipes.settings import FIELDS

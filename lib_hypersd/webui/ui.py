@@ -6,7 +6,8 @@ import gradio as gr
 from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
-from ..panel import panel
+from ..panel import Backend
+from ..panel import build as build_panel
 from ..plan import File, Model, Request
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
@@ -18,13 +19,13 @@ from .surroundings import obstacle
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    built = panel.build(gr, InputAccordion, tab, backend(), prompt)
+    built = build_panel(gr, InputAccordion, tab, backend(), prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
 
 
-def backend() -> panel.Backend:
+def backend() -> Backend:
     """The host, as the panel asks it."""
-    return panel.Backend(recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle)
+    return Backend(recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle)
 
 
 def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:

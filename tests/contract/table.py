@@ -72,7 +72,7 @@ VARIABLES = {
     "webui/model.py: network": "unet.model",
     "webui/schedules.py: other": "scheduler",
     "webui/strength.py: sample_img2img": "sampler.sample_img2img",
-    "panel/panel.py: accordion": "modules.ui_components.InputAccordion",
+    "panel/controls.py: accordion": "modules.ui_components.InputAccordion",
     "sampling/schedules.py: wrapper": "denoiser",
 }
 # Names that are computed: the file's constants that hold them, or what else they may be of the host's.
