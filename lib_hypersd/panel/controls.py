@@ -20,7 +20,6 @@ HELP = {
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
 ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:])
-Paste = tuple[Any, Callable[[Mapping[str, str]], Any]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Panel:
     """``controls`` in the order of the script's arguments, and what each becomes when an infotext is pasted."""
 
     controls: list[Any]
-    paste: list[Paste]
+    paste: list[tuple[Any, Callable[[Mapping[str, str]], Any]]]
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,13 @@ def build(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend, pr
     """
     controls = lay_out(gr, accordion, tab, backend)
     connect(controls, Handlers(gr, backend, has_prompt=prompt is not None), prompt)
-    paste: list[Paste] = [(controls.enabled, lambda params: ENABLED in params)]
-    for field in FIELDS:
-        paste.append(
-            (controls.fields[field.name], lambda params, field=field: pasted(field, params, backend.catalog()))
-        )
+    paste: list[tuple[Any, Callable[[Mapping[str, str]], Any]]] = [(controls.enabled, lambda params: ENABLED in params)]
+    paste += [(controls.fields[field.name], reader_of(field, backend)) for field in FIELDS]
     return Panel([controls.enabled, *controls.fields.values()], paste)
+
+
+def reader_of(field: Field, backend: Backend) -> Callable[[Mapping[str, str]], str]:
+    return lambda params: pasted(field, params, backend.catalog())
 
 
 def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) -> Controls:
