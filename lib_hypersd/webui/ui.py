@@ -13,8 +13,7 @@ from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
 from . import loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
-from .request import recipes
-from .surroundings import obstacle
+from .planning import find_obstacle, load_recipes
 
 
 def build(tab: str, prompt) -> tuple[list, list]:
@@ -24,8 +23,10 @@ def build(tab: str, prompt) -> tuple[list, list]:
 
 
 def backend() -> Backend:
-    """The host, as the panel asks it."""
-    return Backend(recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle)
+    """What the panel asks the host."""
+    return Backend(
+        load_recipes, model.find_selected, files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
+    )
 
 
 def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
@@ -35,4 +36,4 @@ def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
 
 def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
     """The request that an image with these settings and this prompt would be."""
-    return payloads.describe({}, prompt, samplers.in_hosts_words(settings), selected, catalog)
+    return payloads.read_payload({}, prompt, samplers.spell_as_host(settings), selected, catalog)

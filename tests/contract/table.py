@@ -77,6 +77,7 @@ VARIABLES = {
 }
 # Names that are computed: the file's constants that hold them, or what else they may be of the host's.
 COMPUTED = {
+    "webui/planning.py: p": ("all_prompts", "all_hr_prompts"),
     "webui/request.py: p": ("ATTRIBUTES", "PROMPTS", "prompts"),
     "webui/model.py: sd_model": ("FAMILY_FLAGS",),
     "webui/options.py: modules.shared.opts": (),
