@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.panel.panel import HELP, build
+from lib_hypersd.panel import HELP, build
 from lib_hypersd.plan.describe import WHY
 from lib_hypersd.recipes.catalog import published
 from lib_hypersd.recipes.settings import RECOMMENDED, SCHEDULES

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..panel import panel
+from .. import panel
 from ..recipes.settings import FIELDS
 from ..sampling.schedules import TIMESTEPS, is_flow
 from .errors import RefusedJob

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from .. import panel
 from ..errors import HyperSDError
-from ..panel import panel
 from .generate import Playground
 from .job import EXAMPLE, Job, read_job
 

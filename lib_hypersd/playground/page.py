@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from .. import panel
 from ..download.downloads import Downloads
-from ..panel import panel
 from ..plan import Memory
 from ..recipes.memory import Entry, Memories
 from .errors import Unservable

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from .. import panel
 from ..errors import HyperSDError
-from ..panel import panel
 from .files import save
 from .generate import Interrupted, Picture, Playground
 from .job import Job
