@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+import zlib
 from pathlib import Path
 
 import torch
@@ -25,11 +26,10 @@ def write_gguf(path: Path, shapes: Shapes, values) -> None:
     for key, shape in shapes.items():
         text += as_text(key) + struct.pack(f"<I{len(shape)}QIQ", len(shape), *reversed(shape), kind_of(shape), place)
         place += bytes_of(shape) + -bytes_of(shape) % ALIGNMENT
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(text + bytes(-len(text) % ALIGNMENT))
         for key, shape in shapes.items():
-            file.write(as_bytes(key, shape, path.stem, values) + bytes(-bytes_of(shape) % ALIGNMENT))
+            file.write(as_bytes(key, shape, values) + bytes(-bytes_of(shape) % ALIGNMENT))
 
 
 def as_text(text: str) -> bytes:
@@ -45,15 +45,21 @@ def bytes_of(shape: tuple[int, ...]) -> int:
     return {F32: 4 * count, F16: 2 * count, Q4_K: count // BLOCK * BLOCK_BYTES}[kind_of(shape)]
 
 
-def as_bytes(key: str, shape: tuple[int, ...], seed: str, values) -> bytes:
+def as_bytes(key: str, shape: tuple[int, ...], values) -> bytes:
     if kind_of(shape) == Q4_K:
-        return q4_k(shape).numpy().tobytes()
-    return values(key, shape, seed).to(torch.float32 if kind_of(shape) == F32 else torch.float16).numpy().tobytes()
+        return q4_k(key, shape).numpy().tobytes()
+    return values(key, shape).to(torch.float32 if kind_of(shape) == F32 else torch.float16).numpy().tobytes()
 
 
-def q4_k(shape: tuple[int, ...]) -> torch.Tensor:
+def random_bytes(key: str, *shape: int) -> torch.Tensor:
+    return torch.randint(
+        256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(zlib.crc32(key.encode()))
+    )
+
+
+def q4_k(key: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Random blocks, whose values are of unit gain."""
-    blocks = torch.randint(256, (math.prod(shape) // BLOCK, BLOCK_BYTES), dtype=torch.uint8)
+    blocks = random_bytes(key, math.prod(shape) // BLOCK, BLOCK_BYTES)
     scale = 1 / (DEVIATION * math.sqrt(shape[-1]))
     blocks[:, :4] = torch.tensor([scale, OFFSET * scale], dtype=torch.float16).view(torch.uint8)
     return blocks
@@ -68,18 +74,18 @@ NF4 = (
 GROUP = 64
 
 
-def nf4(shapes: Shapes, seed: str, values) -> dict[str, torch.Tensor]:
+def nf4(shapes: Shapes, values) -> dict[str, torch.Tensor]:
     """The tensors of a network whose matrices are nf4, of unit gain, and whose other weights are as they are."""
     code = torch.tensor(NF4)
     tensors = {}
     for key, shape in shapes.items():
         if len(shape) < 2:
-            tensors[key] = values(key, shape, seed).to(torch.bfloat16)
+            tensors[key] = values(key, shape).to(torch.bfloat16)
             continue
         count, scale = math.prod(shape), 1 / (code.std().item() * math.sqrt(shape[-1]))
         state = {"quant_type": "nf4", "blocksize": GROUP, "dtype": "bfloat16", "shape": list(shape)}
         tensors |= {
-            key: torch.randint(256, (count // 2, 1), dtype=torch.uint8),
+            key: random_bytes(key, count // 2, 1),
             f"{key}.absmax": torch.full((count // GROUP,), scale),
             f"{key}.quant_map": code.clone(),
             f"{key}.quant_state.bitsandbytes__nf4": torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8),

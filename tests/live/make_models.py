@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from lib_hypersd.catalog import HYPER_SD, published
 from lib_hypersd.playground.layout import write_tokenizer
-from tests.live.few_bits import write_gguf
+from tests.live.few_bits import nf4, write_gguf
 from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
@@ -76,6 +77,7 @@ CHECKPOINTS = {
     "rand_flux_canny": flux(double=1, single=1, patch=128),
     "rand_flux_fill": flux(double=1, single=1, patch=384),
     "rand_flux_Q4_K_S": flux(double=1, single=1),
+    "rand_flux_nf4": flux(double=1, single=1),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
@@ -172,8 +174,15 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
 
 
 def make(path: Path, shapes: Shapes) -> None:
+    """Write a file of random weights, in the form that its name tells; it is there when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
     if path.suffix == ".gguf":
-        write_gguf(path, shapes, values)
+        write_gguf(part, shapes, values)
+        part.replace(path)
+    elif "nf4" in path.name:
+        save_file(nf4(shapes, values), part)
+        part.replace(path)
     else:
         write(path, shapes, dtype_of(path.name))
 

@@ -54,6 +54,17 @@ def shrink_flow():
 
     detection.detect_unet_config, loader.read_arbitrary_config = detect_counting, read_short_t5
     leave_prompts_short()
+    keep_nf4_on_the_cpu()
+
+
+def keep_nf4_on_the_cpu():
+    """Forge moves weights of 4 bits to CUDA to read and to write them; bitsandbytes does both on the CPU as well."""
+    try:
+        from backend.operations_bnb import ForgeParams4bit
+    except ImportError:  # Forge Neo, or a host without bitsandbytes
+        return
+    if not torch.cuda.is_available():
+        ForgeParams4bit.cuda = lambda weight: weight if weight.bnb_quantized else weight._quantize(weight.device)
 
 
 def leave_prompts_short():
