@@ -10,8 +10,9 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.download.downloads import CHECKING, Download, Downloads
+from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
+from lib_hypersd.download.transfer import CHECKING, Download
 from lib_hypersd.panel.panel import (
     Backend,
     build,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files.header import read_checkpoint
-from ..files.library import Library, LoraFile, below, file_of
+from ..files.library import Library, LoraFile, file_of
 from ..files.library import as_json as file_as_json
 from ..files.names import distillation_of, family_named
+from ..files.scan import below
 from ..plan import File, Model, NoPlan, Plan, Request, as_json, make_plan
 from ..recipes.catalog import FAMILIES, Catalog, load_catalog, published
 from ..recipes.settings import FIELDS, read
@@ -125,7 +126,7 @@ def known_of(paths: list[str], catalog: Catalog, may_hash: bool) -> list[LoraFil
     """What the files are, each opened, and hashed where only that can tell."""
     library = Library(may_hash=may_hash)
     library.examine(paths, catalog, open_all=True)
-    library.finish(pause=0)
+    library.background.finish(pause=0)
     return library.examine(paths, catalog)
 
 

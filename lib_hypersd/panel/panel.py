@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
-from ..download.downloads import CHECKING, Downloads
+from ..download.downloads import Downloads
+from ..download.transfer import CHECKING
 from ..errors import HyperSDError
 from ..plan import MORE_DETAIL, File, Memory, Model, Plan, Request, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Catalog, Recipe

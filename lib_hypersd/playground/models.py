@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from ..errors import HyperSDError
 from ..files.header import read_checkpoint, read_header
 from ..files.identify import named_family
-from ..files.library import Library, below, file_of
+from ..files.library import Library, file_of
+from ..files.scan import below
 from ..plan import File, Model
 from ..recipes.catalog import FAMILIES, Catalog
 from ..sampling.schedules import flux_shift
@@ -51,8 +52,8 @@ class Loras:
         """
         paths = list(self.by_name().values())
         self.library.examine(paths, catalog)
-        if self.library.todo:  # what is new is opened, and hashed where only that can tell
-            self.library.finish(pause=0)
+        if self.library.background.queue:  # what is new is opened, and hashed where only that can tell
+            self.library.background.finish(pause=0)
         checkpoint = model.path if model else None
         files = [file_of(one, (), checkpoint) for one in self.library.examine(paths, catalog)]
         return [f for f in files if f.recipe or f.problem or named_family(f.name)]

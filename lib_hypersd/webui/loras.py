@@ -95,7 +95,7 @@ def listed() -> list:
 
 def look(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
     known = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
-    library.start()
+    library.background.start()
     return {one.path: one for one in known}
 
 

@@ -14,10 +14,10 @@ from random import Random
 
 import pytest
 
-from lib_hypersd.download import downloads as rooms
-from lib_hypersd.download import unfinished
-from lib_hypersd.download.downloads import Download, Downloads
+from lib_hypersd.download import transfer, unfinished
+from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import HUB, Failed, Folder, Server
+from lib_hypersd.download.transfer import Download
 from lib_hypersd.recipes.catalog import Catalog, published
 from tests.server import CONTENT, OTHER, Answer, Hub, recipe, wait_until
 
@@ -195,10 +195,10 @@ def test_pauses_grow_and_the_servers_wish_is_heard_within_bounds(tmp_path):
 
 
 def test_progress_starts_the_count_of_faults_anew(tmp_path, monkeypatch):
-    monkeypatch.setattr(rooms, "FURTHER_BYTES", 10_000)
+    monkeypatch.setattr(transfer, "FURTHER_BYTES", 10_000)
     with Hub(*[Answer(cut=12_000)] * 16) as hub:
         assert fetch(tmp_path, hub, attempts=2).state == "done"
-    monkeypatch.setattr(rooms, "FURTHER_BYTES", 13_000)
+    monkeypatch.setattr(transfer, "FURTHER_BYTES", 13_000)
     with Hub(*[Answer(cut=12_000)] * 16) as hub:
         assert fetch(tmp_path / "2", hub, attempts=2).state == "failed"
 
@@ -295,15 +295,13 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path):
 import resource, signal, sys
 from pathlib import Path
 from tests.server import *
-from tests.test_download import *
+from tests.download.test_download import *
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
 with Hub() as hub:
     print(fetch(Path({str(tmp_path)!r}), hub).problem)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.stdout == f"{tmp_path} has no room for it. Make room and try again.\n", done.stderr
     assert left(tmp_path) == [f"{NAME}.part", f"{NAME}.part.json"]
     with Hub() as hub:
@@ -434,10 +432,10 @@ def test_cancelling_in_a_pause_and_while_the_sum_is_taken(tmp_path, monkeypatch)
         download.cancel()
         download.thread.join(10)
     assert download.state == "cancelled" and left(tmp_path) == []
-    real = rooms.hashlib.sha256
+    real = transfer.hashlib.sha256
     with Hub() as hub:
         download = Download(RECIPE, tmp_path / NAME, lambda: Server(hub.address))
-        monkeypatch.setattr(rooms.hashlib, "sha256", lambda: download.cancel() or real())
+        monkeypatch.setattr(transfer.hashlib, "sha256", lambda: download.cancel() or real())
         download.run()
     assert download.state == "cancelled" and left(tmp_path) == []
 

@@ -8,7 +8,8 @@ import pytest
 
 from lib_hypersd.cli.main import main
 from lib_hypersd.download.source import Folder, Server
-from lib_hypersd.files.library import Library, below, file_of
+from lib_hypersd.files.library import Library, file_of
+from lib_hypersd.files.scan import below
 from lib_hypersd.recipes.catalog import published
 from tests import loras
 from tests.server import recipe
@@ -29,7 +30,7 @@ def write(path, metadata=None, size=None):
 def known_of(*paths, **options):
     library = Library(**options)
     library.examine(map(str, paths), CATALOG, open_all=True)
-    library.finish(pause=0)
+    library.background.finish(pause=0)
     return library.examine(map(str, paths), CATALOG)
 
 

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib_hypersd.files import library
+from lib_hypersd.files.cache import CacheEntry, read_cache
 from lib_hypersd.files.identify import Clues, recognise
-from lib_hypersd.files.library import CacheEntry, Library, below, hashes_of, read_cache
+from lib_hypersd.files.library import Library, hashes_of
 from lib_hypersd.files.lora import Lora
+from lib_hypersd.files.scan import below
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 
@@ -184,7 +186,7 @@ def test_sixty_one_files_are_all_known_for_what_they_are(folder, monkeypatch):
 
     assert {row[0]: told(first, row[0]) for row in GOOD} == {row[0]: row[2:4] for row in GOOD}
 
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     last = seen_in(folder, shelf)
     by_hash = {row[0]: row[4:6] for row in GOOD if len(row) > 4}
     assert {name: told(last, name) for name in by_hash} == by_hash
@@ -306,7 +308,7 @@ def test_only_promising_files_are_opened_at_once_and_the_rest_later(folder, monk
     seen_in(folder, shelf)
     assert len(read) == first == len(set(read))
     for _ in range(3):
-        shelf.finish(pause=0)
+        shelf.background.finish(pause=0)
         seen_in(folder, shelf)
     assert {*OTHER} <= {*read} and len(read) == len(set(read))
 
@@ -324,14 +326,14 @@ def test_what_was_seen_is_kept_between_starts_and_read_again_when_it_changes(sma
     cache, paths = small / "seen.json", below(small / "loras")
     shelf = Library(cache)
     shelf.examine(paths, CATALOG)
-    shelf.start()
-    shelf.thread.join(10)
-    assert len(json.loads(cache.read_text())["files"]) == 3 and shelf.thread is None and shelf.news == 2
+    shelf.background.start()
+    shelf.background.thread.join(10)
+    assert len(json.loads(cache.read_text())["files"]) == 3 and shelf.background.thread is None and shelf.news == 2
     with monkeypatch.context() as patch:
         patch.setattr(library, "read_header", lambda path: pytest.fail("read twice"))
         again = Library(cache)
         known = again.examine(paths, CATALOG)
-        again.finish(pause=0)
+        again.background.finish(pause=0)
     assert [k.clues.lora.family for k in known] == ["sdxl"] * 3 and again.is_current(known)
     style("sd15")(small / "loras" / "Hyper-SDXL-4steps-lora.safetensors")
     assert not again.is_current(known)
@@ -351,7 +353,7 @@ def test_a_broken_cache_is_made_again(small, content):
     assert read_cache(cache) == {}
     shelf = Library(cache)
     assert shelf.examine(below(small / "loras"), CATALOG)[0].identification.recipe.id == "hyper-sdxl-4steps"
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     assert len(read_cache(cache)) == 3 and not list(small.glob("*.tmp"))
 
 
@@ -373,8 +375,8 @@ def test_no_json_in_the_cache_does_harm(tmp_path_factory, content):
 def test_a_cache_that_cannot_be_written_is_no_fault(small):
     shelf = Library(small / "no such folder" / "seen.json")
     shelf.examine(below(small / "loras"), CATALOG)
-    shelf.finish(pause=0)
-    assert len(shelf.seen) == 3
+    shelf.background.finish(pause=0)
+    assert len(shelf.entries) == 3
 
 
 def test_files_that_are_gone_are_forgotten(small):
@@ -384,7 +386,7 @@ def test_files_that_are_gone_are_forgotten(small):
     os.remove(paths[0])
     assert not shelf.is_current(known)
     assert "cannot be read" in shelf.examine(paths, CATALOG)[0].identification.sentence
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     assert len(read_cache(small / "seen.json")) == 2
 
 
@@ -411,13 +413,13 @@ def test_a_file_is_hashed_once_and_the_hosts_hash_is_taken_first(tmp_path, monke
         shelf = Library(tmp_path / f"{expected}.json", lambda path, answer=answer: (asked.append(path), answer)[1])
         for _ in range(3):
             shelf.examine([str(path)], CATALOG)
-            shelf.finish(pause=0)
+            shelf.background.finish(pause=0)
         assert shelf.examine([str(path)], CATALOG)[0].identification.recipe.id == expected
     assert len(asked) == 2 and len(hashed) == 1
     Library(tmp_path / "hyper-sdxl-2steps.json").examine([str(path)], CATALOG)
     unwilling = Library(may_hash=False)
     unwilling.examine([str(path)], CATALOG)
-    assert not unwilling.todo and len(hashed) == 1
+    assert not unwilling.background.queue and len(hashed) == 1
 
 
 def test_a_hash_cache_of_the_host_that_fails_is_no_fault(tmp_path, monkeypatch):
@@ -426,7 +428,7 @@ def test_a_hash_cache_of_the_host_that_fails_is_no_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(library, "hashes_of", lambda path: (BY_ID["hyper-sdxl-2steps"].sha256, UNKNOWN))
     shelf = Library(hash_of=lambda path: 1 / 0)
     shelf.examine([str(path)], CATALOG)
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     assert shelf.examine([str(path)], CATALOG)[0].identification.recipe.id == "hyper-sdxl-2steps"
 
 
@@ -441,8 +443,8 @@ def test_a_file_that_changes_while_it_is_hashed_is_hashed_again(tmp_path, monkey
     monkeypatch.setattr(library, "hashes_of", change)
     shelf = Library()
     shelf.examine([str(path)], CATALOG)
-    shelf.finish(pause=0)
-    assert shelf.examine([str(path)], CATALOG)[0].identification.recipe is None and shelf.todo
+    shelf.background.finish(pause=0)
+    assert shelf.examine([str(path)], CATALOG)[0].identification.recipe is None and shelf.background.queue
 
 
 def test_a_file_that_cannot_be_hashed_is_left_as_it_is(tmp_path, monkeypatch):
@@ -453,7 +455,7 @@ def test_a_file_that_cannot_be_hashed_is_left_as_it_is(tmp_path, monkeypatch):
     )
     shelf = Library()
     shelf.examine([str(path)], CATALOG)
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     assert shelf.examine([str(path)], CATALOG)[0].identification.recipe is None
 
 
@@ -483,7 +485,7 @@ def test_a_pickle_is_never_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(library, "read_header", lambda path: pytest.fail("opened"))
     shelf = Library()
     (known,) = shelf.examine([str(path)], CATALOG, open_all=True)
-    shelf.finish(pause=0)
+    shelf.background.finish(pause=0)
     assert (known.identification.recipe.id, known.identification.confidence) == ("hyper-sdxl-8steps", "weak")
 
 
@@ -502,13 +504,13 @@ def test_many_threads_may_ask_at_once(small):
     def ask():
         for _ in range(20):
             answers.append([k.identification.recipe for k in shelf.examine(paths, CATALOG)])
-            shelf.start()
+            shelf.background.start()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    while shelf.thread:
+    while shelf.background.thread:
         time.sleep(0.01)
     assert len(answers) == 160 and all(a == answers[0] for a in answers) and len(read_cache(small / "seen.json")) == 3

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from lib_hypersd.download.downloads import Cancelled, DiskFull, Download
 from lib_hypersd.download.environment import Proxy, is_offline, proxy_for
 from lib_hypersd.download.source import Failed, Folder, Interrupted, Server
+from lib_hypersd.download.transfer import Cancelled, DiskFull, Download
 from tests.server import CONTENT, SELF_SIGNED, Answer, Hub, recipe
 
 RECIPE = recipe()
@@ -222,7 +222,7 @@ def test_other_values_are_not_offline(environment, tmp_path, value):
 
 
 def test_a_full_disk_is_an_error_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib_hypersd.download.downloads.SPARE_BYTES", 1 << 62)
+    monkeypatch.setattr("lib_hypersd.download.transfer.SPARE_BYTES", 1 << 62)
     with Hub() as hub:
         download = Download(RECIPE, tmp_path / NAME, lambda: Server(hub.address))
         with pytest.raises(DiskFull, match="Make room and try again"):
