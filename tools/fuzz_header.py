@@ -2,7 +2,7 @@
 
     pip install atheris
     python tools/fuzz_header.py --seconds 600      random files, guided by coverage
-    python tools/fuzz_header.py --worst            the most expensive headers that are still read
+    python tools/fuzz_header.py --worst            the most expensive headers that are read
 
 Whatever the bytes are, reading them must end in a header or in a sentence that begins with the file's name, and what is
 told of the file must be a sentence without anything that does not print. Anything else is a crash, and ends the run.

@@ -23,7 +23,7 @@ from tests import loras
 from tests.files.headers import BROKEN, TOO_MUCH, tensors, write
 
 FILES, DIFFERENT = 5000, 20
-EVERY = 50  # of which file theirs is asked for shapes too: for each tensor it copies the whole header
+EVERY = 50  # of which file shapes are read too, as theirs takes minutes for that
 PATIENCE_S = 20
 TENSOR = b'"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}'
 ONE = {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}

@@ -3,6 +3,7 @@
 import json
 import struct
 
+from lib_hypersd.files.architectures import architecture_of
 from tests.checkpoints import LAYOUTS, listed
 
 # A checkpoint of each family, and of some look-alikes.
@@ -13,6 +14,11 @@ ARCHITECTURES = {
     "qwen-image": "qwen-image", "krea2": "krea2", "ernie-image": "ernie-image", "wan": "wan", "pid": "pid",
 }  # fmt: skip
 NETWORKS = {family: listed(LAYOUTS[name]) for family, name in ARCHITECTURES.items()}
+
+
+def id_of(shapes, metadata=None, name=""):
+    """Of the architecture that a checkpoint with these names and shapes has."""
+    return architecture_of(listed(shapes), metadata or {}, name).id
 
 
 def write(path, content, length=None):
