@@ -26,8 +26,8 @@ from lib_hypersd.sampling.schedules import (
 )
 from tests import loras as lora_files
 from tests import webui
+from tests.files.headers import NETWORKS, tensors, write
 from tests.networks import Network, denoiser, relative_rms
-from tests.test_header import NETWORKS, tensors, write
 from tests.webui import Host, Processing, Rng
 
 LORAS = [f"Hyper-SD15-{kind}-lora" for kind in ("1step", "2steps", "4steps", "8steps", "8steps-CFG", "12steps-CFG")]
@@ -1172,7 +1172,7 @@ def settled():
     """Wait until the files are read in the background."""
     from lib_hypersd.webui import loras
 
-    while loras.shelf().library.thread is not None:
+    while loras.shelf().library.background.thread is not None:
         time.sleep(0.001)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.download.downloads import CHECKING, Download, Downloads
+from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
+from lib_hypersd.download.transfer import CHECKING, Download
 from lib_hypersd.panel import Backend, build, render_downloads, render_status
 from lib_hypersd.panel.backend import file_choices, inside_choices, inside_value
 from lib_hypersd.plan import File, Memory, Model, Request

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files.header import read_checkpoint
-from ..files.library import Library, LoraFile, below
+from ..files.library import Library, LoraFile
 from ..files.library import as_json as lora_as_json
 from ..files.names import distillation_of
+from ..files.scan import below
 from ..recipes.catalog import Catalog
 from ..wording import shown
 from .arguments import DONE, REFUSED, USAGE
@@ -45,7 +46,7 @@ def examine(paths: list[str], catalog: Catalog, may_hash: bool) -> list[LoraFile
     """Identify the files, each opened, and hashed where only that can tell."""
     library = Library(may_hash=may_hash)
     library.examine(paths, catalog, open_all=True)
-    library.finish(pause=0)
+    library.background.finish(pause=0)
     return library.examine(paths, catalog)
 
 

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from ..files.header import read_checkpoint
-from ..files.library import below, file_of
+from ..files.library import file_of
 from ..files.names import family_named
+from ..files.scan import below
 from ..plan import File, Model, Request, as_json, make_plan
 from ..recipes.catalog import FAMILIES, Catalog
 from ..recipes.settings import FIELDS, read

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from ..download.downloads import CHECKING, Download, Downloads
+from ..download.downloads import Downloads
+from ..download.transfer import CHECKING, Download
 from ..plan import File, Model, Plan, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Recipe
 from ..recipes.settings import read

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..files.identify import named_family
-from ..files.library import Library, below, file_of
+from ..files.library import Library, file_of
+from ..files.scan import below
 from ..plan import File, Model
 from ..recipes.catalog import Catalog
 
@@ -26,8 +27,8 @@ class Loras:
         """
         paths = list(self.by_name().values())
         self.library.examine(paths, catalog)
-        if self.library.todo:  # what is new is opened, and hashed where only that can tell
-            self.library.finish(pause=0)
+        if self.library.background.queue:  # what is new is opened, and hashed where only that can tell
+            self.library.background.finish(pause=0)
         checkpoint = model.path if model else None
         files = [file_of(one, (), checkpoint) for one in self.library.examine(paths, catalog)]
         return [f for f in files if f.recipe or f.problem or named_family(f.name)]

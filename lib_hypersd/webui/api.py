@@ -118,5 +118,5 @@ ROUTES = [
     ("POST", "/hypersd/v1/checkpoint", remember),
     ("POST", "/hypersd/v1/download", downloads.start),
     ("GET", "/hypersd/v1/downloads", downloads.tell),
-    ("DELETE", "/hypersd/v1/downloads/{id}", downloads.cancel),
+    ("DELETE", "/hypersd/v1/downloads/{recipe_id}", downloads.cancel),
 ]

@@ -95,7 +95,7 @@ def listed() -> list:
 
 def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
     files = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
-    library.start()
+    library.background.start()
     return {lora.path: lora for lora in files}
 
 

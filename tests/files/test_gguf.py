@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lib_hypersd.files.gguf import read_tensors
 from lib_hypersd.files.header import Checkpoint, read_checkpoint
-from tests.test_header import NETWORKS
+from tests.files.headers import NETWORKS
 
 F16, Q4_0, Q8_0, Q4_K = 1, 2, 8, 12
 

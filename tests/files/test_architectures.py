@@ -12,14 +12,13 @@ from lib_hypersd.files.lora import lora_of
 from lib_hypersd.recipes.catalog import ALIKE, FAMILIES
 from tests import checkpoints, copies
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
+from tests.files.headers import id_of
 from tests.live.layouts import under
 
 PREDICTIONS = ("epsilon", "v_prediction", "flow", "edm", None)
+
+
 UNETS = [name for name, shapes in LAYOUTS.items() if "input_blocks.0.0.weight" in shapes or "conv_in.weight" in shapes]
-
-
-def told(shapes, metadata=None, name=""):
-    return architecture_of(listed(shapes), metadata or {}, name).id
 
 
 # The table.
@@ -67,7 +66,7 @@ def test_every_architecture_is_told_from_its_layers(name, prefix):
 
 @pytest.mark.parametrize("name", IN_DIFFUSERS)
 def test_every_architecture_is_told_in_diffusers_naming(name):
-    assert told(IN_DIFFUSERS[name]) == name
+    assert id_of(IN_DIFFUSERS[name]) == name
 
 
 def klein_in_diffusers(width, double, single):
@@ -79,18 +78,18 @@ def klein_in_diffusers(width, double, single):
 
 
 def test_flux_2_and_krea_2_are_told_in_diffusers_naming():
-    assert told(klein_in_diffusers(3072, 5, 20)) == "flux2-klein-4b"
-    assert told(klein_in_diffusers(4096, 8, 24)) == "flux2-klein-9b"
-    assert told(klein_in_diffusers(3072, 8, 24)) == "unknown"
+    assert id_of(klein_in_diffusers(3072, 5, 20)) == "flux2-klein-4b"
+    assert id_of(klein_in_diffusers(4096, 8, 24)) == "flux2-klein-9b"
+    assert id_of(klein_in_diffusers(3072, 8, 24)) == "unknown"
     krea = {"text_fusion.projector.weight": (1, 12), "transformer_blocks.0.attn.to_gate.weight": (6144, 6144)}
-    assert told(krea) == "krea2"
+    assert id_of(krea) == "krea2"
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_what_stands_beside_the_network_does_not_count(name):
     beside = checkpoints.VAE | checkpoints.TEXTS | {"model_ema.decay": (), "logit_scale": ()}
-    assert told(under(NETWORK, LAYOUTS[name]) | beside) == name
-    assert told(LAYOUTS[name] | under("vae.", {"decoder.conv_in.weight": (512, 16, 3, 3)})) == name
+    assert id_of(under(NETWORK, LAYOUTS[name]) | beside) == name
+    assert id_of(LAYOUTS[name] | under("vae.", {"decoder.conv_in.weight": (512, 16, 3, 3)})) == name
 
 
 ONLY_THERE = ("input_blocks.0.0.", "cap_embedder.1.")  # where alone the size of the latents or of the prompt shows
@@ -101,7 +100,7 @@ ONLY_THERE = ("input_blocks.0.0.", "cap_embedder.1.")  # where alone the size of
 def test_a_few_missing_tensors_change_nothing(name, seed):
     inside = [key for key in LAYOUTS[name] if re.search(r"\.\d+\.", key) and not key.startswith(ONLY_THERE)]
     gone = set(random.Random(seed).sample(sorted(inside), len(inside) // 50))
-    assert told({key: shape for key, shape in LAYOUTS[name].items() if key not in gone}) == name
+    assert id_of({key: shape for key, shape in LAYOUTS[name].items() if key not in gone}) == name
 
 
 COPIES = {"fp8": copies.fp8, "nf4": copies.nf4, "nvfp4": copies.nvfp4}
@@ -110,129 +109,21 @@ COPIES = {"fp8": copies.fp8, "nf4": copies.nf4, "nvfp4": copies.nvfp4}
 @pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_copies_of_few_bits_are_what_they_were(name, copy):
-    assert told(under(NETWORK, COPIES[copy](LAYOUTS[name]))) == name
+    assert id_of(under(NETWORK, COPIES[copy](LAYOUTS[name]))) == name
 
 
 @pytest.mark.parametrize("name", UNETS)
 def test_copies_in_rows_of_256_are_what_they_were(name):
-    assert told(copies.in_256(LAYOUTS[name])) == name
+    assert id_of(copies.in_256(LAYOUTS[name])) == name
 
 
 def test_a_network_that_nunchaku_packed_is_told():
-    assert told(copies.nunchaku_flux()) == "flux-dev"
+    assert id_of(copies.nunchaku_flux()) == "flux-dev"
 
 
 @pytest.mark.parametrize("name", ["z-image", "qwen-image", "qwen-image-edit"])
 def test_other_networks_that_nunchaku_packed_are_told(name):
-    assert told(copies.nunchaku(LAYOUTS[name])) == name
-
-
-# What the layers leave open.
-
-
-@pytest.mark.parametrize(
-    ("layout", "text", "found"),
-    [
-        ("flux-dev", "flux1-dev-kontext_fp8_scaled", "flux-kontext"),
-        ("flux-dev", "FLUX.1-Krea-dev", "flux-krea"),
-        ("flux-dev", "flux1-krea-dev-Q4_K_S", "flux-krea"),
-        ("flux-dev", "someMix_v2", "flux-dev"),
-        ("flux-control", "flux1-canny-dev", "flux-canny"),
-        ("flux-control", "flux1DepthDev_v10", "flux-depth"),
-        ("flux-lite", "Flex.1-alpha", "flex"),
-        ("flux-lite", "flux.1-lite-8B-alpha", "flux-lite"),
-        ("flux-dev", "svdq-int4_r32-flux.1-kontext-dev", "flux-kontext"),
-        ("flux-schnell", "OpenFLUX.1-fp8", "flux-schnell-dedistilled"),
-        ("flux-schnell", "flux1-schnell-dedistilled", "flux-schnell-dedistilled"),
-        ("flux-schnell", "shuttle-3-diffusion", "flux-schnell"),
-        ("flux2-klein-4b", "flux-2-klein-4b-fp8", "flux2-klein-4b"),
-        ("flux2-klein-4b", "flux-2-klein-base-4b", "flux2-klein-base-4b"),
-        ("flux2-klein-9b", "FLUX.2-klein-base-9B-Q5_K_M", "flux2-klein-base-9b"),
-        ("flux2-klein-9b", "flux-2-klein-9b-kv", "flux2-klein-9b"),
-        ("chroma", "Chroma1-HD-Flash", "chroma-flash"),
-        ("chroma", "chroma-unlocked-v48-detail-calibrated", "chroma"),
-        ("lumina2", "NetaYumev35_pretrained_unet", "neta-lumina"),
-        ("lumina2", "neta-lumina-v1.0", "neta-lumina"),
-        ("lumina2", "lumina_2", "lumina2"),
-        ("z-image", "z_image_turbo_bf16", "z-image-turbo"),
-        ("z-image", "zImageTurbo_v10", "z-image-turbo"),
-        ("z-image", "svdq-int4_r128-z-image-turbo", "z-image-turbo"),
-        ("z-image", "moodyMix_zitV7", "z-image-turbo"),
-        ("z-image", "z_image_bf16", "z-image"),
-        ("z-image", "z_image_de_turbo_v1", "z-image"),
-        ("z-image", "Z-Image-Base-fp8", "z-image"),
-        ("qwen-image", "qwen_image_edit_2509_fp8_e4m3fn", "qwen-image-edit"),
-        ("qwen-image", "Qwen-Image-Edit-Q4_K_M", "qwen-image-edit"),
-        ("qwen-image", "qwen_image_2512_fp8", "qwen-image"),
-        ("anima", "anima-turbo", "anima-turbo"),
-        ("anima", "anima-base-v1.0", "anima"),
-        ("krea2", "krea2_turbo_fp8_scaled", "krea2-turbo"),
-        ("krea2", "Krea-2-Raw", "krea2-raw"),
-        ("krea2", "someMix", "krea2"),
-        ("ernie-image", "ernie-image-turbo-fp8", "ernie-image-turbo"),
-        ("ernie-image", "ernie-image", "ernie-image"),
-        ("sd35-large", "sd3.5_large_turbo", "sd35-large-turbo"),
-        ("sd2", "v2-1_768-ema-pruned", "sd2-v"),
-        ("sd2", "v2-1_512-ema-pruned", "sd2-base"),
-        ("sd2", "stable-diffusion-v2-768-v", "sd2-v"),
-        ("sd2", "someMix", "sd2"),
-        ("sdxl", "NoobAI-XL-Vpred-v1.0", "sdxl-v"),
-        ("sdxl", "noobaiXLNAIXL_vPred10Version", "sdxl-v"),
-        ("sdxl", "animagine-v3", "sdxl"),
-        ("sdxl", "ChenkinNoob-XL-V0.2-Rectified-Flow", "sdxl-flow"),
-        ("sdxl", "noobRectifiedFlow_v1", "sdxl-flow"),
-        ("sdxl", "playground-v2.5-1024px-aesthetic", "playground-2.5"),
-        ("sdxl", "playground-v2-1024px-aesthetic", "sdxl"),
-        ("sdxl", "perfectRealism", "sdxl"),
-        ("sd1", "fluffyrock_vpred_e75", "sd1-v"),
-        ("wan", "wan2.2_t2v_high_noise_14B", "wan22-high"),
-        ("wan", "Wan2.2-T2V-A14B-LowNoise-Q8_0", "wan22-low"),
-        ("wan", "wan2.2_AIO", "wan22"),
-        ("wan22-i2v", "Wan2_2-I2V-A14B_HIGH_fp8", "wan22-i2v-high"),
-        ("wan22-i2v", "wan2.2_i2v_low_noise_14B", "wan22-i2v-low"),
-        ("wan", "Wan2_1-T2V-14B_fp8", "wan21"),
-        ("wan", "t2v_low_noise_14B_fp16", "wan22-low"),
-    ],
-)
-def test_titles_and_names_tell_what_layers_do_not(layout, text, found):
-    for metadata, name, evidence in (({"modelspec.title": text}, "renamed", "metadata"), ({}, text, "file name")):
-        one = architecture_of(listed(LAYOUTS[layout]), metadata, name)
-        assert (one.id, one.evidence) == (found, "header" if found == layout else evidence)
-
-
-def test_layers_come_before_metadata_and_metadata_before_the_name():
-    assert told(LAYOUTS["flux-fill"], {"modelspec.title": "kontext"}, "flux-krea") == "flux-fill"
-    assert told(LAYOUTS["flux-dev"], {"modelspec.title": "FLUX.1 Kontext"}, "flux-krea") == "flux-kontext"
-
-
-@pytest.mark.parametrize(
-    ("layout", "prediction", "found"),
-    [("sdxl", "v", "sdxl-v"), ("sdxl", "v_prediction", "sdxl-v"), ("sdxl", "epsilon", "sdxl"), ("sd2", "v", "sd2-v"),
-     ("sdxl", "rectified_flow", "sdxl-flow"), ("sdxl", "flow", "sdxl-flow"), ("sd2", "epsilon", "sd2-base")],
-)  # fmt: skip
-def test_the_metadatas_prediction_counts(layout, prediction, found):
-    assert told(LAYOUTS[layout], {"modelspec.prediction_type": prediction, "modelspec.title": "V"}) == found
-
-
-@pytest.mark.parametrize(
-    ("keys", "found", "prediction"),
-    [
-        (["v_pred"], "sdxl-v", "v_prediction"),
-        (["v_pred", "ztsnr"], "sdxl-v-zero-snr", "v_prediction"),
-        (["ztsnr"], "sdxl", "epsilon"),
-        (["edm_vpred.sigma_max"], "sdxl-v", "v_prediction"),
-        (["edm_mean", "edm_std"], "playground-2.5", "edm"),
-        (["edm_mean"], "sdxl", "epsilon"),
-    ],
-)
-def test_tensors_beside_sdxls_network_tell_its_prediction(keys, found, prediction):
-    one = architecture_of(listed(under(NETWORK, LAYOUTS["sdxl"]) | dict.fromkeys(keys, ())))
-    assert (one.id, one.prediction) == (found, prediction)
-
-
-def test_inpainting_with_v_prediction_predicts_v():
-    one = architecture_of(listed(LAYOUTS["sdxl-inpainting"] | {"v_pred": ()}))
-    assert (one.id, one.prediction) == ("sdxl-inpainting", "v_prediction")
+    assert id_of(copies.nunchaku(LAYOUTS[name])) == name
 
 
 # What is unknown.
@@ -308,12 +199,12 @@ def test_a_few_names_are_enough():
     ernie = {"layers.0.mlp.linear_fc2.weight": (3072, 8192), "x_embedder.proj.weight": (3072, 128, 1, 1)}
     anima = {"blocks.0.mlp.layer1.weight": (8192, 2048), "llm_adapter.blocks.0.cross_attn.q_proj.weight": (1024, 1024)}
     pid = {"net.core.lq_proj.latent_proj.0.weight": (512, 16, 3, 3), "net.core.pixel_embedder.proj.weight": (16, 3)}
-    assert [told(shapes) for shapes in (wan, ernie, anima, pid)] == ["wan22-i2v", "ernie-image", "anima", "pid"]
+    assert [id_of(shapes) for shapes in (wan, ernie, anima, pid)] == ["wan22-i2v", "ernie-image", "anima", "pid"]
     large = {f"joint_blocks.{i}.x_block.attn.qkv.weight": (7296, 2432) for i in range(38)}
     lite = {f"double_blocks.{i}.img_attn.qkv.weight": (9216, 3072) for i in range(8)}
     lite |= {f"single_blocks.{i}.linear1.weight": (21504, 3072) for i in range(38)}
     lite |= {"guidance_in.in_layer.weight": (3072, 256)}
-    assert (told(ssd), told(large), told(lite)) == ("ssd-1b", "sd35-large", "flux-lite")
+    assert (id_of(ssd), id_of(large), id_of(lite)) == ("ssd-1b", "sd35-large", "flux-lite")
 
 
 @given(st.text())

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from lib_hypersd.download.downloads import Cancelled, DiskFull, Download
 from lib_hypersd.download.environment import Proxy, is_offline, proxy_for
 from lib_hypersd.download.source import Failed, Folder, Interrupted, Server
+from lib_hypersd.download.transfer import Cancelled, DiskFull, Download
 from tests.server import CONTENT, SELF_SIGNED, Answer, Hub, recipe
 
 RECIPE = recipe()
@@ -74,27 +74,29 @@ def missing_socks(*args, **kwargs):
 @pytest.mark.parametrize("base", [HUGGING_FACE, "http://mirror.invalid"])
 def test_a_proxy_whose_address_is_none_is_named_with_its_variable(environment, base, address, named):
     environment(**{f"{base.partition(':')[0]}_proxy": address})
-    said, again = fault(base)
-    assert said.startswith(f"The proxy {named} ({base.partition(':')[0]}_proxy) is no address such as http://127.0.0.1")
+    sentence, again = fault(base)
+    assert sentence.startswith(
+        f"The proxy {named} ({base.partition(':')[0]}_proxy) is no address such as http://127.0.0.1"
+    )
     assert not again
 
 
 def test_a_proxy_that_is_not_there_is_named_and_tried_again(environment, tmp_path):
     environment(HTTPS_PROXY="127.0.0.1:1")
-    said = "The proxy 127.0.0.1:1 (HTTPS_PROXY) cannot be reached, or lets nothing through (Connection refused)."
-    assert fault(HUGGING_FACE) == (said, True)
+    sentence = "The proxy 127.0.0.1:1 (HTTPS_PROXY) cannot be reached, or lets nothing through (Connection refused)."
+    assert fault(HUGGING_FACE) == (sentence, True)
     failed = fetch(tmp_path, HUGGING_FACE, attempts=2)
-    assert failed.problem == f"{said} Try again later; it goes on where it stopped."
+    assert failed.problem == f"{sentence} Try again later; it goes on where it stopped."
 
 
 def test_a_proxy_that_opens_no_tunnel_is_named(environment):
     with Hub() as proxy:
         environment(https_proxy=proxy.address)
-        said, again = fault(HUGGING_FACE)
-    assert again and said.startswith(
+        sentence, again = fault(HUGGING_FACE)
+    assert again and sentence.startswith(
         f"The proxy {proxy.address} (https_proxy) cannot be reached, or lets nothing through"
     )
-    assert "Tunnel connection failed: 501" in said and proxy.requests == []
+    assert "Tunnel connection failed: 501" in sentence and proxy.requests == []
 
 
 def test_a_proxy_that_works_is_used_and_one_that_asks_for_a_password_is_named(environment, tmp_path):
@@ -174,15 +176,15 @@ def test_a_certificate_that_nobody_vouches_for_is_named_and_then_trusted(environ
 def test_a_certificate_for_another_name_is_named(environment):
     with Hub(secure=True) as hub:
         environment(REQUESTS_CA_BUNDLE=SELF_SIGNED)
-        said, again = fault(hub.address.replace("127.0.0.1", "localhost"))
-    assert said.startswith("The certificate of localhost is not trusted (Hostname mismatch") and not again
+        sentence, again = fault(hub.address.replace("127.0.0.1", "localhost"))
+    assert sentence.startswith("The certificate of localhost is not trusted (Hostname mismatch") and not again
 
 
 def test_a_proxys_own_certificate_is_named_as_the_proxys(environment):
     with Hub(secure=True) as proxy:
         environment(HTTPS_PROXY=proxy.address)
-        said, again = fault(HUGGING_FACE)
-    assert said.startswith(f"The certificate of {proxy.address} (HTTPS_PROXY) is not trusted (self") and not again
+        sentence, again = fault(HUGGING_FACE)
+    assert sentence.startswith(f"The certificate of {proxy.address} (HTTPS_PROXY) is not trusted (self") and not again
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -222,7 +224,7 @@ def test_other_values_are_not_offline(environment, tmp_path, value):
 
 
 def test_a_full_disk_is_an_error_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("lib_hypersd.download.downloads.SPARE_BYTES", 1 << 62)
+    monkeypatch.setattr("lib_hypersd.download.transfer.SPARE_BYTES", 1 << 62)
     with Hub() as hub:
         download = Download(RECIPE, tmp_path / NAME, lambda: Server(hub.address))
         with pytest.raises(DiskFull, match="Make room and try again"):

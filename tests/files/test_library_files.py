@@ -8,7 +8,8 @@ import pytest
 
 from lib_hypersd.cli.main import main
 from lib_hypersd.download.source import Folder, Server
-from lib_hypersd.files.library import Library, below, file_of
+from lib_hypersd.files.library import Library, file_of
+from lib_hypersd.files.scan import below
 from lib_hypersd.recipes.catalog import published
 from tests import loras
 from tests.server import recipe
@@ -26,10 +27,10 @@ def write(path, metadata=None, size=None):
     return path
 
 
-def known_of(*paths, **options):
+def examine(*paths, **options):
     library = Library(**options)
     library.examine(map(str, paths), CATALOG, open_all=True)
-    library.finish(pause=0)
+    library.background.finish(pause=0)
     return library.examine(map(str, paths), CATALOG)
 
 
@@ -37,25 +38,25 @@ def known_of(*paths, **options):
 def test_a_file_is_listed_and_told_by_what_is_in_it(tmp_path, suffix):
     path = write(tmp_path / "deep" / f"speed{suffix}", EIGHT)
     assert below(tmp_path) == [str(path)]
-    (known,) = known_of(path)
-    assert (known.name, known.identification.recipe.id) == ("speed", "hyper-sdxl-8steps")
-    assert known.identification.evidence == "metadata" and file_of(known).name == "speed"
+    (file,) = examine(path)
+    assert (file.name, file.identification.recipe.id) == ("speed", "hyper-sdxl-8steps")
+    assert file.identification.evidence == "metadata" and file_of(file).name == "speed"
 
 
 @SUFFIXES
 def test_a_file_that_is_none_is_refused(tmp_path, suffix):
     path = tmp_path / f"Hyper-SDXL-4steps-lora{suffix}"
     path.write_bytes(PAGE)
-    (known,) = known_of(path)
-    assert known.identification.recipe is None and known.identification.refused
-    assert known.clues.problem.startswith(f"Hyper-SDXL-4steps-lora{suffix} says that its header has")
+    (file,) = examine(path)
+    assert file.identification.recipe is None and file.identification.refused
+    assert file.clues.problem.startswith(f"Hyper-SDXL-4steps-lora{suffix} says that its header has")
 
 
 @SUFFIXES
 def test_a_file_of_a_published_size_is_hashed(tmp_path, suffix):
     path = write(tmp_path / f"eight{suffix}", size=BY_ID["hyper-sdxl-8steps"].bytes)
-    (known,) = known_of(path, hash_of=lambda path: (BY_ID["hyper-sdxl-8steps"].sha256, ""))
-    assert (known.identification.recipe.id, known.identification.evidence) == ("hyper-sdxl-8steps", "SHA-256")
+    (file,) = examine(path, hash_of=lambda path: (BY_ID["hyper-sdxl-8steps"].sha256, ""))
+    assert (file.identification.recipe.id, file.identification.evidence) == ("hyper-sdxl-8steps", "SHA-256")
 
 
 def test_files_of_one_folder_keep_their_order_and_folders_called_so_are_named(tmp_path):
@@ -84,8 +85,8 @@ def test_what_an_earlier_version_has_kept_of_such_a_file_is_looked_at_anew(tmp_p
     status, cache = path.stat(), tmp_path / "cache.json"
     kept = {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "opened": True}
     cache.write_text(json.dumps({"version": 1, "files": {str(path): kept}}))
-    (known,) = known_of(path, cache=cache)
-    assert known.identification.recipe.id == "hyper-sdxl-8steps"
+    (file,) = examine(path, cache=cache)
+    assert file.identification.recipe.id == "hyper-sdxl-8steps"
 
 
 def test_a_recipe_may_name_its_file_so(tmp_path):

@@ -10,8 +10,8 @@ from lib_hypersd.files import layers as module
 from lib_hypersd.files.layers import LEAST_SHARE, Fit, fit, fit_of_files, layers, places
 from tests import copies, loras
 from tests.checkpoints import IN_DIFFUSERS, LAYOUTS, NETWORK, listed
+from tests.files.test_gguf import Q4_K, header
 from tests.live.layouts import under
-from tests.test_gguf import Q4_K, header
 from tools import fit as table
 
 PUBLISHED = {family: layers(loras.published(family)[0]) for family in loras.NETWORKS}
@@ -217,7 +217,7 @@ def test_files_are_read_once_and_again_when_they_have_changed(tmp_path, monkeypa
     loras.write(checkpoint, listed(LAYOUTS["flux-dev"]))
     assert fit_of_files(lora, checkpoint) == Fit(504, 504)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "read_header", lambda path: pytest.fail("read twice"))
+        patch.setattr(module, "read_any_header", lambda path: pytest.fail("read twice"))
         assert fit_of_files(str(lora), str(checkpoint)) == Fit(504, 504)
     loras.write(checkpoint, listed(LAYOUTS["flux-lite"]))
     os.utime(checkpoint, ns=(1, 1))

@@ -11,8 +11,8 @@ from lib_hypersd.recipes.catalog import published
 CATALOG = published()
 
 
-def identified(name, hash=""):
-    recipe = identify(CATALOG, name, hash)
+def identified(name, digest=""):
+    recipe = identify(CATALOG, name, digest)
     return recipe and recipe.id
 
 

@@ -1,7 +1,6 @@
 """What a checkpoint's header tells, and that no file can do harm."""
 
 import json
-import struct
 
 import pytest
 from hypothesis import example, given
@@ -10,28 +9,11 @@ from hypothesis import strategies as st
 from lib_hypersd.files import header
 from lib_hypersd.files.header import Checkpoint, family_of, read_checkpoint, read_header
 from lib_hypersd.recipes.catalog import FAMILIES, LOOKALIKES
-from tests.checkpoints import LAYOUTS, listed
+from tests.checkpoints import listed
 from tests.copies import nunchaku_flux
+from tests.files.headers import ARCHITECTURES, BROKEN, NETWORKS, TOO_MUCH, tensors, write
 
-# A checkpoint of each family, and of some look-alikes.
-ARCHITECTURES = {
-    "sd15": "sd1", "sd2": "sd2", "sdxl": "sdxl", "sdxl-pruned": "ssd-1b", "sdxl-refiner": "sdxl-refiner",
-    "sd3": "sd3-medium", "sd35-large": "sd35-large", "flux": "flux-dev", "flux-schnell": "flux-schnell",
-    "flux-pruned": "flux-lite", "chroma": "chroma", "flux2": "flux2-klein-4b", "z-image": "z-image", "anima": "anima",
-    "qwen-image": "qwen-image", "krea2": "krea2", "ernie-image": "ernie-image", "wan": "wan", "pid": "pid",
-}  # fmt: skip
-NETWORKS = {family: listed(LAYOUTS[name]) for family, name in ARCHITECTURES.items()}
 UNET = "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
-
-
-def write(path, content, length=None):
-    text = content if isinstance(content, bytes) else json.dumps(content).encode()
-    path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text)
-    return path
-
-
-def tensors(shapes, dtype="F16", prefix=""):
-    return {prefix + key: {"dtype": dtype, "shape": shape, "data_offsets": [0, 0]} for key, shape in shapes.items()}
 
 
 def test_every_family_can_be_told():
@@ -100,22 +82,6 @@ def test_a_file_is_read_again_when_it_has_changed_and_not_before(tmp_path, monke
     assert read_checkpoint(path).family == "sdxl"
 
 
-BROKEN = {
-    "empty": (b"", None),
-    "a header that is longer than the file": (b"{}", 10**6),
-    "a header of no end": (b"{}", 2**64 - 1),
-    "no JSON": (b"\x80\x04pickle", None),
-    "a list": (b"[1, 2]", None),
-    "a number for a tensor": (b'{"a": 1}', None),
-    "no shape": (b'{"a": {"dtype": "F16"}}', None),
-    "a shape that is none": (b'{"a": {"dtype": "F16", "shape": "x"}}', None),
-    "a shape of lists": (b'{"a": {"dtype": "F16", "shape": [[1]]}}', None),
-    "a dtype that is none": (b'{"a": {"dtype": 7, "shape": [1]}}', None),
-    "deep": (b"[" * 200_000, None),
-    "not text": (b'{"\xff": {}}', None),
-}
-
-
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_file_is_a_sentence_and_no_family(tmp_path, name):
     text, length = BROKEN[name]
@@ -167,14 +133,6 @@ def test_the_most_that_the_format_allows_is_read(tmp_path):
         else:
             with pytest.raises(ValueError, match=f"^some.safetensors has a header of {length} bytes, which cannot be"):
                 read_header(path)
-
-
-TOO_MUCH = {
-    "parts outside of texts": b'{"a":[' + b"{}," * 500_000 + b"{}]}",
-    "more than ten megabytes in short texts": b'{"a":"' + b'","'.join([b"," * 9_000] * 1_200) + b'"}',
-    "blanks": b" " * 10_000_001 + b"{}",
-    "empty texts": b'{"a":[' + b'"",' * 3_500_000 + b"1]}",
-}
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
