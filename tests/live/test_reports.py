@@ -146,9 +146,10 @@ def test_weights_of_few_bits_have_a_hint(host, family):
     assert LOW_BITS in " ".join(plan(host, override_settings=host.families[family])["warnings"])
 
 
+@pytest.mark.only("Forge", why="it adds LoRAs to GGUF in the moment of use, whatever is set")
 @pytest.mark.parametrize("family", ["flux-gguf"])
 def test_the_plan_has_the_hint_where_the_host_then_refuses_the_lora(host, family):
-    """Hosts round no LoRA into GGUF's K types: they refuse the request, and name the option that the hint names."""
+    """Forge rounds no LoRA into GGUF's K types: it refuses the request, and names the option that the hint names."""
     with pytest.raises(Refused, match=LOW_BITS):
         ask(host, family, ON)
     assert LOW_BITS in " ".join(plan(host, override_settings=host.families[family])["warnings"])
