@@ -187,8 +187,8 @@ def find_best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     ids = {r.id for r in served}
     held = [f for f in facts.files if f.recipe and f.recipe.id in ids and f.made_for == facts.family]
     usable = [f for f in held if layers_fit(f)]
-    made_for_this = [f for f in usable if f.recipe and f.recipe.made_for(facts.request.model.architecture)]
-    file = pick_best(made_for_this or usable, facts)
+    fitting = [f for f in usable if f.recipe and f.recipe.made_for(facts.request.model.architecture)]
+    file = pick_best(fitting or usable, facts)
     if file is not None and file.recipe is not None:
         return file.recipe, file
 
