@@ -6,7 +6,7 @@ import pytest
 
 from lib_hypersd.files.architectures import ARCHITECTURES
 from lib_hypersd.files.layers import Fit
-from lib_hypersd.plan import Memory
+from lib_hypersd.plan import File, Memory, Model, SecondPass
 from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES
 from tests.plans import BY_ID, CATALOG, FLOW, file, plan, summary
 
@@ -76,6 +76,16 @@ def test_a_lora_by_hand_on_such_a_checkpoint_acts_twice():
     )
 
 
+def test_such_a_checkpoint_in_the_second_pass_of_a_plain_one_is_named():
+    held, other = file("fun-distill-z-image-8steps"), Model("z-image", "fast", architecture="Z-Image-Turbo")
+    result = plan("z-image", architecture="Z-Image", files=[held], second=SecondPass(model=other))
+    assert result.file == held.name and result.warnings == (
+        "The second pass's checkpoint fast has Z-Image-Turbo in it, and its part is made by the same plan. "
+        "Choose another or none.",
+    )
+    assert plan("z-image", architecture="Z-Image-Turbo", second=SecondPass(model=other)).warnings == ()
+
+
 def test_another_makers_name_in_a_merge_is_told_by_the_family():
     result = plan("qwen-image", model="qwen_image_lightning_4steps", architecture="Qwen-Image")
     assert (result.recipe.id, result.steps, result.file) == ("qwen-lightning-merged", 4, None)
@@ -112,6 +122,14 @@ def test_the_lora_that_was_made_for_this_very_kind_of_checkpoint_is_taken():
     result = plan("qwen-image", architecture="Qwen-Image-Edit", files=[plain, part], model="x")
     assert result.file == plain.name and result.warnings == (
         f"{plain.name} was made for Qwen-Image, and x (Qwen-Image-Edit) is another model: compare the results.",
+    )
+
+
+def test_all_that_a_lora_was_made_for_is_named_where_the_checkpoint_is_another():
+    recipe = dataclasses.replace(BY_ID["qwen-lightning-8steps"], bases=["Qwen-Image", "Qwen-Image-2512"])
+    result = plan("qwen-image", architecture="Qwen-Image-Edit", files=[File("held", recipe)], model="x")
+    assert result.warnings == (
+        "held was made for Qwen-Image and Qwen-Image-2512, and x (Qwen-Image-Edit) is another model: compare the results.",
     )
 
 
@@ -177,6 +195,12 @@ def test_what_serves_instead_in_whole_sentences():
         "For Krea 2 no Hyper-SD was published. If it is Krea 2 Turbo, which needs no LoRA, say what is in "
         "the checkpoint."
     )
+    assert plan("flux2", files=[]).problem == (
+        "For FLUX.2 no Hyper-SD was published. If it is FLUX.2-klein 4B or FLUX.2-klein 9B, which needs no LoRA, say what "
+        "is in the checkpoint."
+    )
+    loras = ", ".join(f"Z-Image-Fun-Lora-Distill-{steps}-Steps-2603-ComfyUI" for steps in (8, 4, 2))
+    assert f"If you have one of these, use it: {loras}. If" in plan("z-image", files=[]).problem
     assert plan("krea2", variant="cfg").problem == (
         "For Krea 2 no Hyper-SD of the kind “CFG-preserved: the negative prompt works” was published."
     )
