@@ -55,7 +55,7 @@ def fix(name: str) -> Callable:
 
 
 def fixing(apply: Callable, name: str) -> Callable:
-    """The host's own axis, which also says that its value is now the user's and no plan may replace it."""
+    """The host's own axis, whose value is the user's from then on, so that no plan replaces it."""
 
     def apply_and_fix(p, x, xs):
         apply(p, x, xs)

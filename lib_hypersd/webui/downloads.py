@@ -49,8 +49,8 @@ def start(asked: dict) -> dict:
     return find(asked.get("id"), DOWNLOADS.start).as_json()
 
 
-def tell() -> list[dict]:
-    """All files that were asked for since the start."""
+def list_all() -> list[dict]:
+    """All that were requested since the start."""
     return [download.as_json() for download in DOWNLOADS.all()]
 
 

@@ -46,7 +46,7 @@ class Shelf:
 
 @cache
 def shelf() -> Shelf:
-    """What is known of the files, kept beside the host's own settings; made at its first use."""
+    """What was read of the files, kept beside the host's own settings; made at its first use."""
     may_hash = not switch("no_hashing", False)
     return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
 
@@ -84,7 +84,7 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
 
 
 def list_all(catalog: Catalog) -> list[LoraFile]:
-    """What is known of every LoRA that the host has listed."""
+    """Every LoRA that the host has listed."""
     return list(examine(shelf().library, listed(), catalog).values())
 
 

@@ -1,4 +1,4 @@
-"""A payload of txt2img as the host reads it, before any request is made of it: for the panel, and for dry runs."""
+"""A payload of txt2img, read as the host reads it, without a request: for the panel, and for dry runs."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ def arguments(payload: Mapping) -> tuple[list, str | None]:
 
 
 def checkpoint(payload: Mapping) -> str | None:
-    """The checkpoint that a payload asks for."""
+    """The checkpoint that a payload names."""
     overridden = payload.get("override_settings")
     return text_in(overridden, "sd_model_checkpoint") if isinstance(overridden, Mapping) else None
 

@@ -23,7 +23,7 @@ def build(tab: str, prompt) -> tuple[list, list]:
 
 
 def backend() -> Backend:
-    """What the panel asks the host."""
+    """The host behind the panel."""
     return Backend(
         load_recipes, model.find_selected, files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
     )
