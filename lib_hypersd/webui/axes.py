@@ -12,15 +12,10 @@ from .request import state_of
 OFF = "Off"
 # The host's axes whose values a plan would replace, and the attribute of the request that they set.
 HOST_AXES = {
-    "Steps": "steps",
-    "CFG Scale": "cfg_scale",
-    "Distilled CFG Scale": "distilled_cfg_scale",
-    "Shift": "distilled_cfg_scale",
-    "Sampler": "sampler_name",
-    "Schedule type": "scheduler",
-    "Hires steps": "hr_second_pass_steps",
-    "Eta": "eta",
-}
+    "Steps": "steps", "CFG Scale": "cfg_scale", "Distilled CFG Scale": "distilled_cfg_scale",
+    "Shift": "distilled_cfg_scale", "Sampler": "sampler_name", "Schedule type": "scheduler",
+    "Hires steps": "hr_second_pass_steps", "Eta": "eta",
+}  # fmt: skip
 
 
 def register() -> None:

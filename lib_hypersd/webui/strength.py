@@ -26,14 +26,9 @@ def exact(sampler, sample_img2img: Callable) -> Callable:
     def from_image(p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         def run(count):
             return sample_img2img(
-                p,
-                x,
-                noise,
-                conditioning,
-                unconditional_conditioning,
-                steps=count,
-                image_conditioning=image_conditioning,
-            )
+                p, x, noise, conditioning, unconditional_conditioning,
+                steps=count, image_conditioning=image_conditioning,
+            )  # fmt: skip
 
         wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(option(EXACT_STRENGTH, True))
         if not wanted:

@@ -49,10 +49,26 @@ class Host(Loras, Modules, Requests):
         self.switch_at = 0.5  # the part of the steps behind which a refiner takes over
         self.failure = None  # raised inside the next evaluation of the network
         self.folder = tmp_path
+        self.loras_seen = []  # at each evaluation
+        self.in_folder, self.checkpoints, self.known_hashes = [], {}, {}
+        self.placed = {}  # how many of its layers find a place, for LoRAs that do not fit
+        self.have_options(kind)
+        self.have_samplers(kind)
+        self.have_scripts(kind)
+        self.networks = module(
+            "networks", available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
+        )
+        if kind != "a1111":
+            self.networks.load_lora_for_models = (
+                self.load_online if kind in WITH_PREDICTORS else self.load_lora_for_models
+            )
+        self.load("tiny-sd15", is_sd1=True)
+
+    def have_options(self, kind):
         self.shared = SimpleNamespace(
             OptionInfo=OptionInfo,
             cmd_opts=SimpleNamespace(
-                no_hashing=False, lora_dir=str(tmp_path / "Lora"),
+                no_hashing=False, lora_dir=str(self.folder / "Lora"),
                 **({"ckpt_dirs": [], "lora_dirs": []} if kind == "neo" else {"ckpt_dir": None}),
             ),
             opts=Options(
@@ -71,6 +87,8 @@ class Host(Loras, Modules, Requests):
             }
         if kind != "reforge":  # which always takes comments out
             self.shared.opts.data["enable_prompt_comments"] = True
+
+    def have_samplers(self, kind):
         self.sd_schedulers = SimpleNamespace(Scheduler=Scheduler, schedulers=[
             Scheduler("automatic", "Automatic", None), Scheduler("simple", "Simple", simple, need_inner_model=True),
         ])  # fmt: skip
@@ -87,13 +105,8 @@ class Host(Loras, Modules, Requests):
         self.sd_samplers.create_sampler = self.create_sampler
         if kind == "reforge":
             self.sd_samplers.create_sampler = lambda name, model, scheduler=None: self.create_sampler(name, model)
-        self.networks = module(
-            "networks", available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
-        )
-        if kind != "a1111":
-            self.networks.load_lora_for_models = (
-                self.load_online if kind in WITH_PREDICTORS else self.load_lora_for_models
-            )
+
+    def have_scripts(self, kind):
         self.xyz = module("xyz_grid", AxisOption=AxisOption, axis_options=[
             AxisOption("Nothing", str, do_nothing if kind == "neo" else lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
@@ -108,10 +121,6 @@ class Host(Loras, Modules, Requests):
         self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map=callbacks)
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
         self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name
-        self.loras_seen = []  # at each evaluation
-        self.in_folder, self.checkpoints, self.known_hashes = [], {}, {}
-        self.placed = {}  # how many of its layers find a place, for LoRAs that do not fit
-        self.load("tiny-sd15", is_sd1=True)
 
     def load(self, name, parameterization="eps", is_flow=False, is_inpainting=False, **flags):
         """Make a checkpoint the loaded one; ``network`` is the one in it, whatever the host keeps around it."""

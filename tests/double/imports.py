@@ -22,6 +22,23 @@ class Modules:
     @contextlib.contextmanager
     def as_modules(self):
         """Make ``modules`` and ``networks`` importable, and ``lib_hypersd.webui`` import them afresh."""
+        fresh = self.fresh_modules()
+        kept = {
+            name: module
+            for name, module in sys.modules.items()
+            if name in fresh or name.startswith("lib_hypersd.webui")
+        }
+        for name in kept:
+            del sys.modules[name]
+        sys.modules.update(fresh)
+        try:
+            yield self
+        finally:
+            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.webui")]:
+                del sys.modules[name]
+            sys.modules.update(kept)
+
+    def fresh_modules(self):
         names = {
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
@@ -58,20 +75,7 @@ class Modules:
         for name, content in names.items():
             fresh[f"modules.{name}"] = module(f"modules.{name}", **content)
             setattr(fresh["modules"], name, fresh[f"modules.{name}"])
-        kept = {
-            name: module
-            for name, module in sys.modules.items()
-            if name in fresh or name.startswith("lib_hypersd.webui")
-        }
-        for name in kept:
-            del sys.modules[name]
-        sys.modules.update(fresh)
-        try:
-            yield self
-        finally:
-            for name in [n for n in sys.modules if n in fresh or n.startswith("lib_hypersd.webui")]:
-                del sys.modules[name]
-            sys.modules.update(kept)
+        return fresh
 
     def load_script(self):
         """Execute scripts/hypersd.py as the host does, after its own X/Y/Z script; returns an instance."""

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import functools
 import io
 import json
 from types import SimpleNamespace
@@ -79,6 +80,19 @@ class Requests:
             p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
         self.hook(script.process, p, *args)
         between(p)
+        self.prepare_batch(p, script, args)
+        noise = p.rng.next()
+        conds = Conds(
+            batch=[[SimpleNamespace(weight=w) for w in p._parts[i % len(p._parts)]] for i in range(p.batch_size)]
+        )
+        self.network.timesteps.clear()
+        p.setup_conds()
+        samples = self.sample(p, noise, conds, functools.partial(self.before_sampling, p, script, args))
+        self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
+        return samples
+
+    def prepare_batch(self, p, script, args):
+        """The prompts without their tags, the LoRAs loaded, the sampler made."""
         if p._img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
         p.prompts = p.all_prompts[: p.batch_size]
@@ -95,24 +109,18 @@ class Requests:
         self.hook(script.process_batch, p, *args, batch_number=0, prompts=p.prompts)
         if not p._img2img:
             p.sampler = self.create_sampler(p.sampler_name, p.sd_model)
-        noise = p.rng.next()
-        conds = Conds(
-            batch=[[SimpleNamespace(weight=w) for w in p._parts[i % len(p._parts)]] for i in range(p.batch_size)]
-        )
-        self.network.timesteps.clear()
 
-        def before_sampling(x, times=1):
-            for _ in range(times):
-                self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
+    def before_sampling(self, p, script, args, x, noise, conds, times=1):
+        for _ in range(times):
+            self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
 
-        p.setup_conds()
+    def sample(self, p, noise, conds, before_sampling):
+        """The latents of the request's only pass, or of its second."""
         if p._img2img:
             image = self.image(p)
-            before_sampling(image)
-            samples = p.sampler.sample_img2img(p, image, noise, conds, None)
-            self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
-            return samples
-        before_sampling(noise)
+            before_sampling(image, noise, conds)
+            return p.sampler.sample_img2img(p, image, noise, conds, None)
+        before_sampling(noise, noise, conds)
         samples = p.sampler.sample(p, noise, conds, None)
         if p.enable_hr:
             p.is_hr_pass = True
@@ -120,10 +128,9 @@ class Requests:
                 p.hr_scheduler = p.hr_scheduler or p.scheduler
             p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
             noise = p.rng.next()
-            before_sampling(samples, times=2 if self.kind == "forge" else 1)
+            before_sampling(samples, noise, conds, times=2 if self.kind == "forge" else 1)
             samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
             p.is_hr_pass = False
-        self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
         return samples
 
     @staticmethod
