@@ -64,7 +64,7 @@ def tests(session):
 def panel(session):
     """The tests of the panel once more, on the gradio of Forge; arguments go to pytest."""
     install(session, "panel", "pytest")
-    measure(session, "tests/test_panel.py")
+    measure(session, "tests/panel")
 
 
 @nox.session(python=PYTHONS)

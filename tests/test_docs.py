@@ -15,11 +15,11 @@ from lib_hypersd.cli.main import main
 from lib_hypersd.panel import HELP
 from lib_hypersd.recipes.catalog import LOOKALIKES, load_catalog
 from lib_hypersd.recipes.settings import Settings
+from tests.double import Host
 from tests.examples import run
 from tests.sentences import sentences
 from tests.server import Answer, Hub, wait_until
-from tests.test_host import LORAS
-from tests.webui import Host
+from tests.webui.common import LORAS
 from tools import recipes
 
 ROOT = Path(__file__).parent.parent

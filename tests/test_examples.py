@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import webui
+from tests import double
 from tests.test_docs import served
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -49,7 +49,7 @@ def test_tcd_with_k_diffusion_ends_in_the_image_that_the_network_knows(run, step
 @pytest.mark.parametrize("kind", ["a1111", "forge"])
 def test_a_request_to_the_api_makes_an_image(run, tmp_path, kind):
     with (
-        webui.running(tmp_path, kind, "Hyper-SD15-4steps-lora") as host,
+        double.running(tmp_path, kind, "Hyper-SD15-4steps-lora") as host,
         served(host.app(host.load_script())) as address,
     ):
         assert run("request_to_the_api", address) == "image.png was made with hyper-sd15-4steps.\n"
@@ -58,7 +58,7 @@ def test_a_request_to_the_api_makes_an_image(run, tmp_path, kind):
 
 def test_a_request_that_was_not_carried_out_saves_no_image(run, tmp_path):
     with (
-        webui.running(tmp_path, "a1111") as host,
+        double.running(tmp_path, "a1111") as host,
         served(host.app(host.load_script())) as address,
         pytest.raises(SystemExit, match="Hyper-SD: not applied"),
     ):

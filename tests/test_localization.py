@@ -12,9 +12,9 @@ from lib_hypersd.plan.describe import WHY
 from lib_hypersd.recipes.catalog import published
 from lib_hypersd.recipes.settings import RECOMMENDED, SCHEDULES
 from tests.browser import page_of, requires_browser
+from tests.double import Host, InputAccordion, OptionInfo
+from tests.panel.world import World, host_like
 from tests.sentences import texts
-from tests.test_panel import World, host_like
-from tests.webui import Host, InputAccordion, OptionInfo
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "localizations").glob("*.json"))

@@ -19,6 +19,7 @@ HELP = {
     "file": "Any few-step LoRA at hand that fits the checkpoint.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
+CONTROLS = ("enable", *(field.name for field in FIELDS))
 ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:])
 
 
@@ -30,18 +31,6 @@ class Panel:
     paste: list[tuple[Any, Callable[[Mapping[str, str]], Any]]]
 
 
-@dataclass(frozen=True)
-class Controls:
-    """The components of gradio; ``fields`` by the names of the settings."""
-
-    enabled: Any
-    fields: dict[str, Any]
-    inside: Any
-    status: Any
-    downloads: Any
-    buttons: dict[str, Any]
-
-
 def build(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend, prompt: Any = None) -> Panel:
     """Create the panel inside the open gradio Blocks; without side effects, since hosts build it more than once.
 
@@ -51,85 +40,68 @@ def build(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend, pr
         tab: "txt2img" or "img2img", part of every element's id.
         prompt: the tab's prompt box, where it is known.
     """
-    controls = lay_out(gr, accordion, tab, backend)
-    connect(controls, Handlers(gr, backend, has_prompt=prompt is not None), prompt)
-    paste: list[tuple[Any, Callable[[Mapping[str, str]], Any]]] = [(controls.enabled, lambda params: ENABLED in params)]
-    paste += [(controls.fields[field.name], reader_of(field, backend)) for field in FIELDS]
-    return Panel([controls.enabled, *controls.fields.values()], paste)
+    parts = lay_out(gr, accordion, tab, backend)
+    connect(parts, Handlers(gr, backend, has_prompt=prompt is not None), prompt)
+    readers: list[Callable[[Mapping[str, str]], Any]] = [lambda params: ENABLED in params]
+    readers += [reader_of(field, backend) for field in FIELDS]
+    controls = [parts[name] for name in CONTROLS]
+    return Panel(controls, list(zip(controls, readers, strict=True)))
 
 
 def reader_of(field: Field, backend: Backend) -> Callable[[Mapping[str, str]], str]:
     return lambda params: pasted(field, params, backend.catalog())
 
 
-def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) -> Controls:
-    buttons = {}
+def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) -> dict[str, Any]:
+    """The panel's components by the names in their ids."""
+    parts: dict[str, Any] = {}
 
-    def elem_id(name: str) -> str:
-        return f"hypersd_{tab}_{name}"
+    def put(component: Any, name: str, *args: Any, **options: Any) -> None:
+        parts[name] = component(*args, elem_id=f"hypersd_{tab}_{name}", **options)
 
-    def button(name: str, text: str, **options: Any) -> None:
-        buttons[name] = gr.Button(text, elem_id=elem_id(name), size="sm", **options)
-
-    with accordion(False, label="Hyper-SD", elem_id=elem_id("enable")) as enabled:
-        status = gr.HTML(render_status([False], backend, "").html, elem_id=elem_id("status"))
+    with accordion(False, label="Hyper-SD", elem_id=f"hypersd_{tab}_enable") as parts["enable"]:
+        put(gr.HTML, "status", render_status([False], backend, "").html)
         with gr.Row():
-            button("detail", f"More detail (eta {MORE_DETAIL})", visible=False)
-            button("cfg_preserved", "Make the negative prompt work", visible=False)
-            button("refresh", "Refresh LoRA list")
+            put(gr.Button, "detail", f"More detail (eta {MORE_DETAIL})", visible=False, size="sm")
+            put(gr.Button, "cfg_preserved", "Make the negative prompt work", visible=False, size="sm")
+            put(gr.Button, "refresh", "Refresh LoRA list", size="sm")
             # Pressed by the page's script when the prompt or the checkpoint has changed; the style sheet hides it.
-            button("look", "Update", elem_classes=["hypersd-hidden"])
-        downloads = gr.HTML("", elem_id=elem_id("downloads"), visible=False)
+            put(gr.Button, "look", "Update", elem_classes=["hypersd-hidden"])
+        put(gr.HTML, "downloads", "", visible=False)
         with gr.Row():
-            button("download", "Download", visible=False, variant="primary")
-            button("cancel", "Cancel download", visible=False)
-        fields: dict[str, Any] = {}
+            put(gr.Button, "download", "Download", visible=False, size="sm", variant="primary")
+            put(gr.Button, "cancel", "Cancel download", visible=False, size="sm")
         for row in ROWS:
             with gr.Row():
-                fields |= {field.name: dropdown(gr, field, backend, elem_id(field.name)) for field in row}
+                for field in row:
+                    choices = file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices]
+                    texts = {"label": field.label, "info": HELP[field.name]}
+                    is_free = field.name != "variant"
+                    put(gr.Dropdown, field.name, choices, value=RECOMMENDED, allow_custom_value=is_free, **texts)
         with gr.Row():
-            inside = gr.Dropdown(
-                inside_choices(backend),
-                value=inside_value(backend),
-                label="In the checkpoint",
-                info="Few-step models that are merged into it. What you choose is remembered for this checkpoint.",
-                elem_id=elem_id("inside"),
-            )
+            help_text = "Few-step models that are merged into it. What you choose is remembered for this checkpoint."
+            texts = {"label": "In the checkpoint", "info": help_text}
+            put(gr.Dropdown, "inside", inside_choices(backend), value=inside_value(backend), **texts)
         with gr.Row():
-            button("keep", "Keep these values for this checkpoint")
-            button("forget", "Forget this checkpoint")
-    return Controls(enabled, fields, inside, status, downloads, buttons)
+            put(gr.Button, "keep", "Keep these values for this checkpoint", size="sm")
+            put(gr.Button, "forget", "Forget this checkpoint", size="sm")
+    return parts
 
 
-def dropdown(gr: Any, field: Field, backend: Backend, elem_id: str) -> Any:
-    return gr.Dropdown(
-        file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices],
-        value=RECOMMENDED,
-        label=field.label,
-        info=HELP[field.name],
-        allow_custom_value=field.name != "variant",
-        elem_id=elem_id,
-    )
-
-
-def connect(controls: Controls, handlers: Handlers, prompt: Any) -> None:
-    """Have the handlers called with the controls' values and the prompt, if it is known, and show what they return."""
+def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
+    """Have the handlers called with the controls' values and the prompt, if there is one, and show what they return."""
     quick: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    buttons, fields = controls.buttons, controls.fields
-    values = [controls.enabled, *fields.values(), *([prompt] if prompt is not None else [])]
-    shown = [
-        controls.status, buttons["detail"], buttons["cfg_preserved"], controls.downloads, buttons["download"],
-        buttons["cancel"],
-    ]  # fmt: skip
-    shown_with_lists = [*shown, fields["file"], controls.inside]
-    for control in (controls.enabled, *fields.values()):
-        control.change(handlers.show, values, shown, **quick)
+    values = [*(parts[name] for name in CONTROLS), *([prompt] if prompt is not None else [])]
+    shown = [parts[name] for name in ("status", "detail", "cfg_preserved", "downloads", "download", "cancel")]
+    with_lists = [*shown, parts["file"], parts["inside"]]
+    for name in CONTROLS:
+        parts[name].change(handlers.show, values, shown, **quick)
     for name, handle in (
         ("look", handlers.show_with_lists), ("refresh", handlers.refresh), ("cancel", handlers.cancel),
         ("keep", handlers.keep), ("forget", handlers.forget),
     ):  # fmt: skip
-        buttons[name].click(handle, values, shown_with_lists, **quick)
-    buttons["download"].click(handlers.download, [buttons["download"], *values], shown_with_lists, **quick)
-    controls.inside.input(handlers.set_inside, [controls.inside, *values], shown_with_lists, **quick)
-    buttons["detail"].click(lambda: str(MORE_DETAIL), outputs=[fields["eta"]], **quick)
-    buttons["cfg_preserved"].click(lambda: VARIANTS["cfg"], outputs=[fields["variant"]], **quick)
+        parts[name].click(handle, values, with_lists, **quick)
+    parts["download"].click(handlers.download, [parts["download"], *values], with_lists, **quick)
+    parts["inside"].input(handlers.set_inside, [parts["inside"], *values], with_lists, **quick)
+    parts["detail"].click(lambda: str(MORE_DETAIL), outputs=[parts["eta"]], **quick)
+    parts["cfg_preserved"].click(lambda: VARIANTS["cfg"], outputs=[parts["variant"]], **quick)

@@ -15,20 +15,15 @@ Updates = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Handlers:
-    """Each handler gets the values of the panel's controls and, with ``has_prompt``, the prompt behind them; what it
-    returns goes into the parts of the panel that ``controls.connect`` names."""
+    """Each handler gets the values of the panel's controls and, with ``has_prompt``, the prompt behind them, which
+    ``read`` passes over; what it returns goes into the parts of the panel that ``controls.connect`` names."""
 
     gr: Any
     backend: Backend
     has_prompt: bool
 
-    def split(self, values: Updates) -> tuple[Updates, str]:
-        """The controls' values, and the prompt."""
-        return (values[:-1], values[-1]) if self.has_prompt else (values, "")
-
     def status(self, values: Updates) -> Status:
-        args, prompt = self.split(values)
-        return render_status(args, self.backend, prompt)
+        return render_status(values, self.backend, values[-1] if self.has_prompt else "")
 
     def show(self, *values: Any) -> Updates:
         """The status, the buttons that it offers, and the downloads."""
@@ -69,7 +64,7 @@ class Handlers:
         return self.show_with_lists(*values)
 
     def keep(self, *values: Any) -> Updates:
-        settings, _, _ = read(self.split(values)[0])
+        settings, _, _ = read(values)
         return self.remember(values, lambda memory: replace(memory, settings=replace(settings, enabled=False)))
 
     def forget(self, *values: Any) -> Updates:

@@ -64,11 +64,8 @@ def status(
     if plan is not None:
         data["summary"] = f"{plan.steps} step{'s' if plan.steps > 1 else ''}, CFG {plan.cfg:g}"
         data["override"] = {
-            "steps": str(plan.steps),
-            "cfg_scale": f"{plan.cfg:g}",
-            "sampling": plan.sampler,
-            "scheduler": plan.schedule,
-        }
+            "steps": str(plan.steps), "cfg_scale": f"{plan.cfg:g}", "sampling": plan.sampler, "scheduler": plan.schedule
+        }  # fmt: skip
         if plan.distilled_cfg is not None:
             data["override"]["distilled_cfg_scale"] = f"{plan.distilled_cfg:g}"
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -89,12 +86,8 @@ def render_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str,
         size = f"{(recipe.bytes or 0) / 1e6:,.0f} MB"
         label = f"Download {recipe.file} ({size})"
         lines += [f"<p>{escape(last.problem)}</p>"] if last and last.problem else []
-        where = (
-            ("File", f"{recipe.file}, {size}"),
-            ("From", downloads.place(recipe)),
-            ("To", downloads.folder(recipe)),
-        )
-        lines += [f"<p>{name}: {escape(str(value))}</p>" for name, value in where]
+        where = {"File": f"{recipe.file}, {size}", "From": downloads.place(recipe), "To": downloads.folder(recipe)}
+        lines += [f"<p>{name}: {escape(str(value))}</p>" for name, value in where.items()]
     html = f'<div class="hypersd-status hypersd-downloads">{"".join(lines)}</div>' if lines else ""
     return html, label
 

@@ -1,4 +1,4 @@
-"""The only part that imports a WebUI's ``modules``. It asks what the host can, never what it is called.
+"""The only part that imports a WebUI's ``modules``. It goes by what the host has, never by what it is called.
 
 Nothing here knows a recipe: plans come from ``lib_hypersd.plan``, and this carries them out.
 """

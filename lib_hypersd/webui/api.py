@@ -1,4 +1,4 @@
-"""What other programs may ask: the catalog, the files, downloads, and the plan for a txt2img request that is not made.
+"""The routes for other programs: the catalog, the files, downloads, and the plan for a txt2img request that is not run.
 
 The routes stand beside the host's own and have its authentication; a host without its API has none of them.
 """
@@ -35,25 +35,26 @@ def add_routes(demo, app) -> None:
         app.add_api_route(path, answer, methods=[method], dependencies=host.dependencies)
 
 
-def files(every: bool = False) -> dict[str, Any]:
+def list_files(every: bool = False) -> dict[str, Any]:
     """The few-step LoRAs that the host has listed, and those that look like one and cannot be used.
 
     Args:
-        every: all LoRAs, with what is known of them so far.
+        every: all LoRAs, as far as they have been read.
     """
-    known = loras.list_all(planning.load_recipes())
-    listed = [one for one in known if every or one.identification.recipe or one.identification.refused]
-    return {"files": [printable(file_as_json(one)) for one in listed], "unread": sum(one.unread for one in known)}
+    everything = loras.list_all(planning.load_recipes())
+    few_step = [lora for lora in everything if lora.identification.recipe or lora.identification.refused]
+    listed = [printable(file_as_json(lora)) for lora in (everything if every else few_step)]
+    return {"files": listed, "unread": sum(lora.unread for lora in everything)}
 
 
-def catalog() -> dict[str, Any]:
+def list_recipes() -> dict[str, Any]:
     """All recipes, in the order in which they are preferred, and what is wrong with the user's own."""
-    read = planning.load_recipes()
-    return {"recipes": [asdict(recipe) for recipe in read.recipes], "problems": list(read.problems)}
+    catalog = planning.load_recipes()
+    return {"recipes": [asdict(recipe) for recipe in catalog.recipes], "problems": list(catalog.problems)}
 
 
-def plan(payload: dict) -> dict[str, Any]:
-    """The plan for a payload of txt2img, which is not run; a ``problem`` in it says why none can be carried out.
+def plan_payload(payload: dict) -> dict[str, Any]:
+    """The plan for a payload of txt2img, which is not run; its ``problem`` is why none can be carried out.
 
     Read are the prompt, our arguments (where there are none, the panel is taken to be off), the checkpoint, eta, the
     refiner and the second pass. Nothing is loaded or changed.
@@ -70,23 +71,22 @@ def plan(payload: dict) -> dict[str, Any]:
     if problems or selected is None:
         return {"enabled": given.enabled, "problem": " ".join(problems), "sentence": " ".join(problems)}
 
-    read = planning.load_recipes()
+    catalog = planning.load_recipes()
     given = samplers.spell_as_host(given)
-    request = payloads.read_payload(payload, prompt, given, selected, read)
+    request = payloads.read_payload(payload, prompt, given, selected, catalog)
     if not given.enabled:
-        found = point_out(request, read)
-        off = "Off. The request's own settings are used."
-        return {"enabled": False, "problem": None, "sentence": " ".join([found or off, *comments])}
-    made = make_plan(request, read)
+        sentence = point_out(request, catalog) or "Off. The request's own settings are used."
+        return {"enabled": False, "problem": None, "sentence": " ".join([sentence, *comments])}
+    plan = make_plan(request, catalog)
     problem = planning.find_obstacle()
-    if problem is None and made.problem is None:
-        problem = samplers.find_unknown(made.sampler, made.schedule)
+    if problem is None and plan.problem is None:
+        problem = samplers.find_unknown(plan.sampler, plan.schedule)
     if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
-    return printable({"enabled": True, **as_json(made, prompt), "comments": comments})
+    return printable({"enabled": True, **as_json(plan, prompt), "comments": comments})
 
 
-def checkpoints() -> dict[str, Any]:
+def list_checkpoints() -> dict[str, Any]:
     """What is remembered of checkpoints, and what is wrong with the file in which it stands."""
     content = memory.store().read()
     return printable({"checkpoints": list(map(entry_as_json, content.entries)), "problem": content.problem})
@@ -111,12 +111,12 @@ def printable(value):
 
 
 ROUTES = [
-    ("GET", "/hypersd/v1/files", files),
-    ("GET", "/hypersd/v1/catalog", catalog),
-    ("POST", "/hypersd/v1/plan", plan),
-    ("GET", "/hypersd/v1/checkpoints", checkpoints),
+    ("GET", "/hypersd/v1/files", list_files),
+    ("GET", "/hypersd/v1/catalog", list_recipes),
+    ("POST", "/hypersd/v1/plan", plan_payload),
+    ("GET", "/hypersd/v1/checkpoints", list_checkpoints),
     ("POST", "/hypersd/v1/checkpoint", remember),
     ("POST", "/hypersd/v1/download", downloads.start),
-    ("GET", "/hypersd/v1/downloads", downloads.tell),
+    ("GET", "/hypersd/v1/downloads", downloads.list_all),
     ("DELETE", "/hypersd/v1/downloads/{recipe_id}", downloads.cancel),
 ]

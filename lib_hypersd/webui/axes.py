@@ -12,15 +12,10 @@ from .request import state_of
 OFF = "Off"
 # The host's axes whose values a plan would replace, and the attribute of the request that they set.
 HOST_AXES = {
-    "Steps": "steps",
-    "CFG Scale": "cfg_scale",
-    "Distilled CFG Scale": "distilled_cfg_scale",
-    "Shift": "distilled_cfg_scale",
-    "Sampler": "sampler_name",
-    "Schedule type": "scheduler",
-    "Hires steps": "hr_second_pass_steps",
-    "Eta": "eta",
-}
+    "Steps": "steps", "CFG Scale": "cfg_scale", "Distilled CFG Scale": "distilled_cfg_scale",
+    "Shift": "distilled_cfg_scale", "Sampler": "sampler_name", "Schedule type": "scheduler",
+    "Hires steps": "hr_second_pass_steps", "Eta": "eta",
+}  # fmt: skip
 
 
 def register() -> None:
@@ -55,7 +50,7 @@ def fix(name: str) -> Callable:
 
 
 def fixing(apply: Callable, name: str) -> Callable:
-    """The host's own axis, which also says that its value is now the user's and no plan may replace it."""
+    """The host's own axis, whose value is the user's from then on, so that no plan replaces it."""
 
     def apply_and_fix(p, x, xs):
         apply(p, x, xs)

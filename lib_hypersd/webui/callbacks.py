@@ -1,5 +1,5 @@
-"""Callbacks of the host, added without its registering functions: each of those inspects the whole stack, 55 ms on
-v1.10.1, for the name of the script, unless it is told that name."""
+"""Callbacks of the host, added without its registering functions: each of those inspects the whole stack for
+the script's name, 55 ms on v1.10.1, unless the name is given."""
 
 from collections.abc import Callable
 from pathlib import Path

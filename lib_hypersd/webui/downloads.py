@@ -45,13 +45,13 @@ def refresh(recipe: Recipe) -> None:
 DOWNLOADS = Downloads(source, folder, refresh)
 
 
-def start(asked: dict) -> dict:
+def start(wanted: dict) -> dict:
     """``{"id": …}`` of a recipe in the catalog: begin to fetch its file, or say how far that has come."""
-    return find(asked.get("id"), DOWNLOADS.start).as_json()
+    return find(wanted.get("id"), DOWNLOADS.start).as_json()
 
 
-def tell() -> list[dict]:
-    """All files that were asked for since the start."""
+def list_all() -> list[dict]:
+    """All that were requested since the start."""
     return [download.as_json() for download in DOWNLOADS.all()]
 
 
@@ -63,9 +63,9 @@ def cancel(recipe_id: str) -> dict:
     return download.as_json()
 
 
-def find(recipe_id: object, look: Callable[[str], Download | None]) -> Download:
+def find(recipe_id: object, find_download: Callable[[str], Download | None]) -> Download:
     try:
-        found = look(recipe_id) if isinstance(recipe_id, str) else None
+        found = find_download(recipe_id) if isinstance(recipe_id, str) else None
     except Failed as failure:
         raise HTTPException(404, str(failure)) from None
     if found is None:

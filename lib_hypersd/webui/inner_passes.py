@@ -1,4 +1,4 @@
-"""Passes that other extensions run inside a request, as ADetailer does: of these the host calls none of our hooks."""
+"""Passes that other extensions run inside a request, as ADetailer does; the host calls none of our hooks there."""
 
 import weakref
 from collections.abc import Callable
@@ -25,7 +25,7 @@ OUTER = Outer()
 
 
 def register(script: str | Path) -> None:
-    """Have each step of every pass looked at; called again at every reload of the UI."""
+    """Have each step of every pass checked; called again at every reload of the UI."""
     callbacks.add(script_callbacks.callback_map["callbacks_cfg_denoiser"], "cfg_denoiser", remark, script)
 
 

@@ -43,7 +43,7 @@ def name_sd3_as_diffusers() -> None:
 def count_patches() -> None:
     """Keep on a network that the host patches how many of its layers each LoRA has changed, by the LoRA's file.
 
-    A host drops a LoRA that does not fit and still has its name among the loaded ones; whose the patches are
+    A host drops a LoRA that does not fit and keeps its name among the loaded ones; whose the patches are
     is not kept (N:extensions-builtin/sd_forge_lora/networks.py:56-79).
     """
     load = getattr(networks(), "load_lora_for_models", None)
@@ -114,7 +114,7 @@ def name_for_refiner(name: str) -> str:
 
 
 def keep_loaded(name: str, p) -> None:
-    """Load the request's LoRAs again when a refiner has changed the checkpoint, in the moment the host asks for conds.
+    """Load the request's LoRAs again when a refiner has changed the checkpoint, before the host computes its conds.
 
     A1111 drops all LoRAs when it loads another checkpoint (A:sd_models.py:737, A:sd_samplers_common.py:199).
     """

@@ -46,7 +46,7 @@ class Shelf:
 
 @cache
 def shelf() -> Shelf:
-    """What is known of the files, kept beside the host's own settings; made at its first use."""
+    """What was read of the files, kept beside the host's own settings; made at its first use."""
     may_hash = not switch("no_hashing", False)
     return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
 
@@ -54,10 +54,8 @@ def shelf() -> Shelf:
 def hosts_hashes(path: str) -> tuple[str, str]:
     """SHA-256 and addnet hash of a LoRA from the host's own cache, "" where it has none."""
     title = f"lora/{Path(path).stem}"
-    return (
-        hashes.sha256_from_cache(path, title) or "",
-        hashes.sha256_from_cache(path, title, use_addnet_hash=True) or "",
-    )
+    read = hashes.sha256_from_cache
+    return read(path, title) or "", read(path, title, use_addnet_hash=True) or ""
 
 
 def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
@@ -78,13 +76,14 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     last.few_step = [lora for lora, _ in pairs]
     few_step = {lora.path for lora in last.few_step}
     others = frozenset(name for disk in disks if disk.filename not in few_step for name in (disk.name, disk.alias))
-    last.at_hand = AtHand([to_file(lora, disk, path) for lora, disk in pairs], others)
+    aliases = [(disk.alias,) if disk.alias != disk.name else () for _, disk in pairs]
+    last.at_hand = AtHand([file_of(lora, names, path) for (lora, _), names in zip(pairs, aliases, strict=True)], others)
     last.disks, last.basis = disks, basis
     return last.at_hand
 
 
 def list_all(catalog: Catalog) -> list[LoraFile]:
-    """What is known of every LoRA that the host has listed."""
+    """Every LoRA that the host has listed."""
     return list(examine(shelf().library, listed(), catalog).values())
 
 
@@ -97,10 +96,6 @@ def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFi
     files = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
     library.background.start()
     return {lora.path: lora for lora in files}
-
-
-def to_file(lora: LoraFile, disk, checkpoint: str | None) -> File:
-    return file_of(lora, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
 
 
 def is_few_step(lora: LoraFile, disk) -> bool:

@@ -1,4 +1,4 @@
-"""What the user has said of the host's checkpoints, beside the host's own settings."""
+"""What is remembered of the host's checkpoints, beside the host's own settings."""
 
 import os
 from functools import cache
@@ -25,7 +25,7 @@ def recall(info) -> Memory:
 
 
 def remember(memory: Memory, name: str | None = None) -> Entry:
-    """Keep what the user says of a checkpoint, the selected one unless another is named.
+    """Keep a memory of a checkpoint, the selected one unless another is named.
 
     Raises:
         CannotRemember: there is no such checkpoint, or the file cannot be written.

@@ -11,7 +11,7 @@ from . import memory
 from .options import option
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
-# Where neither file nor flag tells: the end of the name by which the host knows the network (N:backend/loader.py).
+# Families that neither file nor flag shows, by the end of the host's name for the network (N:backend/loader.py).
 REPOSITORIES = {
     "FLUX.1-dev": "flux", "FLUX.1-schnell": "flux-schnell", "Chroma": "chroma", "FLUX.2-klein-4B": "flux2",
     "FLUX.2-klein-9B": "flux2", "Neta-Lumina": "lumina2", "Z-Image-Turbo": "z-image", "Anima": "anima",
@@ -35,7 +35,7 @@ def find_loaded() -> Model | None:
 
 
 def find_selected(name: str | None = None) -> Model | None:
-    """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing.
+    """The model of the next image; while it is not in memory, as its file describes it, or None if it does not.
 
     Args:
         name: the checkpoint of a request, where that is not the one that the user has selected.
@@ -48,7 +48,7 @@ def find_selected(name: str | None = None) -> Model | None:
 
 
 def find_named(name: str | None) -> Model | None:
-    """What the file of another checkpoint says, where a request names one that the host has."""
+    """Another checkpoint by its file, where a request names one that the host has."""
     info = find_checkpoint(name) if name else None
     return read_file(info) if info else None
 
@@ -58,7 +58,7 @@ def find_checkpoint(name: str):
 
 
 def read_file(info) -> Model | None:
-    """What a checkpoint's file says of it without loading it."""
+    """A checkpoint by its file, without loading it."""
     file = read_checkpoint(info.filename)
     if file.family is None and file.kind is None:
         return None
@@ -78,8 +78,8 @@ def build_model(info, file: Checkpoint, family: str | None, prediction: str, coa
 
 
 def find_family(model, file: Checkpoint) -> str | None:
-    """One of ``catalog.FAMILIES`` or of its look-alikes; the file tells more than the host, whose flag for SDXL, say,
-    stands for everything that is built like it."""
+    """One of ``catalog.FAMILIES`` or of its look-alikes; the file is more precise than the host, whose flag for SDXL
+    covers everything that is built like it."""
     if getattr(model, "is_ssd", False):
         return "sdxl-pruned"
     if file.family is not None:
@@ -90,7 +90,7 @@ def find_family(model, file: Checkpoint) -> str | None:
 
 
 def find_prediction(model, network) -> str:
-    """What the network predicts; of a flow model the hosts say "const" (F:backend/modules/k_prediction.py)."""
+    """What the network predicts; the hosts' "const" is a flow model's (F:backend/modules/k_prediction.py)."""
     predictor = getattr(network, "predictor", None)
     if predictor is not None:
         return "flow" if predictor.prediction_type == "const" else predictor.prediction_type

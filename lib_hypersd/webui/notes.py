@@ -1,4 +1,4 @@
-"""What is said of a request: on the page, and in the image, since clients of the API get no more than that."""
+"""Notes on a request: on the page, and in the image, since clients of the API get nothing else."""
 
 from collections.abc import Sequence
 

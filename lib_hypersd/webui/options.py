@@ -37,7 +37,7 @@ def comment_stripper() -> Callable[[str], str] | None:
 def shadowed(**values) -> Iterator[None]:
     """Let the host read ``values`` from its options, whatever the user has set.
 
-    An attribute of the object comes before the data that the host saves (its ``__getattr__`` is asked last), so
+    An attribute of the object comes before the data that the host saves (``__getattr__`` comes last), so
     settings that are saved meanwhile keep the user's own values.
     """
     own = vars(shared.opts)

@@ -1,4 +1,4 @@
-"""A payload of txt2img as the host reads it, before any request is made of it: for the panel, and for dry runs."""
+"""A payload of txt2img, read as the host reads it, without a request: for the panel, and for dry runs."""
 
 from collections.abc import Mapping
 
@@ -6,21 +6,15 @@ from ..plan import Model, Request, SecondPass
 from ..recipes.catalog import HYPER_SD, Catalog
 from ..recipes.settings import Settings
 from . import model
-from .planning import build_request
+from .planning import complete
 
 
 def read_payload(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
     """A payload as the planner reads it."""
-    eta = payload.get("eta")
-    return build_request(
-        given,
-        selected,
-        catalog,
-        [prompt],
-        second_pass(payload),
-        model.find_named(text_in(payload, "refiner_checkpoint")),
-        float(eta) if isinstance(eta, int | float) else None,
-    )
+    eta, refiner = payload.get("eta"), model.find_named(text_in(payload, "refiner_checkpoint"))
+    eta = float(eta) if isinstance(eta, int | float) else None
+    own = Request(given, selected, (), [prompt], second_pass=second_pass(payload), refiner=refiner, eta=eta)
+    return complete(own, catalog)
 
 
 def arguments(payload: Mapping) -> tuple[list, str | None]:
@@ -35,7 +29,7 @@ def arguments(payload: Mapping) -> tuple[list, str | None]:
 
 
 def checkpoint(payload: Mapping) -> str | None:
-    """The checkpoint that a payload asks for."""
+    """The checkpoint that a payload names."""
     overridden = payload.get("override_settings")
     return text_in(overridden, "sd_model_checkpoint") if isinstance(overridden, Mapping) else None
 

@@ -1,7 +1,7 @@
 """What a plan is made from on this host: the recipes, the host's request as the planner reads it, and what the host
 cannot do at all."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from modules import paths
@@ -18,26 +18,14 @@ def load_recipes() -> Catalog:
     return load_catalog(Path(paths.data_path) / "hypersd-recipes.json")
 
 
-def build_request(
-    settings: Settings,
-    checkpoint: Model,
-    catalog: Catalog,
-    prompts: Sequence[str],
-    second_pass: SecondPass | None = None,
-    refiner: Model | None = None,
-    eta: float | None = None,
-) -> Request:
-    """The planner's request: what is given, and what the host has around it."""
-    at_hand, standing = loras.at_hand(catalog, checkpoint), loras.standing_tag()
-    return Request(
-        settings=settings,
-        model=checkpoint,
+def complete(request: Request, catalog: Catalog) -> Request:
+    """The planner's request from its own part, with what the host has around it."""
+    at_hand, standing = loras.at_hand(catalog, request.model), loras.standing_tag()
+    return replace(
+        request,
         files=at_hand.files,
         others=at_hand.others,
-        prompts=[prompt + standing for prompt in prompts],
-        second_pass=second_pass,
-        refiner=refiner,
-        eta=eta,
+        prompts=[prompt + standing for prompt in request.prompts],
         strip=comment_stripper(),
         reads_schedules=loras.reads_schedules(),
     )
@@ -46,10 +34,10 @@ def build_request(
 def read_processing(p, settings: Settings, checkpoint: Model, catalog: Catalog, eta: float | None) -> Request:
     """The planner's request for a request that the host is about to run."""
     prompts = [prompt for name in ("all_prompts", "all_hr_prompts") for prompt in getattr(p, name, None) or []]
-    refiner = refiner_of(p)
-    return build_request(
-        settings, checkpoint, catalog, prompts, second_pass_of(p), model.read_file(refiner) if refiner else None, eta
-    )
+    second_pass, refiner = second_pass_of(p), refiner_of(p)
+    refining = model.read_file(refiner) if refiner else None
+    own = Request(settings, checkpoint, (), prompts, second_pass=second_pass, refiner=refining, eta=eta)
+    return complete(own, catalog)
 
 
 def refiner_of(p):

@@ -26,16 +26,10 @@ from .settings_page import EXACT_STRENGTH_INFOTEXT
 REFINER = "Refiner"  # the host's infotext key of a refiner that has taken over
 # What a plan sets, by the host's name for it, as far as the host's request has it.
 ATTRIBUTES = {
-    "steps": "steps",
-    "cfg_scale": "cfg",
-    "distilled_cfg_scale": "distilled_cfg",
-    "sampler_name": "sampler",
-    "scheduler": "schedule",
-    "eta": "eta",
-    "hr_second_pass_steps": "hires_steps",
-    "hr_cfg": "cfg",
+    "steps": "steps", "cfg_scale": "cfg", "distilled_cfg_scale": "distilled_cfg", "sampler_name": "sampler",
+    "scheduler": "schedule", "eta": "eta", "hr_second_pass_steps": "hires_steps", "hr_cfg": "cfg",
     "hr_distilled_cfg": "distilled_cfg",
-}
+}  # fmt: skip
 PROMPTS = ("all_prompts", "all_hr_prompts")
 INFOTEXT_KEYS = panel.keys()
 # The host writes these two where a schedule is set, and leaves them where none is.

@@ -66,10 +66,8 @@ def list_labels() -> list[str]:
 
 def in_force(sampler, p) -> str | None:
     """The label of the schedule by which this pass of the request is sampled, or None for the sampler's own."""
-    name = (
-        getattr(p, "hr_scheduler", None) if getattr(p, "is_hr_pass", False) else getattr(p, "scheduler", None)
-    ) or ""
-    if name in ("", "Automatic"):
+    name = getattr(p, "hr_scheduler", None) if getattr(p, "is_hr_pass", False) else getattr(p, "scheduler", None)
+    if name in (None, "", "Automatic"):
         name = sampler.config.options.get("scheduler")
     if sd_schedulers is None:
         return LABELS.get(name, name)

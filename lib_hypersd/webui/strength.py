@@ -1,4 +1,4 @@
-"""An image that is made from another starts at the noise of its strength and takes as many steps as were asked for.
+"""An image that is made from another starts at the noise of its strength and takes as many steps as are set.
 
 The hosts take int(strength · steps) + 1 steps from a schedule that was laid out for all of them, and with 1 step they
 start from noise alone whatever the strength (A:sd_samplers_common.py:22-31).
@@ -19,21 +19,16 @@ from .settings_page import EXACT_STRENGTH, EXACT_STRENGTH_INFOTEXT
 def exact(sampler, sample_img2img: Callable) -> Callable:
     """``sample_img2img`` of one of the host's samplers, from exactly the request's strength.
 
-    A schedule of the host's that is not known here keeps its levels and gets the exact number of steps.
+    A schedule of the host's, whose law is not ours, keeps its levels and gets the exact number of steps.
     """
 
     @wraps(sample_img2img)
     def from_image(p, x, noise, conditioning, unconditional_conditioning, steps=None, image_conditioning=None):
         def run(count):
             return sample_img2img(
-                p,
-                x,
-                noise,
-                conditioning,
-                unconditional_conditioning,
-                steps=count,
-                image_conditioning=image_conditioning,
-            )
+                p, x, noise, conditioning, unconditional_conditioning,
+                steps=count, image_conditioning=image_conditioning,
+            )  # fmt: skip
 
         wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(option(EXACT_STRENGTH, True))
         if not wanted:

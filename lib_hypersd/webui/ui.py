@@ -1,7 +1,5 @@
 """The panel in the host's tabs."""
 
-from collections.abc import Sequence
-
 import gradio as gr
 from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
@@ -23,13 +21,13 @@ def build(tab: str, prompt) -> tuple[list, list]:
 
 
 def backend() -> Backend:
-    """What the panel asks the host."""
+    """The host behind the panel."""
     return Backend(
-        load_recipes, model.find_selected, files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
+        load_recipes, model.find_selected, list_files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
     )
 
 
-def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
+def list_files(catalog: Catalog, checkpoint: Model | None) -> list[File]:
     """The LoRAs that the panel may offer."""
     return loras.at_hand(catalog, checkpoint).files
 

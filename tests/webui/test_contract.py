@@ -6,11 +6,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from tests import webui
 from tests.contract import facts
 from tests.contract.check import FOLDER, around, contracts, moved, problems
 from tests.contract.table import DOUBLE, HOLDERS, MODULES, OURS, WITH, WITHOUT
 from tests.contract.walk import Found, Walk, walk
+from tests.double import Host, Options, Processing, Script
 
 KINDS = {
     "AUTOMATIC1111": "a1111",
@@ -19,6 +19,7 @@ KINDS = {
     "reForge": "reforge",
     "Forge Classic": "classic",
 }
+DOUBLES = "tests.double."  # the modules in which the double's own things are
 CONTRACTS = {f"{contract.host}, {contract.commit}": contract for contract in contracts()}
 
 
@@ -112,11 +113,11 @@ def test_what_moved_is_said_name_by_name():
 @pytest.fixture(scope="module")
 def double(contract, tmp_path_factory):
     """What is recorded on the double in the way of the live suite, and what it was recorded from."""
-    host = webui.Host(tmp_path_factory.mktemp("host"), KINDS[contract.kind])
+    host = Host(tmp_path_factory.mktemp("host"), KINDS[contract.kind])
     host.install_loras("Hyper-SD15-4steps-lora")
     found, recorded, given = walk(), {}, {}
 
-    class Probe(webui.Script):
+    class Probe(Script):
         def process_before_every_sampling(self, p, *args, c, **kwargs):
             word = "img2img" if p._img2img else "txt2img"
             if word not in given:
@@ -128,7 +129,7 @@ def double(contract, tmp_path_factory):
         host.load_script()
         for request in ({"enable_hr": True, "hr_prompt": ""}, {"img2img": True}):
             prompt = "a cat <lora:Hyper-SD15-4steps-lora:1>"
-            host.process_images(webui.Processing(host, prompt, sampler_name="DPM++ 2M", **request), Probe())
+            host.process_images(Processing(host, prompt, sampler_name="DPM++ 2M", **request), Probe())
         yield recorded, given
 
 
@@ -151,15 +152,15 @@ def is_of_the_double(value) -> bool:
     if isinstance(value, ModuleType):
         return not hasattr(value, "__file__")
     of = value if isinstance(value, type) else type(value)
-    return of is SimpleNamespace or of.__module__ == webui.__name__
+    return of is SimpleNamespace or of.__module__.startswith(DOUBLES)
 
 
 def offered(value) -> set[str]:
     """The names of its own; an option of the host is a name of its options."""
     classes = (value if isinstance(value, type) else type(value)).__mro__
-    names = set(vars(value)).union(*(vars(one) for one in classes if one.__module__ == webui.__name__))
+    names = set(vars(value)).union(*(vars(one) for one in classes if one.__module__.startswith(DOUBLES)))
     if isinstance(value, torch.nn.Module):
         names = names - set(vars(torch.nn.Module())) | set(value._modules)
-    if isinstance(value, webui.Options):
+    if isinstance(value, Options):
         names |= set(value.data)
     return {name for name in names if not name.startswith("_") and OURS not in name}

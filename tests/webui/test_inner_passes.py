@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from tests.test_host import LORAS, ON
-from tests.webui import KINDS, Processing, Script, running
+from tests.double import KINDS, Processing, Script, running
+from tests.webui.common import LORAS, ON
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from fastapi.testclient import TestClient
 
 from lib_hypersd.recipes.catalog import Catalog, published
+from tests.double import Host
 from tests.server import CONTENT, Answer, Hub, recipe, wait_until
-from tests.webui import Host
 
 LORA = recipe("hyper-sd15-8steps")
 CHECKPOINT = next(r for r in published().recipes if r.id == "hyper-sdxl-unet")

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from lib_hypersd.recipes.catalog import published
 from tests import loras as lora_files
-from tests.test_host import LORAS
-from tests.webui import Host
+from tests.double import Host
+from tests.webui.common import LORAS
 
 NAME, PASSWORD = "me", "secret"
 

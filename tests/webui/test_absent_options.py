@@ -5,8 +5,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.contract.walk import walk
-from tests.test_host import LORAS, ON, recorded
-from tests.webui import KINDS, Host, Processing
+from tests.double import KINDS, Host, Processing
+from tests.webui.common import LORAS, ON, recorded
 
 OPTIONS, SWITCHES = "modules.shared.opts.", "modules.shared.cmd_opts."
 # All that the adapter asks a host for, by the doors of ``webui/options.py``.

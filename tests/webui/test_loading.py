@@ -2,9 +2,9 @@
 
 import pytest
 
+from tests.double import KINDS, Host, Processing, running
 from tests.loras import layers, write
-from tests.test_host import LORAS, ON, recorded
-from tests.webui import KINDS, Host, Processing, running
+from tests.webui.common import LORAS, ON, recorded
 
 
 @pytest.mark.parametrize("kind", KINDS)
