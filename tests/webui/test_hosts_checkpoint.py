@@ -29,7 +29,7 @@ def test_an_sdxl_that_predicts_flow_is_refused(neo):
     write_checkpoint(neo.load("some xl", is_sdxl=True, is_flow=True), "sdxl")
     p = Processing(neo)
     neo.process_images(p, script, [ON])
-    assert "was trained to predict something else" in list(p.comments)[0] and p.steps == 20
+    assert "was trained to predict something other" in list(p.comments)[0] and p.steps == 20
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_tag_that_the_host_cannot_read_is_named_when_nothing_was_loaded(host, 
     [
         ({"steps": float("nan")}, "Steps must be a whole number from 1 to 150, not 'nan'."),
         ({"steps": -4}, "Steps must be"), ({"weight": 1e30}, "LoRA weight must be"), ({"cfg": "much"}, "CFG must be"),
-        ({"eta": [0.3]}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"), ({"file": "no such file"}, "no such file is no LoRA"),
+        ({"eta": [0.3]}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"), ({"file": "no such file"}, "no such file is not a LoRA"),
         ({"enabled": 1}, "“enabled” must be true or false, not 1."), ({"steps": 9}, "No Hyper-SD for SD1.5 serves 9 steps"),
         ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler “DPM++ 9M”."), ({"schedule": "Odd"}, "This WebUI has no schedule “Odd” for the sampler “DDIM-Trailing”."),
     ],
