@@ -1,4 +1,4 @@
-// Shows on the page what lib_hypersd/panel/panel.py has worked out: which of the page's own controls are overridden, and a
+// Shows on the page what lib_hypersd/panel has worked out: which of the page's own controls are overridden, and a
 // summary beside the panel's title. It has the panel update itself when the prompt or the checkpoint changes, while a
 // file comes in, and when what the panel shows is out of date.
 //

@@ -61,14 +61,13 @@ def modules_imported(path):
                 *package[: len(package) - node.level + 1] if node.level else (), *(node.module or "").split(".")
             )
             for name in node.names:
-                module = base / f"{name.name}.py"
-                yield (
-                    module
-                    if module.exists()
-                    else base.with_suffix(".py")
-                    if base.with_suffix(".py").exists()
-                    else base / "__init__.py"
+                places = (
+                    base / f"{name.name}.py",
+                    base / name.name / "__init__.py",
+                    base.with_suffix(".py"),
+                    base / "__init__.py",
                 )
+                yield next(place for place in places if place.exists())
 
 
 def later_packages(path):
