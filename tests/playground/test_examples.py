@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "plan_over_diffusers.py"
 @pytest.fixture(scope="module")
 def checkpoint(playground, tmp_path_factory):
     folder = tmp_path_factory.mktemp("diffusers")
-    playground.loaded.pipe.save_pretrained(folder)
+    playground.pipeline.pipe.save_pretrained(folder)
     return folder
 
 
