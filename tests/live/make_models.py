@@ -30,14 +30,16 @@ def whole(parts: dict[str, Shapes]) -> Shapes:
     return join(*(under(prefix, shapes) for prefix, shapes in parts.items()))
 
 
-def sd15(channels: int, context: int, inner: int, image: int, text: Shapes) -> Shapes:
-    blocks = {"mult": (1, 2, 4, 4), "depths": [1] * 6 + [0] * 2, "middle": 1, "out_depths": [0] * 3 + [1] * 9}
+def sd15(channels: int, context: int, inner: int, image: int, text: Shapes, mult: tuple = (1, 2, 4, 4)) -> Shapes:
+    blocks = {"mult": mult, "depths": [1] * 6 + [0] * 2, "middle": 1, "out_depths": [0] * 3 + [1] * 9}
     network = unet(channels, **blocks, context=context, inner=inner)
     return whole({NETWORK: network, IMAGE: vae(image, 4), TEXT: text})
 
 
-def sdxl(channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], **blocks) -> Shapes:
-    network = unet(channels, (1, 2, 4), context=2048, linear_projection=True, adm=adm, **blocks)
+def sdxl(
+    channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], mult: tuple = (1, 2, 4), **blocks
+) -> Shapes:
+    network = unet(channels, mult, context=2048, linear_projection=True, adm=adm, **blocks)
     return whole({NETWORK: network, IMAGE: vae(image, 4), **dict(zip(TEXTS_XL, texts, strict=True))})
 
 
@@ -74,6 +76,9 @@ CHECKPOINTS = {
     "rand_flux_fp8": flux(double=1, single=1),
     "rand_flux_canny": flux(double=1, single=1, patch=128),
     "rand_flux_fill": flux(double=1, single=1, patch=384),
+    # What ComfyUI takes for the true ones: as many channels at first, and no more of them further in.
+    "small_sd15": sd15(**TRUE_SD15, mult=(1, 1, 1, 1)),
+    "small_sdxl": sdxl(**TRUE_SDXL, mult=(1, 1, 1), depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
