@@ -20,6 +20,8 @@ def host(request, tmp_path_factory):
     host = ComfyUI(option("--comfyui"), tmp_path_factory.mktemp("comfyui"), option("--python"), option("--models"))
     host.prepare("small_sd15")
     host.write_loras("sd15", "small_sd15")
+    host.write_lora("Hyper-SDXL-4steps-lora", "small_sdxl")
+    host.write_lora("hyper-sd15-4steps-of-another", "rand_sd15")
     host.boot()
     yield host
     host.stop()

@@ -11,10 +11,10 @@ class Graph(dict):
         self.numbers = count(1)
 
     def add(self, kind, **inputs):
-        id = str(next(self.numbers))
+        number = str(next(self.numbers))
         linked = {name: list(value) if isinstance(value, tuple) else value for name, value in inputs.items()}
-        self[id] = {"class_type": kind, "inputs": linked}
-        return id
+        self[number] = {"class_type": kind, "inputs": linked}
+        return number
 
 
 class Sampling(Graph):

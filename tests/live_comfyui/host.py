@@ -12,6 +12,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from dev import cache
 from tests.live import make_models
 from tests.live.host import EXTENSION, ROOT, Refused, free_port
@@ -66,6 +68,11 @@ class ComfyUI:
 
     def write_loras(self, family: str, checkpoint: str) -> None:
         make_models.write_loras(self.base / "models" / "loras", family, checkpoint)
+
+    def write_lora(self, name: str, checkpoint: str) -> None:
+        """A LoRA of this name for that checkpoint."""
+        path = self.base / "models" / "loras" / f"{name}.safetensors"
+        make_models.write(path, make_models.lora(checkpoint), torch.float16, make_models.lora_values)
 
     def boot(self, *extra: str, seconds: float = 240) -> None:
         command = [
@@ -136,13 +143,13 @@ class ComfyUI:
         """
         return self.wait(self.queue(graph), seconds)
 
-    def wait(self, id: str, seconds: float = 300) -> Done:
+    def wait(self, queued: str, seconds: float = 300) -> Done:
         deadline = time.monotonic() + seconds
-        while not (history := self.get(f"/history/{id}")):
+        while not (history := self.get(f"/history/{queued}")):
             if time.monotonic() > deadline or self.process.poll() is not None:
                 raise TimeoutError(f"The graph did not end within {seconds} s:\n{self.log_tail()}")
             time.sleep(0.05)
-        entry = history[id]
+        entry = history[queued]
         messages = entry["status"]["messages"]
         for kind, message in messages:
             if kind in ("execution_error", "execution_interrupted"):
