@@ -30,7 +30,7 @@ class TCDModelSamplingDiscrete:
 
     def build(self, model, steps: int, scheduler: str, denoise: float, eta: float = 0.3) -> tuple[Any, ...]:
         table = table_of(host.model_sampling(model))
-        if scheduler == "simple":
+        if scheduler == "simple" or denoise <= 0:
             sigmas = sigmas_by_name("TCD", steps, denoise, table)
         else:
             sigmas = host.own_sigmas(scheduler, steps, denoise, model)

@@ -2,17 +2,11 @@
 
 from typing import Any
 
-from ..plan import Plan
-from ..plan.outcome import Refusal
-from ..recipes.settings import RECOMMENDED, VARIANTS
 from ..sampling.names import BY_IMAGE_SIZE
 from ..sampling.schedules import TIMESTEPS
 from . import host
-from .arguments import file_name, settings_of
-from .graph import origin_of
-from .planning import make_whole_plan
-from .samplers import OURS, ddim, tcd
-from .schedules import sigmas_by_name, sigmas_of_plan, table_of, tokens_of
+from .samplers import ddim, tcd
+from .schedules import sigmas_by_name, table_of, tokens_of
 
 SAMPLING = "sampling/custom_sampling"
 MODEL = ("MODEL", {"tooltip": "The model, without any few-step LoRA on it."})
@@ -22,8 +16,7 @@ DENOISE = ("FLOAT", {
     "tooltip": "1 for an image from noise. Below 1 for img2img: all the steps lie within this strength.",
 })  # fmt: skip
 LATENT = ("LATENT", {"tooltip": f"The image's latent. Only its size counts, for the schedule “{BY_IMAGE_SIZE}”."})
-# Samplers of ComfyUI that recipes name, by the names that WebUIs show.
-HOSTS_SAMPLERS = {"Euler a": "euler_ancestral", "Heun": "heun", "DPM++ SDE": "dpmpp_sde"}
+RECOMMENDED = "Recommended"
 
 
 def open_field(tooltip: str) -> tuple:
@@ -55,6 +48,8 @@ class HyperSD:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
+        from ..recipes.settings import VARIANTS  # with the planner, which ComfyUI starts without
+
         variants = [RECOMMENDED, *VARIANTS.values()]
         return {
             "required": {"model": MODEL},
@@ -79,38 +74,11 @@ class HyperSD:
             "hidden": {"prompt": "PROMPT", "unique_id": "UNIQUE_ID"},
         }
 
-    def carry_out(
-        self, model, denoise=1.0, clip=None, latent=None, prompt=None, unique_id=None, **inputs
-    ) -> tuple[Any, ...]:
-        table = table_of(host.model_sampling(model))
-        origin, loras = origin_of(prompt or {}, str(unique_id)), host.loras()
-        network, settings = host.network_of(model, origin), settings_of(inputs)
-        plan = make_whole_plan(settings, network, loras, [*map(file_name, origin.loras)], host.catalog())
-        sampler = sampler_of(plan)
-        sigmas = sigmas_of_plan(plan, denoise, table, tokens_of(latent["samples"]) if latent else None)
-        if sigmas is None:
-            sigmas = host.own_sigmas(plan.schedule, plan.steps, denoise, model)
-        if plan.file is not None and plan.weight is not None:
-            model, clip = host.add_lora(model, clip, loras.paths[plan.file], plan.file, plan.weight)
-        says = " ".join((plan.sentence, *plan.warnings, *host.catalog().problems))
-        return model, clip, sampler, sigmas, float(plan.cfg), guidance_of(plan), says
+    def carry_out(self, model, denoise=1.0, clip=None, latent=None, prompt=None, unique_id=None, **inputs):
+        from .carry_out import carry_out
 
-
-def sampler_of(plan: Plan) -> Any:
-    """The SAMPLER that a plan names."""
-    if plan.sampler in OURS:
-        function, own_eta = OURS[plan.sampler]
-        eta = plan.eta if own_eta is None else own_eta
-        return host.sampler(function) if eta is None else host.sampler(function, eta=eta)
-    if plan.sampler in HOSTS_SAMPLERS:
-        return host.own_sampler(HOSTS_SAMPLERS[plan.sampler])
-    raise Refusal(f"ComfyUI has no sampler “{plan.sampler}”.")
-
-
-def guidance_of(plan: Plan) -> float:
-    """The distilled guidance that a plan gives to the network, 0 where it takes none."""
-    takes_one = plan.recipe is not None and plan.recipe.distilled_cfg is not None
-    return float(plan.distilled_cfg or 0) if takes_one else 0.0
+        tokens = tokens_of(latent["samples"]) if latent else None
+        return carry_out(inputs, model, clip, denoise, tokens, prompt or {}, str(unique_id))
 
 
 class TCDSampler:
