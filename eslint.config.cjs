@@ -21,7 +21,7 @@ module.exports = [
         },
     },
     {
-        // The body of a function, whose arguments these are: see lib_hypersd/playground/page.py.
+        // The body of a function, whose arguments these are: see lib_hypersd/playground/live_tab.py.
         files: ["lib_hypersd/playground/scribble.js"],
         languageOptions: {
             sourceType: "commonjs",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.timing import seconds_in_turn
 from lib_hypersd.files import library
-from lib_hypersd.files.library import Library, below
+from lib_hypersd.files.library import Library
+from lib_hypersd.files.scan import below
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 
@@ -36,7 +37,7 @@ def growth():
             shelf = Library()
             shelf.examine(paths, catalog)
             first = functools.partial(lambda paths: Library().examine(paths, catalog), paths)
-            again = functools.partial(shelf.look, paths, catalog)
+            again = functools.partial(shelf.examine, paths, catalog)
             for name, spent in zip(lines, seconds_in_turn(first, again, rounds=5), strict=True):
                 lines[name].append((count, spent * 1000))
     yield "library", "LoRA files", "ms", lines
@@ -77,25 +78,25 @@ def answers(root, catalog):
     yield f"first answer for {FILES} files ({len(opened)} opened), in seconds", f"{spent:.3f}", "at most 1.0"
     yield "  and to walk the folder, which a WebUI has done itself", f"{walking:.3f}", ""
 
-    shelf = Library(root / "seen.json")
+    shelf = Library(root / "files.json")
     shelf.examine(paths, catalog)
     (again,) = seconds_in_turn(lambda: shelf.examine(paths, catalog), rounds=30)
     yield "again, every file looked at on the disk, in ms", f"{again * 1000:.1f}", "at most 30"
-    known = [one for one in shelf.examine(paths, catalog) if one.identification.recipe]
-    (still,) = seconds_in_turn(lambda: shelf.is_current(known), rounds=30)
-    yield "again, only what the last answer was made of, in ms", f"{still * 1000:.2f}", "at most 1"
+    few_step = [file for file in shelf.examine(paths, catalog) if file.identification.recipe]
+    (current,) = seconds_in_turn(lambda: shelf.is_current(few_step), rounds=30)
+    yield "again, only what the last answer was made of, in ms", f"{current * 1000:.2f}", "at most 1"
 
     opened.clear()
     start = time.perf_counter()
-    shelf.finish()
+    shelf.background.finish()
     spent = time.perf_counter() - start
     yield f"all the others read in the background ({len(opened)} files), in seconds", f"{spent:.1f}", ""
     shelf.examine(paths, catalog)
     (again,) = seconds_in_turn(lambda: shelf.examine(paths, catalog), rounds=30)
     yield "again, when all are read, in ms", f"{again * 1000:.1f}", "at most 30"
-    yield "the cache, in KB", f"{(root / 'seen.json').stat().st_size / 1000:.0f}", ""
+    yield "the cache, in KB", f"{(root / 'files.json').stat().st_size / 1000:.0f}", ""
 
     opened.clear()
-    (spent,) = seconds_in_turn(lambda: Library(root / "seen.json").examine(paths, catalog), rounds=5)
+    (spent,) = seconds_in_turn(lambda: Library(root / "files.json").examine(paths, catalog), rounds=5)
     yield f"first answer after the next start ({len(opened)} opened), in seconds", f"{spent:.3f}", "at most 1.0"
     library.read_header = read

@@ -16,15 +16,15 @@ class Architecture:
     """A kind of network.
 
     ``name`` is what sentences call it. ``family`` is whose few-step LoRAs are made for it, of ``catalog.FAMILIES``, or
-    the look-alike (``LOOKALIKES``) that says why none is; None only of what is unknown. ``prediction`` is what the
+    the look-alike (``LOOKALIKES``) that says why none is; None only if unknown. ``prediction`` is what the
     network predicts by construction: "epsilon", "v_prediction", "edm" or "flow"; None where nothing
     tells. ``guidance`` is the distilled guidance that its makers recommend, where that is not the family's.
-    ``evidence`` is what told it: "header", "metadata" or "file name".
+    ``evidence`` is what it is recognised by: "header", "metadata" or "file name".
 
     The rest are its marks. ``has``, ``lacks``: beginnings of its layers' names (``naming.unified``; "a|b" is either).
     ``sizes``: the allowed values of a ``Network``'s sizes. ``keys``: tensors beside the network. ``variant_of``: the
-    architecture of which this one is a kind that no layer tells, only ``words`` (a regular expression) in the
-    metadata's titles or the file's name.
+    architecture of which this one is a variant of the same layers, marked only by ``words`` (a regular expression) in
+    the metadata's titles or the file's name.
     """
 
     id: str

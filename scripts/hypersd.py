@@ -40,10 +40,10 @@ class HyperSD(scripts.Script):
         request.confirm(p)
 
     def process_before_every_sampling(self, p, *args, x, **kwargs):
-        request.before_sampling(p, x)
+        request.prepare_pass(p, x)
 
     def postprocess_batch(self, p, *args, **kwargs):
-        request.after_sampling(p)
+        request.check_refiner(p)
 
 
 settings_page.register()

@@ -59,7 +59,7 @@ def page_of(blocks, theme, localization=None):
             page.set_default_timeout(15_000)
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.add_init_script(f"window.localization = {json.dumps(localization)};")
-            page.add_init_script(PAGE + (ROOT / "javascript" / "hypersd.js").read_text())
+            page.add_init_script(PAGE + "\n".join(p.read_text() for p in sorted((ROOT / "javascript").glob("*.js"))))
             page.goto(f"{url}?__theme={theme}")
             title = page.locator("#hypersd_txt2img_enable :is(button.label-wrap, .label-wrap[role=button])")
             title.focus()

@@ -18,9 +18,9 @@ CONTENT = Random(0).randbytes(200_000)
 OTHER = Random(1).randbytes(len(CONTENT))
 
 
-def recipe(id="hyper-sd15-8steps", content=CONTENT):
+def recipe(recipe_id="hyper-sd15-8steps", content=CONTENT):
     """A published recipe whose file has this content."""
-    real = next(r for r in published().recipes if r.id == id)
+    real = next(r for r in published().recipes if r.id == recipe_id)
     return replace(real, bytes=len(content), sha256=sha256(content).hexdigest())
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from PIL import Image
 
 from lib_hypersd.cli.main import main
-from lib_hypersd.panel.panel import HELP
+from lib_hypersd.panel import HELP
 from lib_hypersd.recipes.catalog import LOOKALIKES, load_catalog
 from lib_hypersd.recipes.settings import Settings
 from tests.examples import run

@@ -4,8 +4,8 @@ import ast
 import builtins
 from pathlib import Path
 
-from lib_hypersd.download.downloads import DiskFull
 from lib_hypersd.download.source import Failed
+from lib_hypersd.download.transfer import DiskFull
 from lib_hypersd.errors import HyperSDError
 from lib_hypersd.playground.errors import RefusedJob, UnreadableImage
 

@@ -26,8 +26,8 @@ from lib_hypersd.sampling.schedules import (
 )
 from tests import loras as lora_files
 from tests import webui
+from tests.files.headers import NETWORKS, tensors, write
 from tests.networks import Network, denoiser, relative_rms
-from tests.test_header import NETWORKS, tensors, write
 from tests.webui import Host, Processing, Rng
 
 LORAS = [f"Hyper-SD15-{kind}-lora" for kind in ("1step", "2steps", "4steps", "8steps", "8steps-CFG", "12steps-CFG")]
@@ -875,7 +875,7 @@ def test_an_sdxl_that_the_host_will_take_for_a_flow_model_is_refused_before_it_i
         for name in ("Rectified/some xl", "some xl"):
             write(loaded_file(host.load(name)), tensors(NETWORKS["sdxl"]))
         host.load("tiny-sd15")
-        predictions = [model.selected(name).prediction for name in ("Rectified/some xl", "some xl")]
+        predictions = [model.find_selected(name).prediction for name in ("Rectified/some xl", "some xl")]
         assert predictions == ["flow" if flows else "epsilon", "epsilon"]
 
 
@@ -900,10 +900,10 @@ def test_a_mode_in_which_the_host_runs_no_script_is_said(neo):
 
 
 def panel_text(host, values):
-    from lib_hypersd.panel.panel import describe
+    from lib_hypersd.panel import render_status
     from lib_hypersd.webui import ui
 
-    return describe(values, ui.backend(), "")[0]
+    return render_status(values, ui.backend(), "")[0]
 
 
 def test_sd3s_layers_are_known_by_diffusers_names_too_however_often_the_ui_reloads(forge):
@@ -1042,7 +1042,7 @@ def test_an_architecture_without_a_flag_is_known_by_its_name(forge, repository, 
     forge.load("x").model_config = type("Config", (), {"huggingface_repo": repository})
     from lib_hypersd.webui import model
 
-    assert model.loaded().family == family
+    assert model.find_loaded().family == family
 
 
 def test_a_pruned_sdxl_is_told_by_its_file(host, script):
@@ -1051,7 +1051,7 @@ def test_a_pruned_sdxl_is_told_by_its_file(host, script):
     for content, family in (("sdxl", "sdxl"), ("sdxl-pruned", "sdxl-pruned"), ("sdxl-refiner", "sdxl-refiner")):
         loaded = host.load("some-xl", is_sdxl=True)
         write(loaded_file(loaded), tensors(NETWORKS[content]))
-        assert model.loaded().family == family
+        assert model.find_loaded().family == family
 
 
 def loaded_file(loaded):
@@ -1067,11 +1067,11 @@ def test_what_the_network_predicts(host, forge):
     with host.as_modules():
         from lib_hypersd.webui import model
 
-        assert model.loaded().prediction == "v_prediction"
+        assert model.find_loaded().prediction == "v_prediction"
     forge.model.forge_objects.unet.model.predictor = type("Predictor", (), {"prediction_type": "const"})
     from lib_hypersd.webui import model
 
-    assert model.loaded().prediction == "flow"
+    assert model.find_loaded().prediction == "flow"
 
 
 @pytest.mark.parametrize("stored", ["nf4", "gguf", "torch.float8_e4m3fn", "torch.float16"])
@@ -1079,11 +1079,11 @@ def test_weights_of_few_bits_need_loras_to_be_kept_apart(forge, monkeypatch, sto
     from lib_hypersd.webui import model
 
     forge.model.forge_objects.unet.model.storage_dtype = stored
-    assert model.loaded().coarse is (stored != "torch.float16")
+    assert model.find_loaded().coarse is (stored != "torch.float16")
     backend = type(sys)("backend.args")
     backend.dynamic_args = {"online_lora": True}
     monkeypatch.setitem(sys.modules, "backend.args", backend)
-    assert model.loaded().coarse is False
+    assert model.find_loaded().coarse is False
 
 
 def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
@@ -1093,21 +1093,25 @@ def test_the_panel_shows_the_selected_checkpoint_before_it_is_loaded(forge):
     other = forge.load("other-xl", is_sdxl=True)
     write(loaded_file(other), tensors(NETWORKS["sdxl"], dtype="F8_E4M3"))
     forge.sd_models.model_data.sd_model = sys.modules["modules.sd_models"].model_data.sd_model = loaded
-    assert model.loaded().name == "tiny-sd15"
-    assert (model.selected().name, model.selected().family, model.selected().coarse) == ("other-xl", "sdxl", True)
+    assert model.find_loaded().name == "tiny-sd15"
+    assert (model.find_selected().name, model.find_selected().family, model.find_selected().coarse) == (
+        "other-xl",
+        "sdxl",
+        True,
+    )
     loaded_file(other).unlink()
-    assert model.selected() is None, "its file does not tell, so nothing is said until it is loaded"
+    assert model.find_selected() is None, "its file does not tell, so nothing is said until it is loaded"
     forge.shared.opts.data["sd_model_checkpoint"] = None
-    assert model.selected().name == "tiny-sd15"
+    assert model.find_selected().name == "tiny-sd15"
 
 
 def test_the_loaded_checkpoint_is_known_again_when_a_reloaded_ui_lists_it_anew(host, script):
     from lib_hypersd.webui import model
 
-    before = model.selected()
+    before = model.find_selected()
     name = host.shared.opts.sd_model_checkpoint
     host.checkpoints[name] = SimpleNamespace(**vars(host.checkpoints[name]), listed="anew")
-    assert model.selected() == before == model.loaded()
+    assert model.find_selected() == before == model.find_loaded()
 
 
 def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script):
@@ -1168,7 +1172,7 @@ def settled():
     """Wait until the files are read in the background."""
     from lib_hypersd.webui import loras
 
-    while loras.shelf().library.thread is not None:
+    while loras.shelf().library.background.thread is not None:
         time.sleep(0.001)
 
 
@@ -1252,4 +1256,4 @@ def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, 
     assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
         "cannot be read (No such file or directory). It is not used."
     )
-    assert {known.name for known in loras.everything(published())} == set(host.networks.available_networks)
+    assert {known.name for known in loras.list_all(published())} == set(host.networks.available_networks)

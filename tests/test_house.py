@@ -142,7 +142,9 @@ def test_files_and_functions_are_short(path):
     assert [node.name for node in functions if node.end_lineno - node.lineno >= 40] == []
 
 
-@pytest.mark.parametrize("package", sorted({path.parent for path in LIBRARY} - {ROOT / "lib_hypersd"}), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "package", sorted({path.parent for path in LIBRARY} - {ROOT / "lib_hypersd"}), ids=lambda p: p.name
+)
 def test_each_package_says_what_it_is_for(package):
     assert 10 <= len((package / "README.md").read_text(encoding="utf-8").splitlines()) <= 24
 

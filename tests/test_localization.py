@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.panel.panel import HELP, build
+from lib_hypersd.panel import HELP, build
 from lib_hypersd.plan.describe import WHY
 from lib_hypersd.recipes.catalog import published
 from lib_hypersd.recipes.settings import RECOMMENDED, SCHEDULES
@@ -48,7 +48,9 @@ def sentences_without_a_name():
 
 
 def words_of_the_script():
-    return re.findall(r'translated\("([^"]*)"\)', (ROOT / "javascript" / "hypersd.js").read_text(encoding="utf-8"))
+    return re.findall(
+        r'translated\("([^"]*)"\)', (ROOT / "javascript" / "hypersd_panel.js").read_text(encoding="utf-8")
+    )
 
 
 def settings_page(tmp_path):

@@ -10,17 +10,11 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.download.downloads import CHECKING, Download, Downloads
+from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
-from lib_hypersd.panel.panel import (
-    Backend,
-    build,
-    describe,
-    file_choices,
-    inside_choices,
-    inside_value,
-    show_downloads,
-)
+from lib_hypersd.download.transfer import CHECKING, Download
+from lib_hypersd.panel import Backend, build, render_downloads, render_status
+from lib_hypersd.panel.backend import file_choices, inside_choices, inside_value
 from lib_hypersd.plan import File, Memory, Model, Request
 from lib_hypersd.recipes.catalog import HYPER_SD, Catalog, published
 from lib_hypersd.recipes.memory import CannotRemember
@@ -75,7 +69,7 @@ class World:
 
 
 def shown(args, prompt="", **world):
-    text, offers, _ = describe(args, World(**world).backend, prompt)
+    text, offers, _ = render_status(args, World(**world).backend, prompt)
     data = json.loads(html.unescape(re.search('data-hypersd="([^"]*)"', text).group(1)))
     return data, re.sub(r"<[^>]*>", " ", text), offers
 
@@ -96,10 +90,10 @@ def test_the_family_and_the_plan_are_shown_before_anybody_generates():
 def test_files_that_cannot_be_used_are_named_and_never_markup():
     recipe = next(r for r in CATALOG.recipes if r.id == "hyper-sd15-8steps")
     broken = [File(f"{HOSTILE} {i}", None, problem=f"{HOSTILE} {i} is broken.", looks_like=recipe) for i in range(5)]
-    text, *_ = describe(ON, World(files=[*LORAS, *broken]).backend, "")
+    text, *_ = render_status(ON, World(files=[*LORAS, *broken]).backend, "")
     assert "<img" not in text and text.count(" is broken.") == 3 and "2 more files cannot be used." in text
-    assert "is broken" not in describe(ON, World(model=Model("sdxl", "xl"), files=broken).backend, "")[0]
-    assert "is broken" not in describe([False], World(files=broken).backend, "")[0]
+    assert "is broken" not in render_status(ON, World(model=Model("sdxl", "xl"), files=broken).backend, "")[0]
+    assert "is broken" not in render_status([False], World(files=broken).backend, "")[0]
     assert not [c for c in file_choices(World(files=broken).backend) if "img" in c]
 
 
@@ -143,7 +137,7 @@ def test_warnings_and_faults_of_the_users_recipes_are_listed():
 def test_everything_shown_is_escaped():
     named = World(Model("sd15", HOSTILE), [File(HOSTILE, LORAS[0].recipe)])
     for args in ([False], ON, [True, HOSTILE], [{"enabled": True, HOSTILE: 1}], [True, "", "", "", "", "", HOSTILE]):
-        text, *_ = describe(args, named.backend, f"<lora:{HOSTILE}:1>")
+        text, *_ = render_status(args, named.backend, f"<lora:{HOSTILE}:1>")
         assert "<img" not in text and text.count("<div") == 1
     assert HOSTILE in file_choices(named.backend), "a choice is a value, which gradio shows as text"
 
@@ -330,8 +324,8 @@ def test_what_is_missing_is_shown_with_its_size_folder_and_address(tmp_path):
     folder = tmp_path / "<b>"
     with Hub() as hub:
         world = missing_file(folder, hub)
-        _, _, missing = describe(ON, world.backend, "")
-        shown, label = show_downloads(world.downloads, missing)
+        _, _, missing = render_status(ON, world.backend, "")
+        shown, label = render_downloads(world.downloads, missing)
         assert label == "Download Hyper-SD15-8steps-lora.safetensors (0 MB)"
         for line in (
             "File: Hyper-SD15-8steps-lora.safetensors, 0 MB",
@@ -340,26 +334,26 @@ def test_what_is_missing_is_shown_with_its_size_folder_and_address(tmp_path):
         ):
             assert f"<p>{line}</p>" in shown
         assert hub.requests == [] and not folder.exists(), "nothing is fetched without a click"
-        assert show_downloads(world.downloads, None) == ("", None)
+        assert render_downloads(world.downloads, None) == ("", None)
 
 
 def test_a_file_that_nobody_published_has_no_button(tmp_path):
     mine = replace(CATALOG.recipes[0], id="mine", file="mine.safetensors")
-    assert show_downloads(World().downloads, mine) == ("", None)
+    assert render_downloads(World().downloads, mine) == ("", None)
 
 
 def test_a_download_is_shown_while_it_runs_and_when_it_fails(tmp_path):
     with Hub(Answer(stall=60, cut=50_000), otherwise=Answer(404)) as hub:
         world = missing_file(tmp_path, hub)
-        missing = describe(ON, world.backend, "")[2]
+        missing = render_status(ON, world.backend, "")[2]
         download = world.downloads.start(missing.id)
         wait_until(lambda: download.done == 50_000)
-        shown, label = show_downloads(world.downloads, missing)
+        shown, label = render_downloads(world.downloads, missing)
         assert label is None and 'max="200000" value="50000"' in shown and "data-hypersd-coming" in shown
-        assert show_downloads(world.downloads, None) == (shown, None), "also when another file is wanted meanwhile"
+        assert render_downloads(world.downloads, None) == (shown, None), "also when another file is wanted meanwhile"
         hub.over.set()
         download.thread.join(10)
-    shown, label = show_downloads(world.downloads, missing)
+    shown, label = render_downloads(world.downloads, missing)
     assert label and "does not have the file (404)" in shown and "data-hypersd-coming" not in shown
 
 
@@ -368,10 +362,10 @@ def test_states_are_said(tmp_path):
         world = missing_file(tmp_path, hub)
         download = world.downloads.by_id["x"] = Download(world.catalog.recipes[0], tmp_path / HOSTILE, Server)
         download.state = CHECKING
-        shown, _ = show_downloads(world.downloads, None)
+        shown, _ = render_downloads(world.downloads, None)
         assert "is being checked." in shown and "<img" not in shown
         download.cancel()
-        assert "is being cancelled." in show_downloads(world.downloads, None)[0]
+        assert "is being cancelled." in render_downloads(world.downloads, None)[0]
 
 
 @requires_browser

@@ -2,7 +2,7 @@
 
     pip install atheris
     python tools/fuzz_header.py --seconds 600      random files, guided by coverage
-    python tools/fuzz_header.py --worst            the most expensive headers that are still read
+    python tools/fuzz_header.py --worst            the most expensive headers that are read
 
 Whatever the bytes are, reading them must end in a header or in a sentence that begins with the file's name, and what is
 told of the file must be a sentence without anything that does not print. Anything else is a crash, and ends the run.
@@ -75,12 +75,12 @@ def load():
 def check(path, modules):
     """Read one file in every way that the extension reads it."""
     catalog, header, identify, library, _ = modules
-    seen = library.opened(str(path), library.CacheEntry(path.stat().st_size, 0))
-    clues = identify.Clues(path.stem, seen.size, "", "", seen.lora, seen.metadata, seen.problem, seen.checkpoint)
-    told = identify.recognise(catalog, clues)
-    assert told.sentence.isprintable() and told.sentence.endswith("."), told
-    assert seen.problem is None or seen.problem.startswith(path.name), seen.problem
-    header.cached_checkpoint.__wrapped__(path, 0, 0)
+    entry = library.add_header(library.CacheEntry(path.stat().st_size, 0), str(path))
+    clues = identify.Clues(path.stem, entry.size, "", "", entry.lora, entry.metadata, entry.problem, entry.checkpoint)
+    sentence = identify.recognise(catalog, clues).sentence
+    assert sentence.isprintable() and sentence.endswith("."), sentence
+    assert entry.problem is None or entry.problem.startswith(path.name), entry.problem
+    header.cached_checkpoint.__wrapped__(path, (0, 0))
     text = path.read_bytes()[8:]
     in_blocks = header.without_long_texts(text[i : i + 7] for i in range(0, len(text), 7))
     assert in_blocks == text or text.endswith(b"\\"), "short texts stay as they are, however they are cut"
@@ -141,9 +141,9 @@ def cost(name, path):
     modules = load()
     before = peak()
     start = time.process_time()
-    seen = modules[3].opened(path, modules[3].CacheEntry(os.stat(path).st_size, 0))
+    entry = modules[3].add_header(modules[3].CacheEntry(os.stat(path).st_size, 0), path)
     spent = time.process_time() - start
-    print(f"{name:<45} {spent:6.2f} s of CPU   {peak() - before:6.0f} MB   {seen.problem or 'read'}", flush=True)
+    print(f"{name:<45} {spent:6.2f} s of CPU   {peak() - before:6.0f} MB   {entry.problem or 'read'}", flush=True)
 
 
 def peak():

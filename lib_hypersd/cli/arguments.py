@@ -1,13 +1,16 @@
-"""What the commands of the command line share: how they end, and the panel's settings as arguments."""
+"""What the commands share: their exit codes, and the panel's settings as arguments."""
 
 import argparse
+from collections.abc import Callable
 
+from ..recipes.catalog import Catalog
 from ..recipes.settings import FIELDS
 
-__all__ = ["DONE", "REFUSED", "USAGE", "add_settings"]
+__all__ = ["DONE", "REFUSED", "USAGE", "Run", "add_settings"]
 
-# Exit codes. REFUSED: something cannot be carried out, or a file cannot be used. USAGE: arguments are off.
+# REFUSED: something cannot be carried out, or a file cannot be used. USAGE: arguments are off.
 DONE, REFUSED, USAGE = 0, 1, 2
+Run = Callable[[argparse.Namespace, Catalog], int]  # carries a command out, and returns its exit code
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:

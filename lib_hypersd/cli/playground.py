@@ -4,109 +4,115 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HyperSDError
 from ..files.header import PREFIX, read_header
 from ..files.lora import lora_of
 from ..plan import as_json
 from ..playground.errors import RefusedJob, Unloadable, UnwritableFolder
-from ..playground.job import NAMES, Job, Own, read_job
+from ..playground.job import EXAMPLE, NAMES, Job, Own, read_job
 from ..recipes.catalog import Catalog, published
 from ..recipes.settings import FIELDS, Settings
 from ..wording import shown
-from .arguments import DONE, REFUSED, USAGE, add_settings
+from .arguments import DONE, REFUSED, USAGE, Run, add_settings
 
 if TYPE_CHECKING:
     from ..download.downloads import Downloads
     from ..playground.generate import Playground
 
-__all__ = ["add_parsers"]
+__all__ = ["add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "run_demo", "run_generate"]
 
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
 MOST_BATCH_BYTES = 100_000_000
 
 
-def add_parsers(commands) -> None:
-    """Add the playground's commands to those of the command line."""
-    generate = commands.add_parser("generate", help="make pictures by the plan, with diffusers")
-    generate.set_defaults(run=lambda options, catalog: told(run_generate, options, catalog))
-    generate.add_argument("--prompt", help="may hold <lora:…> tags")
-    generate.add_argument("--negative", metavar="PROMPT", help="what should not be there; counts above CFG 1")
-    generate.add_argument("--seed", metavar="N", help="the same number makes the same picture; any unless given")
-    generate.add_argument("--width", metavar="PIXELS", help="what the model was trained for unless given")
-    generate.add_argument("--height", metavar="PIXELS", help="likewise")
-    generate.add_argument("--init", metavar="IMAGE", help="start from this image")
-    generate.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
-    generate.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
-    add_settings(generate)
-    generate.add_argument("--sampler", help="recommended unless given")
-    generate.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
-    generate.add_argument("--json", action="store_true", help="print a line of JSON per picture")
-
-    demo = commands.add_parser("demo", help="make two pictures to compare, then serve the playground's page")
-    demo.set_defaults(run=lambda options, catalog: told(run_demo, options, catalog))
-    demo.add_argument("--once", action="store_true", help="end when the pictures are made")
-    demo.add_argument("--host", default="127.0.0.1", help="the address to listen at; only this machine unless given")
-    demo.add_argument("--port", type=int, help="the first free one from 7860 on unless given")
-    for command in (generate, demo):
-        command.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where pictures go")
-        command.add_argument(
-            "--checkpoint", type=Path, metavar="PATH",
-            help="an SD1.5 or SDXL in one safetensors file, or a folder of diffusers; the embedded model unless given",
-        )  # fmt: skip
-        command.add_argument(
-            "--lora", type=Path, action="append", metavar="PATH", help="a LoRA file or a folder of them; may come again"
-        )
-        command.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the best there is unless given")
+def add_generate_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--prompt", help="may hold <lora:…> tags")
+    command.add_argument("--negative", metavar="PROMPT", help="what should not be there; counts above CFG 1")
+    command.add_argument("--seed", metavar="N", help="the same number makes the same picture; any unless given")
+    command.add_argument("--width", metavar="PIXELS", help="what the model was trained for unless given")
+    command.add_argument("--height", metavar="PIXELS", help="likewise")
+    command.add_argument("--init", metavar="IMAGE", help="start from this image")
+    command.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
+    command.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
+    add_settings(command)
+    command.add_argument("--sampler", help="recommended unless given")
+    command.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
+    command.add_argument("--json", action="store_true", help="print a line of JSON per picture")
+    add_model(command)
 
 
-def told(run: Callable[[argparse.Namespace, Catalog], int], options: argparse.Namespace, catalog: Catalog) -> int:
-    """Run a command; what it refuses is a sentence on stderr."""
-    # Everything is on this machine: nobody is asked for a configuration, and nobody is told of the visit.
-    # (huggingface_hub takes the first for HF_HUB_OFFLINE, which here is the user's word on downloads.)
-    os.environ.update(TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
-    try:
-        return run(options, catalog)
-    except HyperSDError as refusal:
-        print(refusal, file=sys.stderr)
-    except ModuleNotFoundError as error:
-        print(
-            f"{error.name} is missing. “python3 dev.py demo” prepares all that is needed; "
-            "or install requirements/playground.txt.",
-            file=sys.stderr,
-        )
-    except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
-    return REFUSED
+def add_demo_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--once", action="store_true", help="end when the pictures are made")
+    command.add_argument("--host", default="127.0.0.1", help="the address to listen at; only this machine unless given")
+    command.add_argument("--port", type=int, help="the first free one from 7860 on unless given")
+    add_model(command)
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Add what both commands take: the model, its LoRAs, and the folder for pictures."""
+    command.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where pictures go")
+    command.add_argument(
+        "--checkpoint", type=Path, metavar="PATH",
+        help="an SD1.5 or SDXL in one safetensors file, or a folder of diffusers; the embedded model unless given",
+    )  # fmt: skip
+    command.add_argument(
+        "--lora", type=Path, action="append", metavar="PATH", help="a LoRA file or a folder of them; may come again"
+    )
+    command.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the best there is unless given")
+
+
+def reporting_refusals(run: Run) -> Run:
+    """The command, with a sentence on stderr for what it refuses."""
+
+    def run_reporting(options: argparse.Namespace, catalog: Catalog) -> int:
+        # Everything is on this machine: no configuration is fetched, no use is reported. huggingface_hub obeys the
+        # first of these as well; its own HF_HUB_OFFLINE would forbid the page's downloads.
+        os.environ.update(TRANSFORMERS_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", TRANSFORMERS_VERBOSITY="error")
+        try:
+            return run(options, catalog)
+        except HyperSDError as refusal:
+            print(refusal, file=sys.stderr)
+        except ModuleNotFoundError as error:
+            print(
+                f"{error.name} is missing. “python3 dev.py demo” prepares all that is needed; "
+                "or install requirements/playground.txt.",
+                file=sys.stderr,
+            )
+        except KeyboardInterrupt:
+            print("Stopped.", file=sys.stderr)
+        return REFUSED
+
+    return run_reporting
 
 
 def jobs_of(options: argparse.Namespace) -> tuple[list[tuple[int, Job]], list[str], list[str]]:
-    """What the arguments ask for (as line 0), or each line of the batch on top of them; the problems, the comments."""
+    """The job of the arguments (as line 0), or of each line of the batch on top of them; the problems, the comments."""
     names = [*NAMES, *(field.name for field in FIELDS), "sampler"]
     common = {name: getattr(options, name) for name in names}
     lines = [(0, {})] if options.batch is None else list(batch_lines(options.batch))
     jobs, problems, comments = [], [], []
     for line, entry in lines:
-        job, wrong, passed_over = read_job(common | entry) if isinstance(entry, dict) else (None, [entry], [])
+        job, wrong, ignored = read_job(common | entry) if isinstance(entry, dict) else (None, [entry], [])
         if job is not None:
             jobs.append((line, job))
         problems += [place(options, line) + problem for problem in wrong]
-        comments += [place(options, line) + comment for comment in passed_over]
+        comments += [place(options, line) + comment for comment in ignored]
     if not lines:
         problems.append(f"{shown(options.batch.name)} has no line.")
     return jobs, problems, comments
 
 
 def place(options: argparse.Namespace, line: int) -> str:
-    """What a sentence on a line of the batch begins with."""
+    """The beginning of a sentence about a line of the batch."""
     return f"{shown(options.batch.name)}, line {line}: " if line else ""
 
 
-def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
-    """The object on each line that is not empty, with its number; a sentence in place of what is none.
+def batch_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Each line that is not empty: its number, and its object or a sentence that says why it has none.
 
     Raises:
         RefusedJob: the file cannot be read.
@@ -118,17 +124,18 @@ def batch_lines(path: Path) -> Iterator[tuple[int, dict | str]]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is no text in UTF-8"
         raise RefusedJob(f"{shown(str(path))} cannot be read ({why}).") from error
-    for number_of_line, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield number_of_line, f"this is no JSON ({getattr(error, 'msg', 'nested too deeply')})."
+            yield number, f"this is no JSON ({getattr(error, 'msg', 'nested too deeply')})."
         else:
-            yield number_of_line, entry if isinstance(entry, dict) else "this is no object ({…})."
+            yield number, entry if isinstance(entry, dict) else "this is no object ({…})."
 
 
+@reporting_refusals
 def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     jobs, problems, comments = jobs_of(options)
     for sentence in (*comments, *problems):
@@ -140,28 +147,28 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     code = DONE
     for index, (line, job) in enumerate(jobs, 1):
         try:
-            made = make(playground, job, options.out, f"{index} of {len(jobs)}")
-            sentences = made["warnings"]
+            result = make(playground, job, options.out, f"{index} of {len(jobs)}")
+            sentences = result["warnings"]
         except HyperSDError as refusal:
-            made, sentences, code = {"problem": str(refusal)}, [str(refusal)], REFUSED
+            result, sentences, code = {"problem": str(refusal)}, [str(refusal)], REFUSED
         for sentence in sentences:
             print(place(options, line) + sentence, file=sys.stderr)
         if options.json:
-            print(json.dumps({**({"line": line} if line else {}), **made}, ensure_ascii=False), flush=True)
-        elif "image" in made:
-            print(f"{made['image']}: {made['plan']['sentence']}", flush=True)
+            print(json.dumps({**({"line": line} if line else {}), **result}, ensure_ascii=False), flush=True)
+        elif "image" in result:
+            print(f"{result['image']}: {result['plan']['sentence']}", flush=True)
     return code
 
 
-def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict:
-    """A picture as a file, and what there is to say of it; raises HyperSDError."""
+def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict[str, Any]:
+    """Make a picture and write its file; returns what is printed as JSON. Raises HyperSDError."""
     from tqdm import tqdm
 
     from ..playground.files import save
 
     with tqdm(desc=which, leave=False, bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]") as bar:
 
-        def progress(step, steps):
+        def progress(step: int, steps: int) -> None:
             bar.total, bar.n = steps, step
             bar.refresh()
 
@@ -197,9 +204,10 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     import peft  # noqa: F401, which diffusers would miss only when it meets a LoRA
 
     from ..playground.generate import Playground
-    from ..playground.models import Loras, load
+    from ..playground.loading import load_pipeline
+    from ..playground.loras import Loras
 
-    return Playground(load(checkpoint, options.device), Loras(loras), catalog)
+    return Playground(load_pipeline(checkpoint, options.device), Loras(loras), catalog)
 
 
 def embedded_checkpoint() -> Path:
@@ -211,17 +219,18 @@ def embedded_checkpoint() -> Path:
     raise Unloadable("The embedded model is not in this copy (assets/tiny); give one with --checkpoint.")
 
 
+@reporting_refusals
 def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
     check_folder(options.out)
     playground = load_playground(options, catalog)
-    from ..playground.page import EXAMPLE, serve
+    from ..playground.page import serve
 
     first = []
     for what, base in (("4 steps, base", True), ("4 steps, Hyper-SD", False)):
         job = Job(EXAMPLE, settings=Settings(enabled=not base, steps=4), own=Own(steps=4))
         try:
             path = make(playground, job, options.out, what)["image"]
-        except HyperSDError as refusal:  # a LoRA may be missing, and the page says how to get it
+        except HyperSDError as refusal:  # a LoRA may be missing; the page offers to fetch it
             print(f"{what}: {refusal}", file=sys.stderr)
         else:
             print(f"{what}: {Path(path).resolve()}", flush=True)
@@ -233,10 +242,10 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
 
 
 def downloads_for(options: argparse.Namespace) -> "Downloads":
-    """What fetches published LoRAs into the first folder of the arguments; nothing where there is none."""
+    """Downloads of published LoRAs into the first folder of the arguments; of none where there is no folder."""
     from ..download.downloads import Downloads
     from ..download.source import HUB, Server
 
     folders = [path for path in options.lora or () if path.is_dir()]
-    fetched = published() if folders and options.checkpoint else Catalog(())
-    return Downloads(lambda: Server(HUB), lambda recipe: folders[0], catalog=lambda: fetched)
+    catalog = published() if folders and options.checkpoint else Catalog(())
+    return Downloads(lambda: Server(HUB), lambda recipe: folders[0], catalog=lambda: catalog)

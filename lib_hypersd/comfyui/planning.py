@@ -13,7 +13,6 @@ from ..plan import Model, Plan, Request, make_plan
 from ..plan.outcome import Refusal
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
-from .arguments import file_name
 
 __all__ = ["Loras", "Network", "make_whole_plan"]
 
@@ -32,7 +31,7 @@ class Loras:
         if fixed is not None and fixed in self.paths:
             self.library.examine([self.paths[fixed]], catalog, open_all=True)
         found = self.library.examine(self.paths.values(), catalog)
-        self.library.start()
+        self.library.background.start()
         return dict(zip(self.paths, found, strict=True))
 
 

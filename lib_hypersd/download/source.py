@@ -10,15 +10,18 @@ import re
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
 from .environment import OFFLINE, certificates, is_offline, proxy_for, without_user
+
+if TYPE_CHECKING:
+    from requests import Response
 
 __all__ = ["HUB", "Body", "Failed", "Folder", "Interrupted", "Server", "Source"]
 
@@ -72,7 +75,7 @@ class Source(Protocol):
             Failed: there is none.
         """
 
-    def open(self, recipe: Recipe, start: int, version: str | None):
+    def open(self, recipe: Recipe, start: int, version: str | None) -> AbstractContextManager[Body]:
         """A context that yields a :class:`Body`, from byte ``start`` on if the file is still of that ``version``, else
         from 0; reading its chunks is part of the context.
 
@@ -124,7 +127,7 @@ class Server:
             headers["Range"] = f"bytes={start}-"
             if version:
                 headers["If-Range"] = version
-        answers: list = []
+        answers: list[Response] = []
         try:
             with requests.Session() as session:
                 session.max_redirects = MOST_REDIRECTS
@@ -180,7 +183,7 @@ class Server:
     def by_hand(self, recipe: Recipe) -> str:
         return f"Fetch {self.place(recipe)} by hand, or set a mirror or an offline folder in the settings."
 
-    def refuse(self, response) -> None:
+    def refuse(self, response: "Response") -> None:
         """Raise unless the server answers with the file, or a part of it."""
         status = response.status_code
         if status in (200, 206):
@@ -196,7 +199,7 @@ class Server:
             "or set a mirror or an offline folder in the settings."
         )
 
-    def first_byte(self, response, recipe: Recipe, start: int) -> int:
+    def first_byte(self, response: "Response", recipe: Recipe, start: int) -> int:
         """The offset of the answer's first byte: ``start``, or 0 where the server sends all of it."""
         if response.status_code == 200:
             total, first = response.headers.get("Content-Length", ""), 0
@@ -212,7 +215,7 @@ class Server:
             )
         return first
 
-    def chunks(self, response) -> Iterator[bytes]:
+    def chunks(self, response: "Response") -> Iterator[bytes]:
         """What comes in, as it comes in; a server that only drips is given up like one that is silent."""
         read = getattr(response.raw, "read1", response.raw.read)
         since, got = time.monotonic(), 0
@@ -254,16 +257,17 @@ class Folder:
             yield Body(start, None, iter(lambda: file.read(CHUNK_BYTES), b""))
 
 
-def tag(response) -> str | None:
+def tag(response: "Response") -> str | None:
     """What names this edition of the file in an If-Range header (RFC 9110, 13.1.5: no weak tag), if anything."""
-    etag = response.headers.get("ETag")
-    return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
+    etag: str | None = response.headers.get("ETag")
+    last_modified: str | None = response.headers.get("Last-Modified")
+    return etag if etag and not etag.startswith("W/") else last_modified
 
 
-def retry_after(response) -> float:
+def retry_after(response: "Response") -> float:
     """Seconds that the server asks to wait, within bounds; its dates are not read."""
-    asked = response.headers.get("Retry-After", "")
-    return min(int(asked), LONGEST_WAIT_S) if asked.isdecimal() and len(asked) < 9 else 0
+    seconds = response.headers.get("Retry-After", "")
+    return min(int(seconds), LONGEST_WAIT_S) if seconds.isdecimal() and len(seconds) < 9 else 0
 
 
 def reason(error: BaseException) -> str:

@@ -28,12 +28,12 @@ def locked(path: Path) -> Iterator[BinaryIO]:
         if IS_POSIX:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                still_its_name = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+                has_its_name = os.path.samestat(os.fstat(file.fileno()), os.stat(path))
             except (BlockingIOError, FileNotFoundError):
-                still_its_name = False
+                has_its_name = False
             except OSError:
-                still_its_name = True  # a file system without locks
-            if not still_its_name:
+                has_its_name = True  # a file system without locks
+            if not has_its_name:
                 raise Failed(f"Another program is fetching {path.stem} right now. Wait for it, then refresh the list.")
         yield file
 

@@ -1,4 +1,4 @@
-"""What a checkpoint is built like, told from the names and shapes in its header by the table of architectures.
+"""How a checkpoint is built, from the names and shapes in its header by the table of architectures.
 
 What the table does not describe is unknown: nothing is taken for its nearest neighbour.
 """
@@ -35,8 +35,8 @@ def architecture_of(
     """
     if any(key.startswith(NOT_A_CHECKPOINT) for key in shapes):
         return UNKNOWN
-    seen = Network(shapes)
-    found = next((a for a in ARCHITECTURES if not a.variant_of and marked(a, seen, shapes)), UNKNOWN)
+    network = Network(shapes)
+    found = next((a for a in ARCHITECTURES if not a.variant_of and has_marks(a, network, shapes)), UNKNOWN)
     if found.prediction == "epsilon" and "v_pred" in shapes:
         found = replace(found, prediction="v_prediction")
     for evidence, text in (("metadata", titles(metadata or {})), ("file name", spaced(name))):
@@ -48,23 +48,23 @@ def architecture_of(
 
 def titles(metadata: Mapping[str, str]) -> str:
     prediction = metadata.get("modelspec.prediction_type", "")[:20]
-    told = [metadata.get(key, "")[:200] for key in KIND_KEYS]
-    return " / ".join(map(spaced, [*told, f"prediction {prediction} prediction" if prediction else ""]))
+    texts = [metadata.get(key, "")[:200] for key in KIND_KEYS]
+    return " / ".join(map(spaced, [*texts, f"prediction {prediction} prediction" if prediction else ""]))
 
 
-def marked(architecture: Architecture, seen: Network, shapes: Mapping[str, list[int]]) -> bool:
+def has_marks(architecture: Architecture, network: Network, shapes: Mapping[str, list[int]]) -> bool:
     """Whether all marks of an architecture are there."""
-    if not all(getattr(seen, size) in allowed(value) for size, value in architecture.sizes.items()):
+    if not all(getattr(network, size) in allowed(value) for size, value in architecture.sizes.items()):
         return False
     has, lacks = architecture.has, architecture.lacks
     return (
-        all(any(f"\n{start}" in seen.text for start in either.split("|")) for either in has)
-        and not any(f"\n{start}" in seen.text for start in lacks)
+        all(any(f"\n{start}" in network.text for start in either.split("|")) for either in has)
+        and not any(f"\n{start}" in network.text for start in lacks)
         and all(any(key in shapes for key in either.split("|")) for either in architecture.keys)
     )
 
 
-def allowed(value: object) -> Collection:
+def allowed(value: object) -> Collection[object]:
     return value if isinstance(value, tuple | range) else (value,)
 
 
@@ -74,5 +74,5 @@ def pruned_like(layers: tuple[str, str, str]) -> bool:
     A LoRA for such a copy has all of its layers and no other; one for SDXL that leaves layers out has no reason to
     leave out just these.
     """
-    known = (a.sizes for a in ARCHITECTURES if a.family == "sdxl-pruned" and "up" in a.sizes)
-    return any(layers == (sizes["down"], sizes["middle"], sizes["up"]) for sizes in known)
+    pruned = (a.sizes for a in ARCHITECTURES if a.family == "sdxl-pruned" and "up" in a.sizes)
+    return any(layers == (sizes["down"], sizes["middle"], sizes["up"]) for sizes in pruned)

@@ -2,10 +2,11 @@
 
 import struct
 from pathlib import Path
+from typing import Any, TypedDict
 
 from ..wording import shown
 
-__all__ = ["read_tensors"]
+__all__ = ["Tensor", "read_tensors"]
 
 MOST_BYTES = 10_000_000  # those of image networks are well below one
 MOST_DIMENSIONS = 8
@@ -14,8 +15,13 @@ BYTES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  #
 WHOLE = {0: "F32", 1: "F16", 28: "F64", 30: "BF16"}  # the types of a tensor that are not quantised
 
 
-def read_tensors(path: Path) -> dict[str, dict]:
-    """``dtype`` and ``shape`` of every tensor by its key, as torch has them; every quantised dtype is "Q".
+class Tensor(TypedDict):
+    dtype: str
+    shape: list[int]
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor by its key, with its shape as torch has it; every quantised dtype is "Q".
 
     Raises:
         ValueError: a sentence that says why this is no GGUF file. OSError: it cannot be read.
@@ -36,14 +42,14 @@ class Cursor:
     def __init__(self, data: bytes):
         self.data, self.place = data, 0
 
-    def take(self, form: str) -> tuple:
+    def take(self, form: str) -> tuple[Any, ...]:
         values = struct.unpack_from(f"<{form}", self.data, self.place)
         self.place += struct.calcsize(f"<{form}")
         return values
 
     def text(self) -> str:
         (length,) = self.take("Q")
-        (text,) = self.take(f"{min(length, MOST_BYTES)}s")
+        text: bytes = self.take(f"{min(length, MOST_BYTES)}s")[0]
         return text.decode()
 
     def skip(self, kind: int) -> None:
@@ -60,14 +66,14 @@ class Cursor:
             self.place += BYTES[kind]
 
 
-def tensors(cursor: Cursor) -> dict[str, dict]:
+def tensors(cursor: Cursor) -> dict[str, Tensor]:
     magic, version, tensor_count, text_count = cursor.take("4sIQQ")
     if magic != b"GGUF" or version not in (2, 3):
         raise ValueError
     for _ in range(text_count):
         cursor.text()
         cursor.skip(*cursor.take("I"))
-    found = {}
+    found: dict[str, Tensor] = {}
     for _ in range(tensor_count):
         name = cursor.text()
         (dimensions,) = cursor.take("I")

@@ -1,19 +1,20 @@
 """The header of a safetensors file, and the checkpoint that a header tells of: no weight is read, no pickle opened."""
 
 import json
-import os
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from ..wording import shown
 from . import gguf
 from .architectures import UNKNOWN, Architecture, architecture_of
+from .gguf import Tensor
 from .names import MERGES, NAME_KEYS
+from .scan import Stamp, stamp_of
 
 __all__ = ["Checkpoint", "Header", "family_of", "read_checkpoint", "read_header"]
 
@@ -60,16 +61,15 @@ class Checkpoint:
 def read_checkpoint(filename: str | Path) -> Checkpoint:
     """The checkpoint in a file, which is opened again only when its time or size has changed."""
     try:
-        status = Path(filename).stat()
+        return cached_checkpoint(Path(filename), stamp_of(filename))
     except OSError:
         return Checkpoint()
-    return cached_checkpoint(Path(filename), status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=256)
-def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
+def cached_checkpoint(path: Path, stamp: Stamp) -> Checkpoint:
     try:
-        header = Header(gguf.read_tensors(path), {}, 0) if path.suffix.lower() == ".gguf" else read_header(path)
+        header = read_any_header(path)
     except (ValueError, OSError):
         return Checkpoint()
     # The largest part of a network are matrices, and only those are ever stored in few bits.
@@ -77,8 +77,7 @@ def cached_checkpoint(path: Path, mtime_ns: int, size: int) -> Checkpoint:
         key.endswith((".weight", ".qweight")) and t["dtype"].startswith(FEW_BITS) for key, t in header.tensors.items()
     )
     metadata = {key: header.metadata[key][:length] for key, length in TEXTS.items() if key in header.metadata}
-    shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
-    architecture = architecture_of(shapes, metadata, path.stem)
+    architecture = architecture_of(header.shapes, metadata, path.stem)
     return Checkpoint(architecture.family, coarse, architecture, metadata)
 
 
@@ -89,9 +88,18 @@ class Header(NamedTuple):
     ``8 + length``.
     """
 
-    tensors: dict[str, dict]
+    tensors: dict[str, Tensor]
     metadata: dict[str, str]
     length: int
+
+    @property
+    def shapes(self) -> dict[str, list[int]]:
+        return {key: tensor["shape"] for key, tensor in self.tensors.items()}
+
+
+def read_any_header(path: Path) -> Header:
+    """The header of a GGUF file, without its free texts, or of a safetensors file. Raises what ``read_header`` does."""
+    return Header(gguf.read_tensors(path), {}, 0) if path.suffix.lower() == ".gguf" else read_header(path)
 
 
 def read_header(path: Path) -> Header:
@@ -138,7 +146,7 @@ def header_text(file: BinaryIO, length: int) -> bytes | None:
         text = file.read(length)
         if parts_in(text) <= MOST_PARTS:
             return text
-        file.seek(-len(text), os.SEEK_CUR)
+        file.seek(8)
     return without_long_texts(file.read(min(BLOCK, length - start)) for start in range(0, length, BLOCK))
 
 
@@ -181,7 +189,7 @@ def between_quotes(blocks: Iterable[bytes]) -> Iterator[tuple[bool, bytes]]:
             place += len(piece) + 1
 
 
-def without_duplicates(pairs: list[tuple]) -> dict:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these pairs, unless a key comes twice: two readers would see two files in it."""
     entries = dict(pairs)
     if len(entries) < len(pairs):
@@ -189,12 +197,12 @@ def without_duplicates(pairs: list[tuple]) -> dict:
     return entries
 
 
-def refuse(constant: str):
+def refuse(constant: str) -> NoReturn:
     """JSON has no NaN and no infinity, though Python reads them."""
     raise ValueError(constant)
 
 
-def is_tensor(entry) -> bool:
+def is_tensor(entry: Any) -> bool:
     """Whether an entry of a header has a tensor's dtype, shape and place."""
     if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
         return False

@@ -1,5 +1,6 @@
-"""Which recipe a LoRA or a checkpoint belongs to, told from its hash, its size, its header or its name."""
+"""Which recipe a LoRA or a checkpoint belongs to, by its hash, its size, its header or its name."""
 
+import bisect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +9,12 @@ from functools import lru_cache
 from ..recipes.catalog import ALIKE, FAMILIES, LOOKALIKES, Catalog, Recipe
 from ..wording import shown
 from .lora import Lora
-from .names import NAME_KEYS, titles, words
+from .names import titles, words
 
-__all__ = ["NAME_KEYS", "Clues", "Identification", "identify", "made_for", "named_family", "recognise", "words"]
+__all__ = [
+    "CERTAIN", "Clues", "Identification", "identify", "is_nearly_published", "is_promising", "made_for", "named_family",
+    "recognise", "words",
+]  # fmt: skip
 
 CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
 HASHES = ("SHA-256", "addnet hash")
@@ -28,6 +32,8 @@ BY_RANK = 5  # what the right rank adds to a name, and another takes away
 OF_ANOTHER_KIND = frozenset({"trained", "training", "style", "styles", "character", "characters", "concept"})
 # How far a copy's size may be off: another header's free texts, and at half precision half of a whole header.
 FREE_TEXTS, HALF_A_HEADER = 4096, 300_000
+# A copy whose header was written anew has another size by no more than such a header, and the same tensors.
+NEAR = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,20 @@ class Identification:
 
 
 @lru_cache(maxsize=65536)
-def identify(catalog: Catalog, name: str, hash: str = "") -> Recipe | None:
+def identify(catalog: Catalog, name: str, digest: str = "") -> Recipe | None:
     """The recipe of the file called ``name`` (with or without its suffix), or None.
 
     A known hash decides: SHA-256, or the "addnet" hash that A1111 computes for a LoRA, whole or its first twelve
     digits. Else the recipe whose words all stand in the name, the one with the most of them.
     """
-    return by_hash(catalog, hash) or by_words(catalog, words(name))
+    return by_hash(catalog, digest) or by_words(catalog, words(name))
 
 
-def by_hash(catalog: Catalog, hash: str) -> Recipe | None:
-    if len(hash) < 12:
+def by_hash(catalog: Catalog, digest: str) -> Recipe | None:
+    if len(digest) < 12:
         return None
     for recipe in catalog.recipes:
-        if hash in (recipe.sha256, recipe.superseded_sha256) or (recipe.addnet and hash.startswith(recipe.addnet)):
+        if digest in (recipe.sha256, recipe.superseded_sha256) or (recipe.addnet and digest.startswith(recipe.addnet)):
             return recipe
     return None
 
@@ -103,6 +109,28 @@ def by_words(catalog: Catalog, have: frozenset[str]) -> Recipe | None:
 def needed(catalog: Catalog) -> list[tuple[frozenset[str], Recipe]]:
     named = [recipe for recipe in catalog.recipes if recipe.words and recipe.kind != "merged"]
     return [(frozenset(recipe.words.split()), recipe) for recipe in named]
+
+
+def is_promising(catalog: Catalog, name: str, size: int, digest: str) -> bool:
+    """Whether a file is worth opening at once: by its name, size or hash it may be a few-step LoRA."""
+    return (
+        by_words(catalog, words(name) | FAMILIES.keys()) is not None  # its layers may say the family that it does not
+        or named_family(name) is not None
+        or is_nearly_published(catalog, size)
+        or by_hash(catalog, digest) is not None
+    )
+
+
+def is_nearly_published(catalog: Catalog, size: int) -> bool:
+    """Whether a file of this size may be a published one, or a copy of it with another header."""
+    sizes = published_sizes(catalog)
+    place = bisect.bisect_left(sizes, size - NEAR)
+    return place < len(sizes) and sizes[place] <= size + NEAR
+
+
+@lru_cache(maxsize=8)
+def published_sizes(catalog: Catalog) -> list[int]:
+    return sorted(size for recipe in catalog.recipes for size in (recipe.bytes, recipe.superseded_bytes) if size)
 
 
 def recognise(catalog: Catalog, clues: Clues) -> Identification:
@@ -167,8 +195,8 @@ def why_none(catalog: Catalog, clues: Clues) -> str:
 
 def evidence_of(catalog: Catalog, clues: Clues) -> tuple[Recipe | None, str, str]:
     """The recipe, what tells it and how surely."""
-    for kind, hash in zip(HASHES, (clues.sha256, clues.addnet), strict=True):
-        if recipe := by_hash(catalog, hash):
+    for kind, digest in zip(HASHES, (clues.sha256, clues.addnet), strict=True):
+        if recipe := by_hash(catalog, digest):
             return recipe, kind, CERTAIN
     source, named = "metadata", by_name(catalog, titles(clues.metadata), clues.lora)
     if named is None and not is_another_kind(clues):

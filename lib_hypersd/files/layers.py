@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from .gguf import read_tensors
-from .header import read_header
+from .header import read_any_header
 from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, parts, unified
+from .scan import Stamp, stamp_of
 
 __all__ = ["LEAST_SHARE", "Fit", "count_layers", "fit", "fit_of_files", "layers", "places"]
 
 Factors = dict[str, list[int]]  # the shapes of a layer's factors, by what each is for
-State = tuple[str, int, int]  # of a file: its path, its time in nanoseconds, its size
+State = tuple[str, Stamp]  # of a file: while it is the same, so is the content
 
 # Halfway between the least share of what must fit (SD3.5 medium takes 96.2 % of Hyper-SD3's layers) and the largest of
 # what must not (SD 2 would take 88.5 % of Hyper-SD15's); docs/fit.md has the table, and what layers alone do not tell.
@@ -38,17 +38,9 @@ ENDS = {
     "outer": ("lora_up", "lora_B", "lora.up", "hada_w1_a"),
     "between": ("lora_mid",),
     "shapeless": (
-        "lokr_w1",
-        "lokr_w2",
-        "lokr_w1_a",
-        "lokr_w2_a",
-        "hada_t1",
-        "oft_blocks",
-        "oft_diag",
-        "on_input",
-        "diff",
+        "lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w2_a", "hada_t1", "oft_blocks", "oft_diag", "on_input", "diff"
     ),
-}
+}  # fmt: skip
 # XLabs and old diffusers write "…lora1.down", where "lora1" is a part of the layer's name.
 SHORT = {"inner": ".down", "outer": ".up"}
 
@@ -73,7 +65,7 @@ def places(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
 def layers(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
     """The shape of the weight that each layer of a LoRA changes, by unified name; None for kinds that do not tell it.
 
-    LoraFile are the namings and kinds of ``lora.py``; text encoders' layers are left out.
+    The namings and kinds are those of ``lora.py``; text encoders' layers are left out.
     """
     return weights_of(factors_of(shapes))
 
@@ -132,15 +124,15 @@ def fit(lora: Mapping[str, list[int]], checkpoint: Mapping[str, list[int]]) -> F
 
 
 def compared(needed: Mapping[str, Shape], there: Mapping[str, Shape]) -> Fit | None:
-    known = {name: shape for name, shape in needed.items() if shape is not None}
-    if not known or not there:
+    shaped = {name: shape for name, shape in needed.items() if shape is not None}
+    if not shaped or not there:
         return None
 
-    def has_place(name, shape):
+    def has_place(name: str) -> bool:
         place = there[name]
-        return place is None or math.prod(place) == math.prod(shape)
+        return place is None or math.prod(place) == math.prod(shaped[name])
 
-    return Fit(len(known), sum(name in there and has_place(name, shape) for name, shape in known.items()))
+    return Fit(len(shaped), sum(name in there and has_place(name) for name in shaped))
 
 
 def count_layers(lora: str | Path) -> int | None:
@@ -163,9 +155,7 @@ def fit_of_files(lora: str | Path, checkpoint: str | Path) -> Fit | None:
 
 
 def state_of(path: str | Path) -> State:
-    """A file's path, time and size: while they are the same, so is its content."""
-    status = Path(path).stat()
-    return str(path), status.st_mtime_ns, status.st_size
+    return str(path), stamp_of(path)
 
 
 @lru_cache(maxsize=1024)
@@ -175,15 +165,10 @@ def fit_of_states(lora: State, checkpoint: State) -> Fit | None:
 
 # The names of a few files' layers: some thousand each.
 @lru_cache(maxsize=32)
-def factors_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Factors]:
-    return factors_of(shapes_of_file(Path(path)))
+def factors_of_file(path: str, stamp: Stamp) -> dict[str, Factors]:
+    return factors_of(read_any_header(Path(path)).shapes)
 
 
 @lru_cache(maxsize=8)
-def places_of_file(path: str, mtime_ns: int, size: int) -> dict[str, Shape]:
-    return places(shapes_of_file(Path(path)))
-
-
-def shapes_of_file(path: Path) -> dict[str, list[int]]:
-    tensors = read_tensors(path) if path.suffix.lower() == ".gguf" else read_header(path).tensors
-    return {key: tensor["shape"] for key, tensor in tensors.items()}
+def places_of_file(path: str, stamp: Stamp) -> dict[str, Shape]:
+    return places(read_any_header(Path(path)).shapes)

@@ -1,65 +1,33 @@
-"""The LoRAs on disk. Each file is opened once and hashed at most once; what was seen of it is kept by size and time.
+"""The LoRAs on disk. Each file is opened once and hashed at most once; what it says is kept by its size and time.
 
 The first answer opens only files whose name, size or known hash make them few-step LoRAs; the rest are read in the
 background, once, for what their metadata and layers say. Files that have the size of a published one are hashed there
-too, unless the host has their hash already. What is kept stands in one JSON file and is made again if that is broken.
+too, unless the host has their hash already.
 """
 
-import bisect
-import contextlib
 import hashlib
-import json
 import os
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ..recipes.catalog import FAMILIES, Catalog
+from ..recipes.catalog import Catalog
 from ..wording import shown
+from .background import Background
+from .cache import CacheEntry, read_cache, write_cache
 from .file import File
 from .header import family_of, read_header
-from .identify import (
-    CERTAIN,
-    NAME_KEYS,
-    Clues,
-    Identification,
-    by_hash,
-    by_words,
-    made_for,
-    named_family,
-    recognise,
-    words,
-)
+from .identify import CERTAIN, Clues, Identification, is_nearly_published, is_promising, made_for, recognise
 from .layers import fit_of_files
-from .lora import Lora, lora_of
+from .lora import lora_of
+from .names import NAME_KEYS
+from .scan import Stamp, is_safetensors, stamp_of
 
-__all__ = ["Library", "LoraFile", "as_json", "below", "file_of", "hashes_of"]
+__all__ = ["Library", "LoraFile", "as_json", "file_of", "hashes_of"]
 
-VERSION = 2
-# A copy whose header was written anew has another size by no more than such a header, and the same tensors.
-NEAR = 1_000_000
 BLOCK = 1 << 20
-PAUSE = 0.001  # between two files in the background, so that the page and the sampler come first
-SUFFIX = ".safetensors"
-
-
-@dataclass(frozen=True)
-class CacheEntry:
-    """What was seen of a file of this size (bytes) and time (ns); the fields from ``lora`` on once it is ``opened``."""
-
-    size: int
-    mtime_ns: int
-    sha256: str = ""
-    addnet: str = ""
-    opened: bool = False
-    lora: Lora | None = None
-    checkpoint: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +45,16 @@ class LoraFile:
         return self.clues.name
 
 
+class Verdict(NamedTuple):
+    """What a file came to, and the stamp and the host's hash that it came from."""
+
+    stamp: Stamp
+    addnet: str
+    file: LoraFile
+
+
 class Library:
-    """All that is known of LoRA files, for one process; may be asked from several threads.
+    """All that is known of LoRA files, for one process; may be used from several threads.
 
     Args:
         cache: the JSON file in which it is kept, or None to keep it in memory only.
@@ -94,15 +70,12 @@ class Library:
     ):
         self.cache, self.hash_of, self.may_hash = cache, hash_of, may_hash
         self.lock = threading.RLock()
-        self.seen: dict[str, CacheEntry] = {}
+        self.entries: dict[str, CacheEntry] = {}
         self.has_read_cache = False
-        # What each file came to, with the size, time and host's hash that it came from, for one catalog.
         self.catalog = Catalog(())
-        self.verdicts: dict[str, tuple[int, int, str, LoraFile]] = {}
-        self.todo: deque[tuple[Callable, str]] = deque()
-        self.queued: set[tuple[Callable, str]] = set()
-        self.thread: threading.Thread | None = None
-        self.news = 0  # grows whenever something was learned in the background
+        self.verdicts: dict[str, Verdict] = {}  # for this catalog
+        self.background = Background(finished=self.save)
+        self.news = 0  # grows whenever the background has learned something
 
     def examine(
         self, paths: Iterable[str] | Mapping[str, str], catalog: Catalog, open_all: bool = False
@@ -116,85 +89,57 @@ class Library:
         hashes = paths if isinstance(paths, Mapping) else dict.fromkeys(paths, "")
         with self.lock:
             if not self.has_read_cache:
-                self.seen, self.has_read_cache = read_cache(self.cache), True
+                self.entries, self.has_read_cache = read_cache(self.cache), True
             if self.catalog is not catalog:
                 self.catalog, self.verdicts = catalog, {}
-            return [self.examine_file(path, hash, open_all) for path, hash in hashes.items()]
+            return [self.examine_file(path, addnet, open_all) for path, addnet in hashes.items()]
 
-    def examine_file(self, path: str, hash: str, open_it: bool) -> LoraFile:
+    def examine_file(self, path: str, addnet: str, open_it: bool) -> LoraFile:
         try:
-            status = os.stat(path)
+            stamp = stamp_of(path)
         except (OSError, ValueError) as error:
             self.verdicts.pop(path, None)
-            return unreadable(path, hash, self.catalog, error)
+            clues = Clues(name_of(path), addnet=addnet, problem=cannot_be_read(path, error))
+            return LoraFile(path, clues, recognise(self.catalog, clues))
         verdict = self.verdicts.get(path)
-        if verdict and verdict[:3] == (status.st_size, status.st_mtime_ns, hash) and not open_it:
-            return verdict[3]
+        if verdict and verdict[:2] == (stamp, addnet) and not open_it:
+            return verdict.file
 
-        name, seen = stem(path), self.seen.get(path)
-        if seen is None or (seen.size, seen.mtime_ns) != (status.st_size, status.st_mtime_ns):
-            seen = self.seen[path] = CacheEntry(status.st_size, status.st_mtime_ns, opened=not is_safetensors(path))
-        worth = seen.opened or open_it or promising(self.catalog, name, seen, hash)
-        if worth and not seen.opened:
-            seen = self.seen[path] = opened(path, seen)
+        name, entry = name_of(path), self.entries.get(path)
+        if entry is None or entry.stamp != stamp:
+            entry = self.entries[path] = CacheEntry(*stamp, opened=not is_safetensors(path))
+        digest = entry.sha256 or entry.addnet or addnet
+        if not entry.opened and (open_it or is_promising(self.catalog, name, entry.size, digest)):
+            entry = self.entries[path] = add_header(entry, path)
         clues = Clues(
-            name, seen.size, seen.sha256, seen.addnet or hash, seen.lora, seen.metadata, seen.problem, seen.checkpoint
-        )
-        if worth:
-            known = LoraFile(path, clues, recognise(self.catalog, clues))
+            name, entry.size, entry.sha256, entry.addnet or addnet,
+            entry.lora, entry.metadata, entry.problem, entry.checkpoint,
+        )  # fmt: skip
+        if entry.opened:
+            file = LoraFile(path, clues, recognise(self.catalog, clues))
         else:
             unread = Identification(None, sentence=f"{shown(name)} has not been read yet.")
-            known = LoraFile(path, clues, unread, unread=True)
-            self.enqueue(Library.read_header, path)
-        if self.wants_hash(known):
-            self.enqueue(Library.compute_hash, path)
-        self.verdicts[path] = (status.st_size, status.st_mtime_ns, hash, known)
-        return known
+            file = LoraFile(path, clues, unread, unread=True)
+            self.background.add(self.read_header, path)
+        if self.wants_hash(file):
+            self.background.add(self.compute_hash, path)
+        self.verdicts[path] = Verdict(stamp, addnet, file)
+        return file
 
-    def wants_hash(self, known: LoraFile) -> bool:
-        clues = known.clues
-        if clues.sha256 or clues.problem or known.identification.confidence == CERTAIN or not self.may_hash:
+    def wants_hash(self, file: LoraFile) -> bool:
+        clues = file.clues
+        if clues.sha256 or clues.problem or file.identification.confidence == CERTAIN or not self.may_hash:
             return False
-        return is_safetensors(known.path) and clues.size is not None and nearly_published(self.catalog, clues.size)
-
-    def enqueue(self, task: Callable, path: str) -> None:
-        """Do something in the background, once; nobody waits for it."""
-        if (task, path) in self.queued:
-            return
-        self.queued.add((task, path))
-        self.todo.append((task, path))
-
-    def start(self) -> None:
-        """Begin with what is left to do, in a thread that ends with it."""
-        with self.lock:
-            if self.todo and self.thread is None:
-                self.thread = threading.Thread(target=self.finish, name="hypersd-library", daemon=True)
-                self.thread.start()
-
-    def finish(self, pause: float = PAUSE) -> None:
-        """Do all that is left, and write down what is known."""
-        while True:
-            with self.lock:
-                task, path = self.todo.popleft() if self.todo else (None, None)
-            if task is not None:
-                task(self, path)
-                time.sleep(pause)
-                continue
-            self.save()
-            with self.lock:
-                if not self.todo:
-                    self.queued.clear()
-                    self.thread = None
-                    return
+        return is_safetensors(file.path) and clues.size is not None and is_nearly_published(self.catalog, clues.size)
 
     def read_header(self, path: str) -> None:
-        seen = self.seen.get(path)
-        if seen and not seen.opened:
-            self.learn(path, seen, opened(path, seen))
+        entry = self.entries.get(path)
+        if entry and not entry.opened:
+            self.learn(path, entry, add_header(entry, path))
 
     def compute_hash(self, path: str) -> None:
-        seen = self.seen.get(path)
-        if not seen or seen.sha256:
+        entry = self.entries.get(path)
+        if not entry or entry.sha256:
             return
         try:
             sha256, addnet = self.hash_of(path)
@@ -203,90 +148,54 @@ class Library:
         try:
             if not sha256:
                 sha256, addnet = hashes_of(path)
-            status = os.stat(path)
+            stamp = stamp_of(path)
         except OSError:
-            return  # it stays in the queue's memory, and so is not tried again in this round
-        if (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns):
-            self.learn(path, seen, replace(seen, sha256=sha256, addnet=addnet or seen.addnet))
+            return  # the background does not try it again before its queue has run empty
+        if stamp == entry.stamp:
+            self.learn(path, entry, replace(entry, sha256=sha256, addnet=addnet or entry.addnet))
 
     def learn(self, path: str, old: CacheEntry, new: CacheEntry) -> None:
         with self.lock:
-            if self.seen.get(path) is old:
-                self.seen[path] = new
+            if self.entries.get(path) is old:
+                self.entries[path] = new
                 self.verdicts.pop(path, None)
                 self.news += 1
 
     def save(self) -> None:
-        """Write what is known of files that still exist; a folder that cannot be written is as good as no cache."""
+        """Write what is known of files that still exist."""
         if self.cache is None or not self.has_read_cache:
             return
         with self.lock:
-            self.seen = {path: seen for path, seen in self.seen.items() if os.path.exists(path)}
-            blank = asdict(CacheEntry(0, 0))
-            files = {
-                path: {key: value for key, value in asdict(seen).items() if value != blank[key]}
-                for path, seen in self.seen.items()
-            }
-        beside = self.cache.with_name(f"{self.cache.name}.{os.getpid()}.tmp")
-        with contextlib.suppress(OSError):
-            beside.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
-            os.replace(beside, self.cache)
+            self.entries = {path: entry for path, entry in self.entries.items() if os.path.exists(path)}
+            entries = dict(self.entries)
+        write_cache(self.cache, entries)
 
-    def is_current(self, known: Iterable[LoraFile]) -> bool:
+    def is_current(self, files: Iterable[LoraFile]) -> bool:
         """Whether nothing else is known of these files by now, and they are on the disk as they were."""
         with self.lock:
-            for one in known:
-                verdict = self.verdicts.get(one.path)
-                try:
-                    status = os.stat(one.path)
-                except (OSError, ValueError):
-                    return verdict is None
-                if not verdict or verdict[3] is not one or verdict[:2] != (status.st_size, status.st_mtime_ns):
-                    return False
-        return True
+            return all(map(self.is_as_it_was, files))
+
+    def is_as_it_was(self, file: LoraFile) -> bool:
+        verdict = self.verdicts.get(file.path)
+        try:
+            stamp = stamp_of(file.path)
+        except (OSError, ValueError):
+            return verdict is None
+        return verdict is not None and verdict.file is file and verdict.stamp == stamp
 
 
-def promising(catalog: Catalog, name: str, seen: CacheEntry, hash: str) -> bool:
-    """Whether a file is worth opening at once: by its name, size or hash it may be a few-step LoRA."""
-    return (
-        by_words(catalog, words(name) | FAMILIES.keys())
-        is not None  # a family that it does not say may be in its layers
-        or named_family(name) is not None
-        or nearly_published(catalog, seen.size)
-        or by_hash(catalog, seen.sha256 or seen.addnet or hash) is not None
-    )
-
-
-def nearly_published(catalog: Catalog, size: int) -> bool:
-    """Whether a file of this size may be a published one, or a copy of it with another header."""
-    sizes = published_sizes(catalog)
-    place = bisect.bisect_left(sizes, size - NEAR)
-    return place < len(sizes) and sizes[place] <= size + NEAR
-
-
-@lru_cache(maxsize=8)
-def published_sizes(catalog: Catalog) -> list[int]:
-    return sorted(size for recipe in catalog.recipes for size in (recipe.bytes, recipe.superseded_bytes) if size)
-
-
-def opened(path: str, seen: CacheEntry) -> CacheEntry:
-    """What the header of a file tells; nothing behind the header is read."""
+def add_header(entry: CacheEntry, path: str) -> CacheEntry:
+    """The entry with what the file's header says; nothing behind the header is read."""
     try:
         header = read_header(Path(path))
     except ValueError as error:
-        return replace(seen, opened=True, problem=str(error))
+        return replace(entry, opened=True, problem=str(error))
     except OSError as error:
-        return replace(seen, opened=True, problem=cannot_be_read(path, error))
-    shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
-    lora = lora_of(shapes)
-    checkpoint = (family_of(shapes) or "unknown") if lora is None else None
+        return replace(entry, opened=True, problem=cannot_be_read(path, error))
+    lora = lora_of(header.shapes)
+    checkpoint = (family_of(header.shapes) or "unknown") if lora is None else None
     metadata = {key: header.metadata[key][:200] for key in NAME_KEYS if key in header.metadata}
-    return replace(seen, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
-
-
-def unreadable(path: str, hash: str, catalog: Catalog, error: Exception) -> LoraFile:
-    clues = Clues(stem(path), addnet=hash, problem=cannot_be_read(path, error))
-    return LoraFile(path, clues, recognise(catalog, clues))
+    return replace(entry, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 
 def cannot_be_read(path: str, error: Exception) -> str:
@@ -294,12 +203,7 @@ def cannot_be_read(path: str, error: Exception) -> str:
     return f"{shown(os.path.basename(path))} cannot be read ({why})."
 
 
-def is_safetensors(path: str) -> bool:
-    """Whether a file is called as LoRAs are; the hosts too compare the suffix in any case."""
-    return path.lower().endswith(SUFFIX)
-
-
-def stem(path: str) -> str:
+def name_of(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
 
@@ -321,74 +225,26 @@ def hashes_of(path: str) -> tuple[str, str]:
     return whole.hexdigest(), tensors.hexdigest()
 
 
-def read_cache(cache: Path | None) -> dict[str, CacheEntry]:
-    """What was written down, or nothing where that cannot be read: then every file is looked at anew."""
-    if cache is None:
-        return {}
-    try:
-        content = json.loads(cache.read_text(encoding="ascii"))
-        if content["version"] != VERSION:
-            return {}
-        return {path: restored(values) for path, values in content["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return {}
-
-
-TYPES = {"size": int, "mtime_ns": int, "sha256": str, "addnet": str, "opened": bool, "metadata": dict}
-TYPES |= {"checkpoint": str, "problem": str, "lora": dict}
-
-
-def restored(values: Mapping) -> CacheEntry:
-    """A :class:`CacheEntry` from JSON. Raises ValueError, TypeError or AttributeError for what cannot be one."""
-    if not all(type(value) is TYPES[key] for key, value in values.items()):
-        raise ValueError(values)
-    if not all(isinstance(text, str) for text in values.get("metadata", {}).values()):
-        raise ValueError(values)
-    lora = values.get("lora")
-    if lora and not all(isinstance(value, str | int | None) for value in lora.values()):
-        raise ValueError(values)
-    return CacheEntry(**{**values, "lora": lora and Lora(**lora)})
-
-
-def below(path: Path) -> list[str]:
-    """The LoRA files of a folder and all folders in it, in order of their names; a file is itself.
-
-    Folders that cannot be listed are left out, and links to folders are followed once.
-    """
-    if not path.is_dir():
-        return [str(path)]
-    found, entered = [], set()
-    for folder, folders, files in os.walk(path, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in entered:
-            folders.clear()
-            continue
-        entered.add(real)
-        folders.sort()
-        found += [os.path.join(folder, name) for name in sorted(files + folders) if is_safetensors(name)]
-    return found
-
-
-def file_of(known: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
+def file_of(lora: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | None = None) -> File:
     """The file as a plan wants to know it; ``aliases`` are other names that the host knows it by, ``checkpoint`` is the
     file in which its layers are to have a place."""
-    found = known.identification
-    family = made_for(found.recipe, known.clues.lora) if known.clues.lora else None
+    found = lora.identification
+    family = made_for(found.recipe, lora.clues.lora) if lora.clues.lora else None
     recipe, problem = found.recipe, found.sentence if found.refused else None
-    if recipe and set(known.name) & set(":>"):
-        problem = f"{shown(known.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
+    if recipe and set(lora.name) & set(":>"):
+        problem = f"{shown(lora.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
         recipe = None
-    fit = fit_of_files(known.path, checkpoint) if recipe and checkpoint else None
-    return File(known.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit)
+    fit = fit_of_files(lora.path, checkpoint) if recipe and checkpoint else None
+    return File(lora.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit)
 
 
-def as_json(known: LoraFile) -> dict:
+def as_json(lora: LoraFile) -> dict[str, Any]:
     """All that is known of a file, for programs; ``layers`` is None while nobody has opened it, or if it is no LoRA."""
-    found, clues = known.identification, known.clues
+    found, clues = lora.identification, lora.clues
     recipe = found.recipe
     of_recipe = ("id", "maker", "family", "kind", "steps_min", "steps_max")
     return {
-        "name": known.name,
+        "name": lora.name,
         "bytes": clues.size,
         "recipe": recipe and {name: getattr(recipe, name) for name in of_recipe},
         "evidence": found.evidence,

@@ -83,7 +83,7 @@ def lora_of(shapes: Mapping[str, list[int]]) -> Lora | None:
 def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
     """The family, from all layers' names, one a line with low lines for dots, and the shapes of their first factors."""
 
-    def has(*parts):
+    def has(*parts: str) -> bool:
         return any(part in names for part in parts)
 
     if other := next((family for family, pattern in OTHERS.items() if pattern.search(names)), None):

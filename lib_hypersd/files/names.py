@@ -15,16 +15,9 @@ from itertools import pairwise
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 
 __all__ = [
-    "MERGES",
-    "NAME_KEYS",
-    "Distillation",
-    "distillation_of",
-    "family_named",
-    "own_recipe",
-    "recipe_inside",
-    "titles",
+    "MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "own_recipe", "recipe_inside", "titles",
     "words",
-]
+]  # fmt: skip
 
 # Where trainers and converters write the name that a file was given.
 NAME_KEYS = ("ss_output_name", "modelspec.title", "name", "title")

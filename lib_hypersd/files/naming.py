@@ -222,7 +222,7 @@ def depths(names: str, blocks: int = 2) -> tuple[str, str, str]:
             where = (int(level or 0), int(place or 0))
         found[side].setdefault(where, set()).add(depth)
 
-    def written(side):
+    def written(side: str) -> str:
         levels: dict[int, list[str]] = {}
         for (level, _), numbers in sorted(found[side].items()):
             levels.setdefault(level, []).append(str(max(map(int, numbers)) + 1))

@@ -43,8 +43,7 @@ class Network:
     @cached_property
     def context(self) -> int | None:
         """The width of the prompt's encoding in a UNet's cross attention."""
-        known = [shape for name, shape in self.layers.items() if shape and CROSS_ATTENTION.match(name)]
-        widths = {shape[-1] for shape in known}
+        widths = {shape[-1] for name, shape in self.layers.items() if shape and CROSS_ATTENTION.match(name)}
         return widths.pop() if len(widths) == 1 else None
 
     @property

@@ -1,11 +1,11 @@
 """From a request to one plan: which file, weight, steps, CFG, sampler, schedule and eta.
 
 Every face of the extension (panel, prompt tag, API, X/Y/Z, command line) makes its plan here and decides nothing
-itself. A plan is carried out whole or there is none, and a sentence why. What the user has fixed always wins.
+itself. A plan is carried out as a whole, or there is none and a sentence says why. What the user has fixed always wins.
 
-A request flows through four steps, downwards, and each returns what it found:
+A request goes through four steps:
 
-    resolve   every name in it becomes facts, once
+    resolve   look up every name in it, once
     choose    which recipe, which file
     settle    every field by its rule
     describe  the sentences
@@ -29,20 +29,20 @@ __all__ = [
 
 
 def make_plan(request: Request, catalog: Catalog) -> Plan | NoPlan:
-    """The plan for a request, or why there is none; pure, and the only place where anything is decided."""
+    """The plan for a request, or why there is none. Pure."""
     facts = resolve(request, catalog)
     notes: tuple[str, ...] = ()
     try:
         tags = sort_tags(facts)
         notes = tags.notes
         choice = choose(facts, tags)
-        return plan_of(facts, notes, choice, settle(facts, choice))
+        return assemble(facts, notes, choice, settle(facts, choice))
     except Refusal as refusal:
         missing = refusal.missing if refusal.missing and refusal.missing.can_be_fetched else None
         return NoPlan(family=request.model.family, problem=str(refusal), warnings=notes, missing=missing)
 
 
-def plan_of(facts: Facts, notes: tuple[str, ...], choice: Choice, settled: Settled) -> Plan:
+def assemble(facts: Facts, notes: tuple[str, ...], choice: Choice, settled: Settled) -> Plan:
     file, values = choice.file, settled.values
     return Plan(
         family=facts.family,
@@ -58,6 +58,6 @@ def plan_of(facts: Facts, notes: tuple[str, ...], choice: Choice, settled: Settl
 
 
 def point_out(request: Request, catalog: Catalog) -> str | None:
-    """What to say while the panel is off: that the prompt has a few-step LoRA which the panel could serve."""
+    """A hint while the panel is off: that the prompt has a few-step LoRA which it could serve; None without one."""
     facts = resolve(request, catalog)
     return next((describe.point_out(tag.name) for tag in facts.tags if facts.loras[tag.name].is_few_step), None)

@@ -1,4 +1,4 @@
-"""Step 2: which recipe, and which file. The order of preference is data."""
+"""Step 2: which recipe, and which file. The order of preference is a table."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from ..files.layers import LEAST_SHARE
 from ..files.names import recipe_inside
 from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..recipes.settings import Settings
-from . import describe
+from . import describe, refusals
 from .outcome import Refusal
 from .resolve import Facts, Lora, by_word
 from .tags import Tag
@@ -31,22 +31,22 @@ def misses_cfg(settings: Settings, recipe: Recipe, file: File) -> bool:
     return settings.cfg is not None and not recipe.cfg_min <= settings.cfg <= recipe.cfg_max
 
 
-# Of two LoRAs that could serve, the one is taken for which the first of these that differs is smaller.
+# Of two LoRAs that could serve, the first of these keys in which they differ decides: the smaller one wins.
 PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], Any]], ...] = (
     ("fits a CFG that is set", misses_cfg),
     ("is Hyper-SD's", lambda settings, recipe, file: recipe.maker != HYPER_SD),
     ("needs no other CFG than 1", lambda settings, recipe, file: not settings.cfg and recipe.kind == "cfg"),
     ("is nearest to 8 steps", lambda s, recipe, file: 0 if s.steps else abs(recipe.steps - FAVOURITE_STEPS)),
     ("is made for the fewest step counts", lambda settings, recipe, file: recipe.steps_max - recipe.steps_min),
-    ("is the edition that holds", lambda settings, recipe, file: file.superseded),
-    ("is most surely what it seems", lambda settings, recipe, file: -file.strength),
+    ("is the current edition", lambda settings, recipe, file: file.superseded),
+    ("is identified most surely", lambda settings, recipe, file: -file.strength),
     ("comes first in the alphabet", lambda settings, recipe, file: file.name),
 )
 
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags of few-step LoRAs that fit the checkpoint, in order; the LoRAs of those that do not, and that said."""
+    """The tags of few-step LoRAs that fit the checkpoint, in order; the LoRAs of those that do not, with remarks."""
 
     fitting: tuple[Tag, ...]
     wrong: tuple[Lora, ...]
@@ -55,10 +55,10 @@ class Tags:
 
 @dataclass(frozen=True)
 class Choice:
-    """The recipe and the file (None where the checkpoint needs none), and the tag that has decided, if one has.
+    """The recipe and the file (None where the checkpoint needs none), and the tag that decided, if one did.
 
-    ``rename`` says what becomes of the tags of few-step LoRAs (see :func:`tags.edit`); ``notes`` what is not as the
-    user has written it.
+    ``rename`` is what becomes of the tags of few-step LoRAs (see :func:`tags.edit`); ``notes`` are remarks on what
+    is done otherwise than the user wrote.
     """
 
     recipe: Recipe
@@ -71,10 +71,10 @@ class Choice:
 def sort_tags(facts: Facts) -> Tags:
     """The prompts' few-step LoRAs by whether they fit the checkpoint.
 
-    Where nothing tells what a LoRA was made for, its file has a problem, which is said when it is chosen.
+    A LoRA of unknown family counts as fitting: its file has a problem, which is the refusal once it is chosen.
 
     Raises:
-        Refusal: nothing of Hyper-SD fits the checkpoint.
+        Refusal: no LoRA of Hyper-SD fits the checkpoint.
     """
     check_checkpoint(facts)
     tags = [tag for tag in facts.tags if facts.loras[tag.name].is_few_step]
@@ -87,32 +87,32 @@ def choose(facts: Facts, tags: Tags) -> Choice:
     """The recipe and the file.
 
     Raises:
-        Refusal: the LoRA that is meant is not there, or cannot be used.
+        Refusal: the LoRA that is meant is missing, or cannot be used.
     """
     tag = next((tag for tag in facts.first if tag in tags.fitting), None)
     named = facts.loras[tag.name] if tag else None
     fixed = facts.loras.get(facts.settings.file or "")
     notes = []
     if uses_what_is_inside(facts, by_hand=bool(tag or fixed)):
-        recipe, file = recipe_of_checkpoint(facts), None
+        recipe, file = find_recipe_inside(facts), None
     else:
         if named and fixed and not named.is_alias and fixed.name != named.name:
             notes.append(describe.tag_before_file(named.name, fixed.name))
-        recipe, file = file_of(facts, named, fixed)
+        recipe, file = choose_file(facts, named, fixed)
     rename, dropped = rename_tags(tags.fitting, tag, file, facts)
     rename |= {lora.name: None for lora in tags.wrong}
     return Choice(recipe, file, tag, rename, (*notes, *(describe.second_lora(name) for name in dropped)))
 
 
 def check_checkpoint(facts: Facts) -> None:
-    """Refuse a checkpoint that is of no family, or that predicts otherwise than what the recipes were made from."""
+    """Refuse a checkpoint of no family, or with another prediction type than the recipes were distilled from."""
     model = facts.request.model
     if model.family in LOOKALIKES:
-        raise Refusal(describe.lookalike(facts))
+        raise Refusal(refusals.lookalike(facts))
     if model.family not in FAMILIES:
-        raise Refusal(describe.no_family(facts))
+        raise Refusal(refusals.no_family(facts))
     if model.prediction not in PREDICTIONS.get(model.family, (model.prediction,)):
-        raise Refusal(describe.other_prediction(model))
+        raise Refusal(refusals.other_prediction(model))
 
 
 def fits(lora: Lora, facts: Facts) -> bool:
@@ -120,62 +120,62 @@ def fits(lora: Lora, facts: Facts) -> bool:
 
 
 def layers_fit(file: File) -> bool:
-    """Whether enough of a file's layers have a place in the checkpoint, as far as that is known."""
+    """Whether enough of a file's layers have a place in the checkpoint; True where that is unknown."""
     return file.fit is None or file.fit.share >= LEAST_SHARE
 
 
 def uses_what_is_inside(facts: Facts, by_hand: bool) -> bool:
-    """Whether the checkpoint makes its few steps by itself: unless the user wants a LoRA, nothing is put on top."""
+    """Whether the few-step model in the checkpoint is used, instead of a LoRA: unless the user wants one."""
     variant = facts.settings.variant
     if variant == "merged":
         return not by_hand
     return facts.checkpoint.maker is not None and variant is None and not by_hand
 
 
-def recipe_of_checkpoint(facts: Facts) -> Recipe:
-    """The recipe for what is in the checkpoint; where only the user says that something is, Hyper-SD's."""
+def find_recipe_inside(facts: Facts) -> Recipe:
+    """The recipe for what is in the checkpoint; Hyper-SD's where only the variant states that something is."""
     if facts.checkpoint.recipe is not None:
         return facts.checkpoint.recipe
     if facts.checkpoint.maker is not None:
-        raise Refusal(describe.unknown_inside(facts))
+        raise Refusal(refusals.unknown_inside(facts))
     recipe = recipe_inside(facts.catalog, by_word(HYPER_SD), facts.family)
     if recipe is None:
-        raise Refusal(describe.nothing_published(facts))
+        raise Refusal(refusals.nothing_published(facts))
     return recipe
 
 
-def file_of(facts: Facts, named: Lora | None, fixed: Lora | None) -> tuple[Recipe, File]:
+def choose_file(facts: Facts, named: Lora | None, fixed: Lora | None) -> tuple[Recipe, File]:
     """The LoRA: the one that the prompt names, else the one fixed in the panel, else the best at hand."""
     if named and not named.is_alias:
-        return file_named(named, facts)
+        return take_named_file(named, facts)
     if fixed:
-        return file_named(fixed, facts)
-    return best_file(facts, only_hyper_sd=named is not None)
+        return take_named_file(fixed, facts)
+    return find_best_file(facts, only_hyper_sd=named is not None)
 
 
-def file_named(lora: Lora, facts: Facts) -> tuple[Recipe, File]:
-    """The file of a LoRA that the user has named; by a name of its recipe too, where a file of that recipe is there."""
+def take_named_file(lora: Lora, facts: Facts) -> tuple[Recipe, File]:
+    """The file of a LoRA that the user has named, or the best file of its recipe."""
     if lora.file and lora.file.problem:
         raise Refusal(lora.file.problem)
     recipe = lora.recipe
     if recipe is None:
-        raise Refusal(describe.no_recipe(lora.name))
+        raise Refusal(refusals.no_recipe(lora.name))
     if not recipe.is_lora:
-        raise Refusal(describe.no_lora(lora.name, recipe))
+        raise Refusal(refusals.no_lora(lora.name, recipe))
     if lora.family != facts.family:
-        raise Refusal(describe.other_family(lora, facts))
-    file = lora.file or best((f for f in facts.files if f.recipe and f.recipe.id == recipe.id), facts)
+        raise Refusal(refusals.other_family(lora, facts))
+    file = lora.file or pick_best((f for f in facts.files if f.recipe and f.recipe.id == recipe.id), facts)
     if file is None:
-        raise Refusal(describe.missing(recipe, facts), recipe)
+        raise Refusal(refusals.missing(recipe, facts), recipe)
     if not layers_fit(file):
-        raise Refusal(describe.few_layers_fit(file, facts))
+        raise Refusal(refusals.few_layers_fit(file, facts))
     return recipe, file
 
 
-def best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
+def find_best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     """The best LoRA at hand for the variant and the steps that are set.
 
-    Other makers' serve where the user holds them; what is missing is only ever asked for of Hyper-SD.
+    Other makers' LoRAs count where the user has them; only Hyper-SD's are ever called missing.
     """
     settings = facts.settings
     wanted = [r for r in facts.catalog.recipes if r.family == facts.family and r.is_lora]
@@ -187,38 +187,38 @@ def best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     ids = {r.id for r in served}
     held = [f for f in facts.files if f.recipe and f.recipe.id in ids and f.made_for == facts.family]
     usable = [f for f in held if layers_fit(f)]
-    made_for_it = [f for f in usable if f.recipe and f.recipe.made_for(facts.request.model.architecture)]
-    file = best(made_for_it or usable, facts)
+    fitting = [f for f in usable if f.recipe and f.recipe.made_for(facts.request.model.architecture)]
+    file = pick_best(fitting or usable, facts)
     if file is not None and file.recipe is not None:
         return file.recipe, file
 
     ours = [r for r in wanted if r.maker == HYPER_SD]
     if not ours:
         serves_not = wanted and not served
-        raise Refusal(describe.nobody_serves(facts, wanted) if serves_not else describe.nothing_published(facts))
+        raise Refusal(refusals.nobody_serves(facts, wanted) if serves_not else refusals.nothing_published(facts))
     serving = [r for r in ours if r in served]
     if not serving:
-        raise Refusal(describe.nobody_serves(facts, ours))
+        raise Refusal(refusals.nobody_serves(facts, ours))
     recipe = min(serving, key=lambda recipe: rank(settings, recipe, File("", recipe)))
     broken = [f.problem for f in facts.files if f.problem and f.looks_like == recipe]
-    too_few = [describe.few_layers_fit(f, facts) for f in held if not layers_fit(f)]
-    raise Refusal(" ".join([*broken[:1], *too_few[:1], describe.missing(recipe, facts)]), recipe)
+    too_few = [refusals.few_layers_fit(f, facts) for f in held if not layers_fit(f)]
+    raise Refusal(" ".join([*broken[:1], *too_few[:1], refusals.missing(recipe, facts)]), recipe)
 
 
-def best(files: Iterable[File], facts: Facts) -> File | None:
+def pick_best(files: Iterable[File], facts: Facts) -> File | None:
     ranked = [(rank(facts.settings, file.recipe, file), file) for file in files if file.recipe]
     return min(ranked, key=lambda pair: pair[0], default=(None, None))[1]
 
 
-def rank(settings: Settings, recipe: Recipe, file: File) -> tuple:
+def rank(settings: Settings, recipe: Recipe, file: File) -> tuple[Any, ...]:
     return tuple(key(settings, recipe, file) for _, key in PREFERENCE)
 
 
 def rename_tags(
     tags: Sequence[Tag], tag: Tag | None, file: File | None, facts: Facts
 ) -> tuple[dict[str, str | None], list[str]]:
-    """What becomes of each few-step LoRA's tag: the plan's file under its own name, or (None) a second LoRA dropped;
-    and the names of those dropped."""
+    """What becomes of the few-step LoRAs' tags, by their names: the plan's file, or None where a tag is dropped; and
+    the names of the dropped ones."""
     rename: dict[str, str | None] = {}
     for name in dict.fromkeys(t.name for t in tags):
         lora = facts.loras[name]

@@ -1,18 +1,17 @@
-"""Step 4: the sentences that a plan says of itself, and those that say why there is none."""
+"""Step 4: the sentences about a plan. Each function is called what it says: ``describe.no_eta(…)``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..files.file import File
 from ..files.identify import called
 from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
-from ..recipes.settings import FIELDS, VARIANTS
-from ..sampling.names import BY_IMAGE_SIZE
-from ..wording import shown, spell
+from ..recipes.settings import FIELDS
+from ..wording import spell
 from .request import Model
 from .resolve import ITS_ARCHITECTURE, YOUR_WORD, Checkpoint, Facts, Lora
 from .tags import Tag
-from .wording import in_range, in_steps, spans
+from .wording import in_range, in_steps, layers_placed, named
 
 WHY = {
     "fixed": "{lora} was made for exactly {range}.",
@@ -23,16 +22,12 @@ WHY = {
     "merged": "{maker} is already in the checkpoint, by {evidence}.",
     ITS_ARCHITECTURE: "The checkpoint is {maker}, which makes few steps by itself.",
 }
-VARIANT_WORDS: Mapping[str | None, str] = {"cfg": "CFG-preserved ", "unified": "unified ", "fixed": "fixed-step "}
 WEIGHT_WITHOUT_LORA = "No LoRA is added, so the fixed LoRA weight has no effect."
 WEIGHT_0 = "LoRA weight 0 takes the LoRA out, and without it few steps leave the image unfinished."
 
 
-# What will be done.
-
-
 def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, Any]) -> str:
-    """What will be done, in one sentence, and why, in another; ``values`` are those of the plan's fields."""
+    """What will be done, and in a second sentence why; ``values`` are those of the plan's fields."""
     lora = f"{file.name} at weight {values['weight']:g}" if file else "no LoRA"
     eta, distilled = values["eta"], values["distilled_cfg"]
     with_eta = f", eta {eta:g}" if eta else ""
@@ -47,7 +42,7 @@ def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, A
 
 
 def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
-    """What is worth knowing of the checkpoints and of the file, whatever is set."""
+    """The remarks on the checkpoints and the file, which hold whatever is set."""
     model, inside = facts.request.model, facts.checkpoint
     found = [remark_on_memory(facts), remark_on_inside(inside, file)]
     if file is not None:
@@ -93,7 +88,8 @@ def remark_on_file(file: File) -> str | None:
 def remark_on_base(file: File, model: Model) -> str | None:
     if file.recipe is None or file.recipe.made_for(model.architecture):
         return None
-    return f"{file.name} was made for {' and '.join(file.recipe.bases)}, and {named(model)} is another: compare."
+    made_for = " and ".join(file.recipe.bases)
+    return f"{file.name} was made for {made_for}, and {named(model)} is another model: compare the results."
 
 
 def remark_on_fit(file: File, model: Model) -> str | None:
@@ -102,26 +98,21 @@ def remark_on_fit(file: File, model: Model) -> str | None:
     return f"{layers_placed(file, model)}; the others are left out."
 
 
-def layers_placed(file: File, model: Model) -> str:
-    fit = file.fit
-    return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""
-
-
 def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: File | None) -> str | None:
-    """Of a checkpoint that makes a part of the image: it has the LoRA only if it is of the same family, and what is in
-    it counts there."""
+    """On another checkpoint that makes a part of the image: a LoRA of another family has no effect on it, and one with
+    another few-step model in it needs another plan."""
     if other is None:
         return None
     if file is not None and other.model.family not in (None, facts.family):
         what = (LOOKALIKES | FAMILIES)[other.model.family]
         return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. Choose another or none."
     if other.maker != facts.checkpoint.maker and (other.maker or file is None):
-        inside, name = other.maker or "nothing of it", other.model.name
+        inside, name = other.maker or "no few-step model", other.model.name
         return f"The {role} {name} has {inside} in it, and its part is made by the same plan. Choose another or none."
     return None
 
 
-# What is not as it was meant. These are hints: what the user has set is done.
+# Hints on values: what the user has set is done all the same.
 
 
 def other_kind(variant: str) -> str:
@@ -141,7 +132,7 @@ def hires_steps_passed_over(recipe: Recipe) -> str:
 
 
 def outside(label: str, value: float, low: float, high: float) -> str | None:
-    """That a number lies outside of a range, which may be a single number; None where it lies within."""
+    """That a number lies outside a range, which may be a single number; None where it lies within."""
     if low <= value <= high:
         return None
     span = f"{low:g}" if high == low else f"{low:g} to {high:g}"
@@ -187,106 +178,6 @@ def tag_before_weight(weight: float, fixed: float) -> str:
 
 def other_weight(tag: Tag, weight: float) -> str:
     return f"The tag {tag} of another prompt gets the weight {spell(weight)} of the first."
-
-
-# Why there is no plan.
-
-
-def named(model: Model) -> str:
-    return f"{model.name} ({model.architecture})" if model.architecture else model.name
-
-
-def lookalike(facts: Facts) -> str:
-    """What a checkpoint is that nothing fits; and the few-step LoRA that the user has named, and what that is for."""
-    model = facts.request.model
-    names = [tag.name for tag in facts.first] + [facts.settings.file or ""]
-    loras = [facts.loras[name] for name in names if name in facts.loras]
-    made_for = next(
-        (f" {lora.name} was made for {FAMILIES[lora.family]}." for lora in loras if lora.family in FAMILIES), ""
-    )
-    return f"{model.name} is {LOOKALIKES[model.family or '']}.{made_for}"
-
-
-def no_family(facts: Facts) -> str:
-    model, ours = facts.request.model, [r.family for r in facts.catalog.recipes if r.maker == HYPER_SD]
-    families = ", ".join(name for family, name in FAMILIES.items() if family in ours)
-    return f"Hyper-SD was made for {families}, and {model.name} is {model.architecture or 'none of these'}."
-
-
-def other_prediction(model: Model) -> str:
-    return (
-        f"{named(model)} was trained to predict something else than what Hyper-SD for "
-        f"{called(model.family)} was distilled from, so no LoRA of it fits."
-    )
-
-
-def unknown_inside(facts: Facts) -> str:
-    inside = facts.checkpoint
-    return (
-        f"{inside.maker} is already in {inside.model.name}, by {inside.evidence}, and no recipe is known for that in "
-        f"{called(facts.family)}. If it is not in it, say that the checkpoint is plain."
-    )
-
-
-def no_recipe(name: str) -> str:
-    return f"{name} is no LoRA whose recipe is known; give it the name under which it was published."
-
-
-def no_lora(name: str, recipe: Recipe) -> str:
-    form = "a checkpoint" if recipe.kind == "unet" else "a UNet in a form that no WebUI loads"
-    return f"{name} is {form}, not a LoRA."
-
-
-def other_family(lora: Lora, facts: Facts) -> str:
-    here = called(facts.family)
-    return f"{lora.name} was made for {called(lora.family)}, and the loaded checkpoint is {here}."
-
-
-def few_layers_fit(file: File, facts: Facts) -> str:
-    return f"Only {layers_placed(file, facts.request.model)}: it is not used."
-
-
-def nothing_published(facts: Facts) -> str:
-    variant = facts.settings.variant
-    kind = f" of the kind “{VARIANTS[variant]}”" if variant else ""
-    instead = "" if variant else instead_of_ours(facts)
-    return f"For {called(facts.family)} no Hyper-SD{kind} was published.{instead}"
-
-
-def instead_of_ours(facts: Facts) -> str:
-    """What others have published for the family: LoRAs, and checkpoints that need none."""
-    others = [r for r in facts.catalog.recipes if r.family == facts.family]
-    loras = ", ".join((r.file or r.id).removesuffix(".safetensors") for r in others if r.is_lora)
-    serves = f" Where you hold one of these, it serves: {loras}." if loras else ""
-    own = [name for r in others if r.kind == "merged" for name in r.bases]
-    needs_none = f" If it is {' or '.join(own)}, which needs no LoRA, say what is in the checkpoint." if own else ""
-    return serves + needs_none
-
-
-def nobody_serves(facts: Facts, recipes: Sequence[Recipe]) -> str:
-    what = "Hyper-SD" if all(r.maker == HYPER_SD for r in recipes) else "LoRA"
-    kind = VARIANT_WORDS.get(facts.settings.variant, "") + what
-    steps = in_steps(facts.settings.steps or 0)
-    return f"No {kind} for {called(facts.family)} serves {steps}; {spans(recipes)} do."
-
-
-def missing(recipe: Recipe, facts: Facts) -> str:
-    """What is missing, how large it is, where to get it, and what there is for the family instead."""
-    size = f" ({recipe.bytes / 1e6:,.0f} MB)" if recipe.bytes else ""
-    source = f" The panel downloads it from huggingface.co/{recipe.repository}." if recipe.repository else ""
-    held = [(f.name, f.recipe) for f in facts.files if f.recipe and f.recipe.family == recipe.family]
-    here = ", ".join(f"{shown(name)} ({in_range(r)})" for name, r in held)
-    instead = f" Installed for {FAMILIES[recipe.family]}: {here}." if here else ""
-    what = f"{recipe.file or recipe.id}{size} is not among the LoRAs; put it into the LoRA folder and refresh."
-    return f"{what}{source}{instead}"
-
-
-def no_number(tag: Tag) -> str:
-    return f"The weight in {tag} is no number."
-
-
-def by_image_size(family: str | None) -> str:
-    return f"The schedule “{BY_IMAGE_SIZE}” is for FLUX, and the loaded checkpoint is {called(family)}."
 
 
 def point_out(name: str) -> str:

@@ -1,7 +1,8 @@
-"""What comes of a request: a plan, or a sentence that says why there is none."""
+"""The outcome of a request: a plan, or a sentence that says why there is none."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
@@ -17,10 +18,10 @@ class Plan:
     ``recipe`` is None for a plan without Hyper-SD. ``file`` and ``weight`` are None where no LoRA is added.
     ``distilled_cfg`` is for the hosts' one control of distilled guidance or, where the recipe has one, of the shift.
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. ``eta`` None leaves
-    the sampler's own.
+    the sampler its own.
 
-    ``rename``, ``strip`` and ``file`` are carried out by :meth:`edit`. ``offers`` name what one click could change:
-    "cfg" (the CFG-preserved variant) and "detail" (a lower eta).
+    :meth:`edit` carries out ``rename``, ``strip`` and ``file``. ``offers`` name what one click could change: "cfg"
+    (to the CFG-preserved variant) and "detail" (to a lower eta).
     """
 
     family: str | None
@@ -43,9 +44,9 @@ class Plan:
     missing: None = None
 
     def edit(self, prompt: str) -> str:
-        """The prompt with the plan's LoRA tag in it, once, and without tags that the plan drops.
+        """The prompt with the plan's LoRA tag in it, once, and without the tags that the plan drops.
 
-        Comments stay, unless what the host will make of the prompt would then be another one.
+        Comments stay, unless the host would then read another prompt.
         """
         edited = tags.edit(prompt, self.file, self.weight, self.rename)
         if self.strip is None:
@@ -60,8 +61,7 @@ class Plan:
 class NoPlan:
     """Why nothing will be done, as a sentence.
 
-    ``missing`` is the recipe whose file would solve the problem, where it is that no such file is at hand and that it
-    can be fetched.
+    ``missing`` is the recipe whose file would solve the problem, if that file is missing and can be fetched.
     """
 
     family: str | None
@@ -80,15 +80,15 @@ class NoPlan:
 
 
 class Refusal(HyperSDError):
-    """Why no plan can be carried out, as a sentence; and the recipe whose file is missing, if that is why."""
+    """Why there can be no plan, as a sentence; and the recipe whose file is missing, if that is why."""
 
     def __init__(self, sentence: str, missing: Recipe | None = None):
         super().__init__(sentence)
         self.missing = missing
 
 
-def as_json(plan: Plan | NoPlan, prompt: str) -> dict:
-    """A plan for programs: its recipes by their ids, and what becomes of the prompt; where there is none, nulls."""
+def as_json(plan: Plan | NoPlan, prompt: str) -> dict[str, Any]:
+    """A plan for programs: recipes by their ids, and the edited prompt; where there is no plan, its values are null."""
     hidden = ("rename", "strip")
     values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name not in hidden}
     for name in ("recipe", "missing"):

@@ -15,9 +15,9 @@ __all__ = ["Model", "Request", "SecondPass"]
 class Model:
     """A checkpoint: its family (one of ``catalog.FAMILIES`` or ``LOOKALIKES``, else None) and file name.
 
-    ``prediction`` is "epsilon", "v_prediction", "edm" or "flow". ``coarse`` are weights of so few
-    bits (nf4, fp8, GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences,
-    where the file tells it; ``metadata`` are the titles in its header; ``path`` is its file's, where there is one.
+    ``prediction`` is "epsilon", "v_prediction", "edm" or "flow". ``coarse``: its weights are of so few bits (nf4, fp8,
+    GGUF) that a LoRA merged into them is rounded away. ``architecture`` is its name in sentences, where the file tells
+    it; ``metadata`` are the titles in its header; ``path`` is that of its file, where there is one.
     """
 
     family: str | None
@@ -32,9 +32,9 @@ class Model:
 
 @dataclass(frozen=True)
 class SecondPass:
-    """What the host's controls of a second pass (hires fix) say; 0 steps and no sampler or schedule: as the first.
+    """The host's controls of a second pass (hires fix); 0 steps, or None for sampler or schedule: as in the first.
 
-    ``model`` is the checkpoint of the second pass where that is another one.
+    ``model`` is the checkpoint of the second pass, if that is another one.
     """
 
     steps: int = 0
@@ -47,13 +47,13 @@ class SecondPass:
 class Request:
     """All that a plan depends on.
 
-    ``files`` is None where every published file is taken to be at hand; ``others`` are the names of LoRAs at hand that
-    are no few-step ones. The first prompt decides, tags are put right in all of them. ``refiner`` takes over in the
-    middle, where the host has one and its file tells what it is.
+    ``files`` None stands for every published file; ``others`` are the names of LoRAs at hand that are not few-step
+    ones. The first prompt decides; tags are corrected in all of them. ``refiner`` takes over during sampling, where
+    the host has one.
 
     ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
     recipe lets the user choose. ``strip`` takes the comments out of a prompt, as the host does.
-    ``reads_schedules``: it can read weights that change over the steps.
+    ``reads_schedules``: the host can read weights that change over the steps.
     """
 
     settings: Settings

@@ -1,4 +1,4 @@
-"""Step 1: everything in a request that has a name becomes facts, each name once."""
+"""Step 1: every name in a request is looked up, once."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ ITS_ARCHITECTURE = "its architecture"
 @dataclass(frozen=True)
 class Lora:
     """A LoRA that the request names: the file of that name, the recipe that file or name belongs to, and the family
-    that it was made for. ``names_family``: the name says no more than a family, as Hyper-SDXL does."""
+    that it was made for. ``names_family``: the name tells a family and nothing more, as Hyper-SDXL does."""
 
     name: str
     file: File | None
@@ -42,7 +42,7 @@ class Lora:
 @dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint, and what is distilled into it: the maker, the recipe for that (None where there is none), the
-    number of steps where its name says one, and what the maker is known by, "" without one."""
+    number of steps where its name has one, and the evidence for the maker, "" without one."""
 
     model: Model
     maker: str | None = None
@@ -55,8 +55,8 @@ class Checkpoint:
 class Facts:
     """A request with every name looked up.
 
-    ``settings`` are the user's, and where they leave a choice what is remembered of the checkpoint; ``remembered`` are
-    the fields for which that was so. ``files`` are at hand. ``tags`` are those of all prompts, as the host reads them;
+    ``settings`` are the user's, completed with what is remembered of the checkpoint; ``remembered`` are the fields that
+    this set. ``files`` are at hand. ``tags`` are those of all prompts, as the host reads them;
     ``first`` are the first prompt's. ``loras`` has every LoRA that a tag or the panel names.
     """
 
@@ -78,16 +78,16 @@ class Facts:
 
 
 def resolve(request: Request, catalog: Catalog) -> Facts:
-    """The facts of a request; nothing is decided here."""
+    """The facts of a request. Nothing is decided here."""
     settings, remembered = with_memory(request.settings, request.model.memory)
-    files = files_of(request, catalog)
+    files = list_files(request, catalog)
     visible = [request.strip(prompt) if request.strip else prompt for prompt in request.prompts]
     tags = [[tag for tag in find(prompt) if tag.name] for prompt in visible]  # ``<lora::1>`` names nothing
     names = {tag.name for of_prompt in tags for tag in of_prompt} | ({settings.file} if settings.file else set())
-    by_name = files_called(names, files)
+    by_name = index_files(names, files)
     second = request.second_pass.model if request.second_pass else None
     checkpoints = {model.name: model for model in (request.model, request.refiner, second) if model}
-    described = {name: describe_checkpoint(model, catalog) for name, model in checkpoints.items()}
+    resolved = {name: resolve_checkpoint(model, catalog) for name, model in checkpoints.items()}
     return Facts(
         request=request,
         catalog=catalog,
@@ -96,33 +96,33 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
         files=files,
         tags=tuple(tag for of_prompt in tags for tag in of_prompt),
         first=tuple(tags[0]) if tags else (),
-        loras={name: describe_lora(name, request, by_name, catalog) for name in names},
-        checkpoint=described[request.model.name],
-        refiner=described[request.refiner.name] if request.refiner else None,
-        second=described[second.name] if second else None,
+        loras={name: resolve_lora(name, request, by_name, catalog) for name in names},
+        checkpoint=resolved[request.model.name],
+        refiner=resolved[request.refiner.name] if request.refiner else None,
+        second=resolved[second.name] if second else None,
     )
 
 
 def with_memory(settings: Settings, memory: Memory) -> tuple[Settings, tuple[str, ...]]:
-    """The settings, with what is remembered of the checkpoint where they leave a choice; and for which fields."""
+    """The settings, completed with what is remembered of the checkpoint; and the fields that this set."""
     values = {name: value for name, value in memory.values().items() if getattr(settings, name) is None}
     return replace(settings, **values), tuple(values)
 
 
-def files_of(request: Request, catalog: Catalog) -> Sequence[File]:
-    """The files at hand, or every published one."""
+def list_files(request: Request, catalog: Catalog) -> Sequence[File]:
+    """The files at hand: those of the request, or every published one."""
     if request.files is not None:
         return request.files
     return [File(r.file.removesuffix(".safetensors"), r) for r in catalog.recipes if r.is_lora and r.file]
 
 
-def files_called(names: Collection[str], files: Sequence[File]) -> dict[str, File]:
-    """The files by those of these names that they have; a file's own name comes before an alias."""
+def index_files(names: Collection[str], files: Sequence[File]) -> dict[str, File]:
+    """The files by those of ``names`` that are theirs; a file's own name comes before an alias."""
     by_alias = {alias: file for file in files if file.aliases for alias in file.aliases if alias in names}
     return by_alias | {file.name: file for file in files if file.name in names}
 
 
-def describe_lora(name: str, request: Request, by_name: Mapping[str, File], catalog: Catalog) -> Lora:
+def resolve_lora(name: str, request: Request, by_name: Mapping[str, File], catalog: Catalog) -> Lora:
     if name in request.others:
         return Lora(name, None, None, None, False)
     file, family = by_name.get(name), named_family(name)
@@ -131,8 +131,8 @@ def describe_lora(name: str, request: Request, by_name: Mapping[str, File], cata
     return Lora(name, file, recipe, made_for, family is not None)
 
 
-def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
-    """What is in a checkpoint: the user's word comes before what it is by its makers, its metadata and its name."""
+def resolve_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
+    """What is in a checkpoint: the user's word counts first, then its architecture, its metadata and its name."""
     if model.memory.inside is not None:
         inside = by_word(model.memory.inside) if model.memory.inside else None
     else:
@@ -146,11 +146,11 @@ def describe_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
     if inside is None:
         return Checkpoint(model)
     recipe = recipe_inside(catalog, inside, model.family)
-    # A word that no recipe of the family explains is somebody else's than the maker's for whom it usually stands.
+    # Where no recipe of the family explains a word, it need not mean the maker for whom it usually stands.
     unexplained = f"“{inside.word}”" if inside.word else inside.maker
     return Checkpoint(model, recipe.maker if recipe else unexplained, recipe, inside.steps, inside.evidence)
 
 
 def by_word(maker: str) -> Distillation:
-    """What the user says is in a checkpoint."""
+    """What is in a checkpoint by the user's word."""
     return Distillation(maker, None, YOUR_WORD, "")

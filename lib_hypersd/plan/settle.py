@@ -1,4 +1,4 @@
-"""Step 3: one table of the plan's fields: what is wanted, what is recommended, and what is said where they differ."""
+"""Step 3: one table of the plan's fields: the value wanted, the value recommended, and the remark on it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from ..architecture_table import ARCHITECTURES
 from ..recipes.catalog import HYPER_SD, Recipe
 from ..recipes.settings import VARIANTS, Settings
 from ..sampling.names import BY_IMAGE_SIZE
-from . import describe
+from . import describe, refusals
 from .choose import VARIANT_KINDS, Choice
 from .outcome import Refusal
 from .request import SecondPass
@@ -19,14 +19,14 @@ from .tags import Tag
 __all__ = ["MORE_DETAIL", "RULES", "Rule", "Settled", "settle"]
 
 MORE_DETAIL = 0.3
-# Fine is from half of the recommended value to four thirds of it: SDXL's 0.75 to the model card's 1.
+# No remark from half of the recommended value to four thirds of it, which is from SDXL's 0.75 to the model card's 1.
 LEAST, MOST = 1 / 2, 4 / 3
 GUIDANCE = {architecture.name: architecture.guidance for architecture in ARCHITECTURES}
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the rules go by."""
+    """What the rules depend on."""
 
     facts: Facts
     choice: Choice
@@ -53,7 +53,7 @@ class Case:
 
     @property
     def weight_in_prompt(self) -> float | None:
-        """The weight that the tag gives; an alias without one leaves it open."""
+        """The tag's weight; an alias without one leaves it open."""
         tag = self.choice.tag
         if tag is None or (not tag.arguments and self.facts.loras[tag.name].names_family):
             return None
@@ -67,24 +67,24 @@ class Case:
 
 @dataclass(frozen=True)
 class Rule:
-    """One field: what is said of the value that it gets (None where that is as it is meant), the value that is wanted
-    (None leaves it open), and the one that is recommended; the user's and the recipe's of that name unless given."""
+    """One field: the remark on its value (None where there is none), the value that is wanted (None leaves it open) and
+    the one that is recommended. Unless given, these are the user's and the recipe's values of that name."""
 
     name: str
     remark: Callable[[Case, Any], str | None]
-    wanted: Callable[[Case], Any] | None = None
-    recommended: Callable[[Case], Any] | None = None
+    want: Callable[[Case], Any] | None = None
+    recommend: Callable[[Case], Any] | None = None
 
     def value(self, case: Case) -> Any:
-        wanted = self.wanted(case) if self.wanted else getattr(case.settings, self.name)
+        wanted = self.want(case) if self.want else getattr(case.settings, self.name)
         if wanted is not None:
             return wanted
-        return self.recommended(case) if self.recommended else getattr(case.recipe, self.name)
+        return self.recommend(case) if self.recommend else getattr(case.recipe, self.name)
 
 
 @dataclass(frozen=True)
 class Settled:
-    """The value of every field, what is said of them, and what one click could change."""
+    """The value of every field, the remarks on them, and what one click could change."""
 
     values: Mapping[str, Any]
     notes: tuple[str, ...]
@@ -101,41 +101,41 @@ def settle(facts: Facts, choice: Choice) -> Settled:
     refuse_what_cannot_be(case)
     values = {rule.name: rule.value(case) for rule in RULES}
     notes = [rule.remark(case, values[rule.name]) for rule in RULES]
-    return Settled(values, tuple(note for note in notes if note), offers(case, values))
+    return Settled(values, tuple(note for note in notes if note), list_offers(case, values))
 
 
 def refuse_what_cannot_be(case: Case) -> None:
     weight, tag = case.weight_in_prompt, case.choice.tag
     if weight is not None and tag is not None and math.isnan(weight):
-        raise Refusal(describe.no_number(tag))
+        raise Refusal(refusals.no_number(tag))
     if case.schedule == BY_IMAGE_SIZE and BY_IMAGE_SIZE not in (case.recipe.schedule, case.recipe.also_schedule):
-        raise Refusal(describe.by_image_size(case.facts.family))
+        raise Refusal(refusals.by_image_size(case.facts.family))
 
 
 # What is wanted, where that is not simply what the user has fixed.
 
 
-def wanted_weight(case: Case) -> float | None:
+def want_weight(case: Case) -> float | None:
     if case.choice.file is None:
         return None
     return case.settings.weight if case.weight_in_prompt is None else case.weight_in_prompt
 
 
-def wanted_eta(case: Case) -> float | None:
+def want_eta(case: Case) -> float | None:
     if case.settings.eta is None and case.eta_counts:
         return case.facts.request.eta
     return case.settings.eta
 
 
-def wanted_hires_steps(case: Case) -> int | None:
-    """Those that are fixed, else those of the host's control where the recipe serves them; only with a second pass."""
+def want_hires_steps(case: Case) -> int | None:
+    """With a second pass, the steps that are fixed, else those of the host's control where the recipe serves them."""
     if case.facts.request.second_pass is None or case.settings.hires_steps is not None:
         return case.settings.hires_steps if case.facts.request.second_pass else None
     return case.second.steps if case.recipe.serves(case.second.steps) else None
 
 
-def wanted_distilled_cfg(case: Case) -> float | None:
-    """The hosts' one control for both sets the shift where the recipe has one."""
+def want_distilled_cfg(case: Case) -> float | None:
+    """The hosts have one control for both: it sets the shift where the recipe has one."""
     has_none = case.recipe.distilled_cfg is None and case.recipe.shift is None
     return None if has_none else case.settings.distilled_cfg
 
@@ -143,36 +143,36 @@ def wanted_distilled_cfg(case: Case) -> float | None:
 # What is recommended, where that is not simply the recipe's.
 
 
-def nothing(case: Case) -> None:
+def recommend_nothing(case: Case) -> None:
     """No recommendation: the field is the user's."""
 
 
-def recommended_steps(case: Case) -> int:
-    """Those in the name of a checkpoint that makes few steps by itself, where its recipe serves them."""
+def recommend_steps(case: Case) -> int:
+    """The steps in the name of a checkpoint with a few-step model in it, where its recipe serves them."""
     steps = case.facts.checkpoint.steps
     return steps if case.choice.file is None and steps and case.recipe.serves(steps) else case.recipe.steps
 
 
-def recommended_weight(case: Case) -> float | None:
+def recommend_weight(case: Case) -> float | None:
     return case.recipe.weight if case.choice.file else None
 
 
-def recommended_eta(case: Case) -> float | None:
+def recommend_eta(case: Case) -> float | None:
     return case.recipe.eta if case.sampler == case.recipe.sampler else None
 
 
-def recommended_distilled_cfg(case: Case) -> float | None:
-    """The recipe's, or that of the checkpoint's own makers, or else a shift."""
+def recommend_distilled_cfg(case: Case) -> float | None:
+    """The recipe's shift, or the guidance of the checkpoint's own makers, or the recipe's."""
     if case.recipe.distilled_cfg is None:
         return case.recipe.shift
     return GUIDANCE.get(case.facts.request.model.architecture or "") or case.recipe.distilled_cfg
 
 
-def recommended_hires_steps(case: Case) -> int | None:
+def recommend_hires_steps(case: Case) -> int | None:
     return 0 if case.facts.request.second_pass else None
 
 
-# What is said.
+# The remarks.
 
 
 def remark_on_variant(case: Case, variant: str | None) -> str | None:
@@ -204,13 +204,13 @@ def remark_on_weight(case: Case, weight: float | None) -> str | None:
     both = fixed is not None and in_prompt is not None and fixed != in_prompt
     remarks = [
         describe.tag_before_weight(weight, fixed or 0) if both else None,
-        describe.WEIGHT_0 if weight == 0 else far_from("LoRA weight", weight, case.recipe.weight),
-        *(describe.other_weight(tag, weight) for tag in tags_of_other_weights(case, weight)[:1]),
+        describe.WEIGHT_0 if weight == 0 else remark_on_distance("LoRA weight", weight, case.recipe.weight),
+        *(describe.other_weight(tag, weight) for tag in find_tags_of_other_weights(case, weight)[:1]),
     ]
     return " ".join(filter(None, remarks)) or None
 
 
-def tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
+def find_tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
     """The tags of the plan's file in other prompts than the first that give it another weight."""
     rename, name = case.choice.rename, case.choice.file.name if case.choice.file else None
     others = [tag for tag in case.facts.tags if rename.get(tag.name, tag.name) == name and tag not in case.facts.first]
@@ -219,10 +219,10 @@ def tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
 
 def remark_on_distilled_cfg(case: Case, value: float | None) -> str | None:
     label = "Shift" if case.recipe.distilled_cfg is None else "Distilled CFG"
-    return None if value is None else far_from(label, value, recommended_distilled_cfg(case))
+    return None if value is None else remark_on_distance(label, value, recommend_distilled_cfg(case))
 
 
-def far_from(label: str, value: float, recommended: float | None) -> str | None:
+def remark_on_distance(label: str, value: float, recommended: float | None) -> str | None:
     if recommended is None or recommended * LEAST <= value <= recommended * MOST:
         return None
     return describe.outside(label, value, recommended, recommended)
@@ -247,7 +247,7 @@ def remark_on_hires_schedule(case: Case, schedule: str | None) -> str | None:
 
 
 def remark_on_second_pass(value: str | None, ours: str) -> str | None:
-    """Of the second pass's own sampler or schedule, which the plan leaves as they are."""
+    """On the second pass's own sampler or schedule, which the plan leaves as they are."""
     return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
 
 
@@ -263,31 +263,23 @@ def remark_on_eta(case: Case, eta: float | None) -> str | None:
     return describe.outside("Eta", case.settings.eta, low, high)
 
 
-def hires_sampler(case: Case) -> str | None:
-    return case.second.sampler
-
-
-def hires_schedule(case: Case) -> str | None:
-    return case.second.schedule
-
-
 RULES = (
-    Rule("variant", remark_on_variant, recommended=nothing),
-    Rule("steps", remark_on_steps, recommended=recommended_steps),
+    Rule("variant", remark_on_variant, recommend=recommend_nothing),
+    Rule("steps", remark_on_steps, recommend=recommend_steps),
     Rule("cfg", remark_on_cfg),
-    Rule("weight", remark_on_weight, wanted_weight, recommended_weight),
+    Rule("weight", remark_on_weight, want_weight, recommend_weight),
     Rule("sampler", remark_on_sampler),
     Rule("schedule", remark_on_schedule),
-    Rule("eta", remark_on_eta, wanted_eta, recommended_eta),
-    Rule("distilled_cfg", remark_on_distilled_cfg, wanted_distilled_cfg, recommended_distilled_cfg),
-    Rule("hires_steps", remark_on_hires_steps, wanted_hires_steps, recommended_hires_steps),
-    Rule("hires_sampler", remark_on_hires_sampler, hires_sampler, nothing),
-    Rule("hires_schedule", remark_on_hires_schedule, hires_schedule, nothing),
+    Rule("eta", remark_on_eta, want_eta, recommend_eta),
+    Rule("distilled_cfg", remark_on_distilled_cfg, want_distilled_cfg, recommend_distilled_cfg),
+    Rule("hires_steps", remark_on_hires_steps, want_hires_steps, recommend_hires_steps),
+    Rule("hires_sampler", remark_on_hires_sampler, lambda case: case.second.sampler, recommend_nothing),
+    Rule("hires_schedule", remark_on_hires_schedule, lambda case: case.second.schedule, recommend_nothing),
 )
 
 
-def offers(case: Case, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """See :class:`Plan`. At one step there is no eta to lower."""
+def list_offers(case: Case, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What one click could change, see :class:`Plan`. At one step there is no eta to lower."""
     recipe, eta = case.recipe, values["eta"]
     guided = any((r.maker, r.family, r.kind) == (HYPER_SD, recipe.family, "cfg") for r in case.facts.catalog.recipes)
     is_detailed = recipe.kind != "unified" or values["steps"] == 1 or eta is None or eta <= MORE_DETAIL

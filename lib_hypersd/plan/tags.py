@@ -18,7 +18,7 @@ COMMENTS = (re.compile(r"(^|\n)#[^\n]*(\n|$)"), re.compile(r"#[^\n]*(\n|$)"))
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag as written; ``arguments`` is all but the name, each part with its colon."""
+    """A tag as written; ``arguments`` are all parts but the name, each with its colon."""
 
     kind: str
     name: str
@@ -31,7 +31,8 @@ class Tag:
     def weight(self) -> float:
         """The factor on the diffusion network's part: ``:te``, ``:te:unet`` or ``unet=``; 1 where none is written.
 
-        NaN where the host cannot read the tag; then it loads no LoRA at all. It also reads what a named part replaces.
+        NaN where the host cannot read the tag; it then loads no LoRA at all. It also reads parts that a named one
+        replaces.
         """
         te, unet, rank = self.values()
         positional, _ = split(self.arguments.split(":")[1:])
@@ -56,7 +57,7 @@ class Tag:
             return math.nan
 
     def values(self) -> tuple[str, str, str]:
-        """What stands for the text encoder's weight, the network's, and the rank, in the order of the hosts' reading
+        """The text encoder's weight, the network's, and the rank, as texts, by the hosts' rules
         (A:extensions-builtin/Lora/extra_networks_lora.py, ``activate``)."""
         positional, named = split(self.arguments.split(":")[1:])
         te = named.get("te", positional[0] if positional else "1")
@@ -73,10 +74,10 @@ def split(parts: list[str]) -> tuple[list[str], dict[str, str]]:
 
 def find(prompt: str) -> list[Tag]:
     """All LoRA tags of a prompt, in order."""
-    return [read(match) for match in EXTRA_NETWORK.finditer(prompt) if match[1] in KINDS]
+    return [read_tag(match) for match in EXTRA_NETWORK.finditer(prompt) if match[1] in KINDS]
 
 
-def read(match: re.Match) -> Tag:
+def read_tag(match: re.Match[str]) -> Tag:
     """The tag in a match; its name is the first positional part."""
     parts = match[2].split(":")
     positional, _ = split(parts)
@@ -87,14 +88,14 @@ def read(match: re.Match) -> Tag:
 
 
 def strip_comments(prompt: str) -> str:
-    """The prompt without what stands behind a ``#`` in its line, as the hosts strip it."""
+    """The prompt without comments (``#`` to the end of the line), as the hosts strip them."""
     for pattern in COMMENTS:
         prompt = pattern.sub("\n", prompt)
     return prompt
 
 
 def remove_all(prompt: str) -> str:
-    """The prompt without any tag: what the text encoder reads."""
+    """The prompt without tags: what the text encoder reads."""
     return EXTRA_NETWORK.sub("", prompt)
 
 
@@ -104,22 +105,21 @@ def write(name: str, weight: float) -> str:
 
 
 def edit(prompt: str, name: str | None, weight: float | None, rename: Mapping[str, str | None]) -> str:
-    """The prompt with exactly one tag of the LoRA ``name``, of this weight, however the host reads the rest.
+    """The prompt with exactly one tag of the LoRA ``name``, with this weight, as the host reads it.
 
-    A tag that is added comes first: behind a “<” that is not closed, the host would take it for a part of that.
+    A new tag goes to the front: behind a “<” that is not closed, the host would not read it as a tag.
 
     Args:
         name: None adds no tag.
-        rename: names of tags that become another name (an alias that gets its file), or ``None`` to be removed.
-            Tags of other names stay as they are.
+        rename: tags' new names by their old ones (a file's for its alias), None for tags to remove. Others stay.
     """
     is_there = False
 
-    def rewrite(match):
+    def rewrite(match: re.Match[str]) -> str:
         nonlocal is_there
         if match[1] not in KINDS:
             return match[0]
-        tag = read(match)
+        tag = read_tag(match)
         new = rename.get(tag.name, tag.name)
         if new is None or (new == name and is_there):
             return " "  # without it, what stands before and after could become a tag

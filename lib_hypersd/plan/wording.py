@@ -1,10 +1,12 @@
-"""How step counts and their ranges are written in sentences."""
+"""How step counts, checkpoints and layers are written in a plan's sentences."""
 
 from collections.abc import Sequence
 
+from ..files.file import File
 from ..recipes.catalog import Recipe
+from .request import Model
 
-__all__ = ["in_range", "in_steps", "spans"]
+__all__ = ["in_range", "in_steps", "layers_placed", "named", "spans"]
 
 
 def in_steps(steps: int) -> str:
@@ -22,3 +24,12 @@ def spans(recipes: Sequence[Recipe]) -> str:
     starts = [n for n in counts if n - 1 not in counts]
     ends = [n for n in counts if n + 1 not in counts]
     return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
+
+
+def named(model: Model) -> str:
+    return f"{model.name} ({model.architecture})" if model.architecture else model.name
+
+
+def layers_placed(file: File, model: Model) -> str:
+    fit = file.fit
+    return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""

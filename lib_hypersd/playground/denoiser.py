@@ -1,4 +1,4 @@
-"""A network as k-diffusion's samplers call it, with guidance: ``denoiser(x, sigma)`` is the image without its noise."""
+"""A network as k-diffusion's samplers call it, with guidance: ``denoiser(x, sigma)`` is x0, the image without noise."""
 
 from collections.abc import Callable
 
@@ -13,17 +13,17 @@ class Denoiser:
     """Predicts x0 from x = x0 + σ·ε, or from x = (1 − σ)·x0 + σ·ε for flow models.
 
     Args:
-        network: ``network(x, t)`` answers for the positive prompt, ``[1, …]``, or for the negative and the positive
+        network: ``network(x, t)`` predicts for the positive prompt, ``[1, …]``, or for the negative and the positive
             one, ``[2, …]``. t is a timestep, for flow models the noise level.
         sigmas: the noise level of every timestep, ``[T]``, ascending.
-        prediction: "epsilon" or "v_prediction"; a flow model's table tells that it predicts velocity.
-        cfg: guidance; counts where the network answers for two.
+        prediction: "epsilon" or "v_prediction"; a flow model, which predicts velocity, is recognised by its sigmas.
+        cfg: the guidance scale; counts where the network predicts for two.
         before_each: called before each evaluation; may raise to end the sampling.
     """
 
     def __init__(
         self,
-        network: Callable,
+        network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         sigmas: torch.Tensor,
         prediction: str,
         cfg: float,
@@ -37,16 +37,15 @@ class Denoiser:
         s = sigma.reshape(-1, *[1] * (x.ndim - 1))
         if self.prediction == "flow":
             return x - s * self.guided(x, sigma)
-        kept = 1 + s**2  # 1/ᾱ: the network sees images of unit variance
-        timestep = (self.sigmas - sigma).abs().argmin()
-        answer = self.guided(x / kept.sqrt(), timestep)
+        variance = 1 + s**2  # 1/ᾱ: the network sees images of unit variance
+        predicted = self.guided(x / variance.sqrt(), (self.sigmas - sigma).abs().argmin())
         if self.prediction == "v_prediction":
-            return x / kept - answer * s / kept.sqrt()
-        return x - s * answer
+            return x / variance - predicted * s / variance.sqrt()
+        return x - s * predicted
 
     def guided(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        answer = self.network(x, t)
-        if len(answer) == 1:
-            return answer
-        negative, positive = answer.chunk(2)
+        predicted = self.network(x, t)
+        if len(predicted) == 1:
+            return predicted
+        negative, positive = predicted.chunk(2)
         return negative + self.cfg * (positive - negative)

@@ -6,7 +6,7 @@ __all__ = ["RefusedJob", "Unloadable", "UnreadableImage", "Unservable", "Unwrita
 
 
 class RefusedJob(HyperSDError):
-    """A picture that is asked for cannot be made as it is asked for."""
+    """A picture cannot be made as the job describes it."""
 
 
 class UnreadableImage(HyperSDError):
@@ -22,4 +22,4 @@ class Unloadable(HyperSDError):
 
 
 class Unservable(HyperSDError):
-    """The page cannot be served at the address that is asked for."""
+    """The page cannot be served at the given address."""

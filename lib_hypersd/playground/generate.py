@@ -1,50 +1,58 @@
-"""One request: its plan, made by ``plan.make_plan``, is carried out over a diffusers pipeline."""
+"""One picture: its plan, made by ``plan.make_plan``, is carried out over a diffusers pipeline."""
 
-import json
 import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import NamedTuple
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..errors import HyperSDError
 from ..plan import Model, NoPlan, Plan, Request, make_plan
 from ..plan.tags import find, remove_all
-from ..recipes import settings as panel
 from ..recipes.catalog import Catalog
+from ..recipes.settings import Settings
 from ..sampling.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
 from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
 from .denoiser import Denoiser
 from .errors import RefusedJob
 from .files import open_image
+from .infotext import write_infotext
 from .job import Job
-from .models import LATENT_SIDE, Loaded, Loras
-from .networks import encode, network_of, tokens_of, truncated
+from .loras import Loras
+from .networks import NETWORKS, is_truncated, patches_in
+from .pipeline import LATENT_SIDE, LoadedPipeline
 
-__all__ = ["Interrupted", "Picture", "Playground"]
+__all__ = ["SAMPLERS", "Interrupted", "Picture", "Playground"]
 
-# Euler is DDIM without fresh noise, and LCM is TCD with nothing but fresh noise. Each with the eta of its own, if any,
-# and the infotext key under which the hosts write the eta that was used.
+
+class Sampler(NamedTuple):
+    """A sampler's loop, and the eta that it always has, if any."""
+
+    sample: Callable
+    eta: float | None = None
+
+
+# Euler is DDIM without fresh noise, and LCM is TCD with nothing but fresh noise.
 SAMPLERS = {
-    "TCD": (sample_tcd, None, "Eta TCD"),
-    "DDIM-Trailing": (sample_ddim, None, "Eta DDIM"),
-    "Euler": (sample_ddim, 0.0, None),
-    "LCM": (sample_tcd, 1.0, None),
+    "TCD": Sampler(sample_tcd),
+    "DDIM-Trailing": Sampler(sample_ddim),
+    "Euler": Sampler(sample_ddim, 0.0),
+    "LCM": Sampler(sample_tcd, 1.0),
 }
 
 
 class Interrupted(HyperSDError):
-    """Somebody has asked to stop; there is no picture."""
+    """Somebody has interrupted; there is no picture."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What was made, how (as the WebUI writes it into images), by which plan, and in how many seconds."""
+    """An image, its infotext as the WebUI writes it, the plan that was carried out, and in how many seconds."""
 
     image: Image.Image
     infotext: str
@@ -53,24 +61,25 @@ class Picture:
 
 
 class Playground:
-    """A model, its LoRAs and the recipes; makes one picture at a time, whichever thread asks."""
+    """A pipeline, LoRAs and recipes; makes one picture at a time, in whichever thread."""
 
-    def __init__(self, loaded: Loaded, loras: Loras, catalog: Catalog):
-        self.loaded, self.loras, self.catalog, self.lock = loaded, loras, catalog, threading.Lock()
+    def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog):
+        self.pipeline, self.loras, self.catalog, self.lock = pipeline, loras, catalog, threading.Lock()
 
     def plan(self, job: Job) -> Plan | NoPlan:
         """What will be done for a job, or why nothing will be."""
+        model = self.pipeline.model
         if not job.settings.enabled:
-            own, family = job.own, self.loaded.model.family
+            own = job.own
             sentence = (
                 f"{own.steps} steps without Hyper-SD: {own.sampler} on the schedule {own.schedule}, CFG {own.cfg:g}."
             )
-            values = asdict(own) | {"distilled_cfg": own.distilled_cfg if family == "flux" else None}
-            return Plan(family=family, **values, sentence=sentence)
-        return make_plan(self.request(job.settings, self.loaded.model, self.catalog, job.prompt), self.catalog)
+            values = asdict(own) | {"distilled_cfg": own.distilled_cfg if model.family == "flux" else None}
+            return Plan(family=model.family, **values, sentence=sentence)
+        return make_plan(self.request(job.settings, model, self.catalog, job.prompt), self.catalog)
 
-    def request(self, settings: panel.Settings, model: Model, catalog: Catalog, prompt: str) -> Request:
-        """The request that a picture with these settings and this prompt is; no comments are stripped here."""
+    def request(self, settings: Settings, model: Model, catalog: Catalog, prompt: str) -> Request:
+        """What a plan is made from; no comments are stripped from prompts here."""
         files = self.loras.files(catalog, model)
         others = self.loras.by_name().keys() - {file.name for file in files}
         return Request(settings, model, files, (prompt,), others=others, strip=None)
@@ -79,17 +88,17 @@ class Playground:
         self,
         job: Job,
         progress: Callable[[int, int], None] = lambda step, steps: None,
-        interrupted: Callable[[], bool] = lambda: False,
+        is_interrupted: Callable[[], bool] = lambda: False,
     ) -> Picture:
         """Make a job's picture.
 
         Args:
-            progress: told after each evaluation of the network how many of how many are done.
-            interrupted: asked before each; once it says so there is no picture.
+            progress: called after each evaluation of the network with how many of how many are done.
+            is_interrupted: called before each; once it is true there is no picture.
 
         Raises:
             RefusedJob: it cannot be made. Unloadable, UnreadableImage: nor with this LoRA, from this image.
-            Interrupted: asked to stop.
+            Interrupted: it was interrupted.
         """
         with self.lock:
             start = time.perf_counter()
@@ -98,119 +107,92 @@ class Playground:
                 raise RefusedJob(plan.problem)
             try:
                 with torch.inference_mode():
-                    image = decode(self.loaded, self.latents(job, plan, progress, interrupted))
+                    image = self.pipeline.decode(self.latents(job, plan, progress, is_interrupted))
             except (torch.OutOfMemoryError, MemoryError) as error:
-                raise RefusedJob(f"The memory of {self.loaded.device} is too small for this picture.") from error
-            return Picture(image, self.infotext(job, plan), plan, time.perf_counter() - start)
+                raise RefusedJob(f"The memory of {self.pipeline.device} is too small for this picture.") from error
+            text = write_infotext(job, plan, self.pipeline.model.name, self.size(job))
+            return Picture(image, text, plan, time.perf_counter() - start)
 
-    def latents(self, job: Job, plan: Plan, progress: Callable, interrupted: Callable) -> torch.Tensor:
+    def latents(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> torch.Tensor:
         """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
-        loaded, (width, height) = self.loaded, self.size(job)
         if plan.sampler not in SAMPLERS:
             raise RefusedJob(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
-        sampler, own_eta, _ = SAMPLERS[plan.sampler]
-        strength = 1.0 if job.init is None else job.strength
-        sigmas = levels(plan.schedule, plan.steps, strength, loaded.sigmas, tokens_of(width, height))
-        if sigmas is None:
-            raise RefusedJob(f"The playground has no schedule “{plan.schedule}” for this model; {schedules(loaded)}.")
+        sampler, pipeline = SAMPLERS[plan.sampler], self.pipeline
+        sigmas = self.sigmas(job, plan)
+        pipeline.set_adapters(self.weights(plan.edit(job.prompt)))
 
-        loaded.put_on(self.weights(plan.edit(job.prompt)))
-        prompts = [encode(loaded, without_tags(job.prompt), width, height)]
-        if plan.cfg != 1:  # at 1 the negative prompt cancels out
-            prompts.insert(0, encode(loaded, without_tags(job.negative), width, height, is_negative=True))
-
-        def go_on():
-            if interrupted():
+        def check() -> None:
+            if is_interrupted():
                 raise Interrupted
 
-        network = network_of(loaded, plan, prompts)
-        denoiser = Denoiser(network, loaded.sigmas, loaded.model.prediction, plan.cfg, before_each=go_on)
-        # Drawn on the CPU, so that a seed means the same noise on every device.
-        generator = torch.Generator().manual_seed(job.seed)
-        shape = (1, loaded.pipe.vae.config.latent_channels, height // LATENT_SIDE, width // LATENT_SIDE)
-
-        def noise(*_):
-            return torch.randn(shape, generator=generator).to(loaded.device)
-
-        flow, start = is_flow(loaded.sigmas), sigmas[0].item()
-        if job.init is None:
-            x = noise() * start_noise_scale(start, flow)
-        else:
-            x = encode_image(loaded, open_image(job.init), width, height) * alpha(start, flow) + noise() * start
-        x = sampler(
-            denoiser, x, sigmas.to(loaded.device), disable=True, eta=(plan.eta or 0.0) if own_eta is None else own_eta,
-            callback=lambda step: progress(step["i"] + 1, len(sigmas) - 1), noise_sampler=noise,
+        denoiser = Denoiser(
+            self.network(job, plan), pipeline.sigmas, pipeline.model.prediction, plan.cfg, before_each=check
+        )
+        noise = self.noise(job)
+        x = sampler.sample(
+            denoiser, self.start(job, sigmas[0].item(), noise), sigmas.to(pipeline.device), disable=True,
+            eta=(plan.eta or 0.0) if sampler.eta is None else sampler.eta, noise_sampler=lambda *_: noise(),
+            callback=lambda step: progress(step["i"] + 1, len(sigmas) - 1),
         )  # fmt: skip
-        go_on()
+        check()
         return x
 
+    def sigmas(self, job: Job, plan: Plan) -> torch.Tensor:
+        """The noise levels that are visited, from noise to 0; raises RefusedJob where the schedule is unknown."""
+        table = self.pipeline.sigmas
+        strength = 1.0 if job.init is None else job.strength
+        sigmas = levels(plan.schedule, plan.steps, strength, table, patches_in(*self.size(job)))
+        if sigmas is None:
+            names = ", ".join([*TIMESTEPS, *(["Simple"] if is_flow(table) else [])])
+            raise RefusedJob(f"The playground has no schedule “{plan.schedule}” for this model; it has {names}.")
+        return sigmas
+
+    def network(self, job: Job, plan: Plan) -> Callable:
+        negative = None if plan.cfg == 1 else without_tags(job.negative)  # at 1 it cancels out
+        kind = NETWORKS[self.pipeline.model.family or ""]
+        return kind(self.pipeline, without_tags(job.prompt), negative, self.size(job), plan.distilled_cfg)
+
+    def noise(self, job: Job) -> Callable[[], torch.Tensor]:
+        """Draws noise, on the CPU, so that a seed means the same noise on every device."""
+        generator = torch.Generator().manual_seed(job.seed)
+        sides = [side // LATENT_SIDE for side in reversed(self.size(job))]
+        shape = (1, self.pipeline.pipe.vae.config.latent_channels, *sides)
+        return lambda: torch.randn(shape, generator=generator).to(self.pipeline.device)
+
+    def start(self, job: Job, sigma: float, noise: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """What the first evaluation starts from: noise, or a job's image with noise of this level."""
+        flow = is_flow(self.pipeline.sigmas)
+        if job.init is None:
+            return noise() * start_noise_scale(sigma, flow)
+        image = self.pipeline.encode_image(open_image(job.init), *self.size(job))
+        return image * alpha(sigma, flow) + noise() * sigma
+
     def size(self, job: Job) -> tuple[int, int]:
-        width, height = self.loaded.size
+        width, height = self.pipeline.size
         return job.width or width, job.height or height
 
     def weights(self, prompt: str) -> dict[str, float]:
         """The LoRAs that a prompt names: the weight of each by the path of its file.
 
         Raises:
-            RefusedJob: one is not at hand; few steps without a LoRA that was asked for are not made.
+            RefusedJob: one is not available; few steps without their LoRA make no picture.
         """
-        by_name, weights = self.loras.by_name(), {}
+        paths, weights = self.loras.by_name(), {}
         for tag in find(prompt):
-            if tag.name not in by_name:
+            if tag.name not in paths:
                 raise RefusedJob(
                     f"There is no LoRA called {shown(tag.name)}; its file is to be given beside the model."
                 )
             if math.isnan(tag.weight):
                 raise RefusedJob(f"The weight in {tag} is no number.")
-            weights[by_name[tag.name]] = tag.weight
+            weights[paths[tag.name]] = tag.weight
         return weights
 
     def warnings(self, job: Job, plan: Plan) -> list[str]:
-        """What a user should know of the plan, and of what the text encoder leaves out."""
-        long = truncated(self.loaded, without_tags(job.prompt))
-        return [*plan.warnings, *(["The end of the prompt is not read: it is too long for this model."] * long)]
-
-    def infotext(self, job: Job, plan: Plan) -> str:
-        """How the picture was made, as AUTOMATIC1111 writes it (modules/processing.py, ``create_infotext``)."""
-        width, height = self.size(job)
-        values: dict[str | None, Any] = {
-            "Steps": plan.steps, "Sampler": plan.sampler, "Schedule type": plan.schedule,
-            "CFG scale": f"{plan.cfg:g}", "Distilled CFG Scale": plan.distilled_cfg, "Seed": job.seed,
-            "Size": f"{width}x{height}", "Model": self.loaded.model.name,
-            "Denoising strength": job.strength if job.init is not None else None,
-            SAMPLERS[plan.sampler][2]: plan.eta,
-        }  # fmt: skip
-        values.update(panel.infotext(job.settings, plan.recipe))
-        line = ", ".join(f"{key}: {quoted(value)}" for key, value in values.items() if None not in (key, value))
-        negative = [f"Negative prompt: {job.negative}"] if job.negative else []
-        return "\n".join([plan.edit(job.prompt), *negative, line])
-
-
-def schedules(loaded: Loaded) -> str:
-    names = [*TIMESTEPS, *(("Simple",) if is_flow(loaded.sigmas) else ())]
-    return "it has " + ", ".join(names)
+        """What a user should know of the plan, and whether the text encoder leaves out a part of the prompt."""
+        truncated = is_truncated(self.pipeline, without_tags(job.prompt))
+        return [*plan.warnings, *(["The end of the prompt is not read: it is too long for this model."] * truncated)]
 
 
 def without_tags(prompt: str) -> str:
     return remove_all(prompt).strip()
-
-
-def quoted(value) -> str:
-    """As the hosts write a value, so that they can read it back (modules/infotext_utils.py, ``quote``)."""
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if set(text) & set(",\n:") else text
-
-
-def encode_image(loaded: Loaded, image: Image.Image, width: int, height: int) -> torch.Tensor:
-    """The latents of an image, cut to the size."""
-    fitted = ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-    pixels = loaded.pipe.image_processor.preprocess(fitted).to(loaded.device, torch.float32)
-    config = loaded.pipe.vae.config
-    latents = loaded.pipe.vae.encode(pixels).latent_dist.mode()
-    return (latents - (config.shift_factor or 0.0)) * config.scaling_factor
-
-
-def decode(loaded: Loaded, latents: torch.Tensor) -> Image.Image:
-    config = loaded.pipe.vae.config
-    pixels = loaded.pipe.vae.decode(latents / config.scaling_factor + (config.shift_factor or 0.0)).sample
-    return loaded.pipe.image_processor.postprocess(pixels)[0]

@@ -1,4 +1,4 @@
-"""One picture that is asked for, and how it is read from what somebody has typed; needs nothing but Python."""
+"""A job, which describes one picture, and how it is read from what somebody has typed; needs nothing but Python."""
 
 import random
 from collections.abc import Mapping
@@ -9,7 +9,9 @@ from typing import Any
 from ..recipes.settings import Settings, number, read
 from ..wording import shown
 
-__all__ = ["NAMES", "Job", "Own", "read_job"]
+__all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
+
+EXAMPLE = "two red circles on the left, white background"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Own:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture that is asked for; width and height in pixels, None for what the model was trained for.
+    """One picture to make; width and height in pixels, None for what the model was trained for.
 
     ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
     """

@@ -49,8 +49,8 @@ def family_by_parts(header: Header) -> str | None:
 
 def prediction_of(header: Header) -> str:
     """What the network predicts, as checkpoints say it: by an empty tensor of this name, or in their metadata."""
-    said = header.metadata.get("modelspec.prediction_type", "")
-    return "v_prediction" if "v_pred" in header.tensors or said.startswith("v") else "epsilon"
+    declared = header.metadata.get("modelspec.prediction_type", "")
+    return "v_prediction" if "v_pred" in header.tensors or declared.startswith("v") else "epsilon"
 
 
 def resolution_of(header: Header, family: str) -> tuple[int, int]:
@@ -65,8 +65,23 @@ def resolution_of(header: Header, family: str) -> tuple[int, int]:
 
 def heads_of(header: Header) -> int:
     """In how many heads every attention of SD1.5's network is cut, which no shape tells: the embedded model says it."""
-    said = header.metadata.get("attention_heads", "")
-    return int(said) if said in ("1", "2", "4", "8") else HEADS
+    heads = header.metadata.get("attention_heads", "")
+    return int(heads) if heads in ("1", "2", "4", "8") else HEADS
+
+
+class Shapes(dict[str, list[int]]):
+    """The shapes of a checkpoint's tensors by their names."""
+
+    def size(self, key: str, axis: int = 0) -> int:
+        if key not in self:
+            raise Unloadable(
+                f"The checkpoint has no {key}; one with its text encoder and VAE in the same file is needed."
+            )
+        return self[key][axis]
+
+    def count(self, place: str) -> int:
+        """How many numbered layers stand at this place."""
+        return len({key.removeprefix(place).split(".")[0] for key in self if key.startswith(place)})
 
 
 def write_config(folder: Path, header: Header, family: str) -> None:
@@ -75,19 +90,11 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     Raises:
         Unloadable: a part of the checkpoint is missing, or it is none that makes images from noise.
     """
-    shapes = {key: tensor["shape"] for key, tensor in header.tensors.items()}
-
-    def size(key: str, axis: int = 0) -> int:
-        if key not in shapes:
-            raise Unloadable(
-                f"The checkpoint has no {key}; one with its text encoder and VAE in the same file is needed."
-            )
-        return shapes[key][axis]
-
-    taken = size(f"{PREFIX}input_blocks.0.0.weight", 1)
-    if taken != 4:
+    shapes = Shapes({key: tensor["shape"] for key, tensor in header.tensors.items()})
+    channels = shapes.size(f"{PREFIX}input_blocks.0.0.weight", 1)
+    if channels != 4:
         raise Unloadable(
-            f"The checkpoint takes {taken} channels, as those for inpainting do; one that takes 4 is needed."
+            f"The checkpoint takes {channels} channels, as those for inpainting do; one that takes 4 is needed."
         )
     parts: dict[str, Any] = {
         "scheduler": ["diffusers", "DDIMScheduler"],
@@ -99,11 +106,11 @@ def write_config(folder: Path, header: Header, family: str) -> None:
         "num_train_timesteps": 1000, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
         "prediction_type": prediction_of(header),
     })  # fmt: skip
-    write(folder / "unet" / "config.json", unet(size, shapes, family, resolution_of(header, family), heads_of(header)))
-    write(folder / "vae" / "config.json", vae(size, shapes, family))
+    write(folder / "unet" / "config.json", unet(shapes, family, resolution_of(header, family), heads_of(header)))
+    write(folder / "vae" / "config.json", vae(shapes, family))
 
     for name, place in [CLIP_L] if family == "sd15" else [CLIP_L_XL, OPEN_CLIP_XL]:
-        config = clip(size, shapes, place, OPEN_CLIP if name == "text_encoder_2" else CLIP)
+        config = clip(shapes, place, OPEN_CLIP if name == "text_encoder_2" else CLIP)
         write(folder / name / "config.json", config)
         parts[name] = ["transformers", config["architectures"][0]]
         tokenizer = name.replace("text_encoder", "tokenizer")
@@ -114,73 +121,66 @@ def write_config(folder: Path, header: Header, family: str) -> None:
     write(folder / "model_index.json", {"_class_name": PIPELINES[family], **parts})
 
 
-def unet(size, shapes: dict, family: str, resolution: tuple[int, int], heads: int) -> dict:
+def unet(shapes: Shapes, family: str, resolution: tuple[int, int], heads: int) -> dict:
+    blocks = f"{PREFIX}input_blocks."
     config = {
         "_class_name": "UNet2DConditionModel", "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
         "sample_size": resolution[0] // 8,
     }  # fmt: skip
     if family == "sd15":
         return config | {
-            "block_out_channels": [size(f"{PREFIX}input_blocks.{i}.0.out_layers.3.weight") for i in (1, 4, 7, 10)],
+            "block_out_channels": [shapes.size(f"{blocks}{i}.0.out_layers.3.weight") for i in (1, 4, 7, 10)],
             "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
             "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-            "cross_attention_dim": size(f"{PREFIX}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", 1),
+            "cross_attention_dim": shapes.size(f"{blocks}1.1.transformer_blocks.0.attn2.to_k.weight", 1),
             "attention_head_dim": heads,  # which is what diffusers calls their number
         }
-    widths = [size(f"{PREFIX}input_blocks.{i}.0.out_layers.3.weight") for i in (1, 4, 7)]
+    widths = [shapes.size(f"{blocks}{i}.0.out_layers.3.weight") for i in (1, 4, 7)]
     return config | {
         "block_out_channels": widths,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-        "cross_attention_dim": size(f"{PREFIX}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", 1),
+        "cross_attention_dim": shapes.size(f"{blocks}4.1.transformer_blocks.0.attn2.to_k.weight", 1),
         "attention_head_dim": [max(width // HEAD_WIDTH, 1) for width in widths],
         # The first level has no transformers, which diffusers counts as one.
-        "transformer_layers_per_block": [
-            1,
-            *(count(shapes, f"{PREFIX}input_blocks.{i}.1.transformer_blocks.") for i in (4, 7)),
-        ],
+        "transformer_layers_per_block": [1, *(shapes.count(f"{blocks}{i}.1.transformer_blocks.") for i in (4, 7))],
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": size(f"{PREFIX}label_emb.0.0.weight", 1),
+        "projection_class_embeddings_input_dim": shapes.size(f"{PREFIX}label_emb.0.0.weight", 1),
     }
 
 
-def vae(size, shapes: dict, family: str) -> dict:
-    levels = range(count(shapes, f"{IMAGE}encoder.down."))
+def vae(shapes: Shapes, family: str) -> dict:
+    levels = range(shapes.count(f"{IMAGE}encoder.down."))
     return {
-        "_class_name": "AutoencoderKL", "in_channels": size(f"{IMAGE}encoder.conv_in.weight", 1), "out_channels": 3,
-        "latent_channels": 4,
-        "block_out_channels": [size(f"{IMAGE}encoder.down.{i}.block.0.conv2.weight") for i in levels],
-        "layers_per_block": count(shapes, f"{IMAGE}encoder.down.0.block."),
+        "_class_name": "AutoencoderKL", "in_channels": shapes.size(f"{IMAGE}encoder.conv_in.weight", 1),
+        "out_channels": 3, "latent_channels": 4,
+        "block_out_channels": [shapes.size(f"{IMAGE}encoder.down.{i}.block.0.conv2.weight") for i in levels],
+        "layers_per_block": shapes.count(f"{IMAGE}encoder.down.0.block."),
         "down_block_types": ["DownEncoderBlock2D"] * len(levels),
         "up_block_types": ["UpDecoderBlock2D"] * len(levels),
         "sample_size": RESOLUTION[family], "scaling_factor": SCALE[family], "force_upcast": True,
     }  # fmt: skip
 
 
-def clip(size, shapes: dict, place: str, names: dict) -> dict:
+def clip(shapes: Shapes, place: str, names: dict[str, str]) -> dict:
     """CLIP's text encoder with its tensors at ``place`` below these names."""
-    width = size(f"{place}{names['words']}", 1)
+    width = shapes.size(f"{place}{names['words']}", 1)
     return {
         "model_type": "clip_text_model", "architectures": [names["architecture"]], "hidden_act": names["activation"],
-        "vocab_size": size(f"{place}{names['words']}"), "hidden_size": width,
-        "max_position_embeddings": size(f"{place}{names['positions']}"),
-        "intermediate_size": size(f"{place}{names['layers']}0.{names['inner']}"),
-        "projection_dim": size(f"{place}{names['projection']}", 1) if "projection" in names else width,
-        "num_hidden_layers": count(shapes, f"{place}{names['layers']}"),
+        "vocab_size": shapes.size(f"{place}{names['words']}"), "hidden_size": width,
+        "max_position_embeddings": shapes.size(f"{place}{names['positions']}"),
+        "intermediate_size": shapes.size(f"{place}{names['layers']}0.{names['inner']}"),
+        "projection_dim": shapes.size(f"{place}{names['projection']}", 1) if "projection" in names else width,
+        "num_hidden_layers": shapes.count(f"{place}{names['layers']}"),
         "num_attention_heads": max(width // HEAD_WIDTH, TEXT_HEADS),
         "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
     }  # fmt: skip
 
 
-def count(shapes: dict, place: str) -> int:
-    """How many numbered layers stand at this place."""
-    return len({key.removeprefix(place).split(".")[0] for key in shapes if key.startswith(place)})
-
-
 def write_tokenizer(folder: Path, words: int, pad: str | None = None) -> None:
-    """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless told otherwise.
+    """CLIP's tokenizer, with all its words or the commonest of them; padded with its end mark unless ``pad`` is given.
 
     Raises:
         Unloadable: the package that has them is not installed.

@@ -1,89 +1,150 @@
-"""What each family's network is asked, and what it answers, in one form."""
+"""Each family of networks as a class: what its network is conditioned on, and what one call of it is given."""
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from ..plan import Plan
-from .models import LATENT_SIDE, Loaded
+from .pipeline import LATENT_SIDE, LoadedPipeline
 
-__all__ = ["encode", "network_of", "tokens_of", "truncated"]
+__all__ = ["NETWORKS", "Network", "is_truncated", "pack_latents", "patches_in", "unpack_latents"]
 
-Conditions = dict[str, torch.Tensor]
+Tensors = dict[str, torch.Tensor]
 
 
-def encode(loaded: Loaded, prompt: str, width: int, height: int, is_negative: bool = False) -> Conditions:
-    """What the network is told of one prompt, every tensor with one row."""
-    pipe, family, device = loaded.pipe, loaded.model.family, loaded.device
-    if family == "sd15":
-        return {"encoder_hidden_states": pipe.encode_prompt(prompt, device, 1, False)[0]}
-    if family == "flux":
-        words, pooled, _ = pipe.encode_prompt(prompt, None, device=device)
+class Network:
+    """A pipeline's network, conditioned on the prompts of one picture.
+
+    Args:
+        negative: None where only the positive prompt counts.
+        size: width and height in pixels.
+        distilled_cfg: the guidance that FLUX.1-dev is conditioned on.
+    """
+
+    def __init__(
+        self,
+        pipeline: LoadedPipeline,
+        prompt: str,
+        negative: str | None,
+        size: tuple[int, int],
+        distilled_cfg: float | None = None,
+    ):
+        self.pipe, self.module, self.dtype = pipeline.pipe, pipeline.network, pipeline.dtype
+        self.device, self.size, self.distilled_cfg = pipeline.device, size, distilled_cfg
+        encoded = [] if negative is None else [self.encode(negative, is_negative=True)]
+        encoded.append(self.encode(prompt))
+        self.conditioning = {name: torch.cat([one[name] for one in encoded]) for name in encoded[-1]}
+        self.rows = len(encoded)
+
+    def __call__(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """What the network predicts for each prompt, ``[prompts, …]``, shaped and typed like ``x`` (``[1, …]``).
+
+        ``t`` is a timestep, or for flow models the noise level.
+        """
+        inputs = self.inputs(x.to(self.dtype).expand(self.rows, *x.shape[1:]), t.expand(self.rows))
+        # Residuals, as a ControlNet computes them from these inputs, join them here under diffusers' names.
+        return self.output(self.module(**inputs, return_dict=False)[0], x).to(x.dtype)
+
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
+        """The conditioning of one prompt, every tensor with one row."""
+        raise NotImplementedError
+
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
+        """The arguments of one call, by the names that diffusers has for them."""
+        return {"hidden_states": x, "timestep": t, **self.conditioning}
+
+    def output(self, predicted: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """What was predicted, as latents."""
+        return predicted
+
+
+class SD15(Network):
+    """Stable Diffusion 1.5 and 2."""
+
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
+        return {"encoder_hidden_states": self.pipe.encode_prompt(prompt, self.device, 1, False)[0]}
+
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
+        return {"sample": x, "timestep": t, **self.conditioning}
+
+
+class SDXL(Network):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
+        words, _, pooled, _ = self.pipe.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
+        if is_negative and not prompt:  # as SDXL was trained, and as the hosts do
+            words, pooled = torch.zeros_like(words), torch.zeros_like(pooled)
+        width, height = self.size
+        sizes = torch.tensor([[height, width, 0, 0, height, width]], device=self.device, dtype=words.dtype)
+        return {"encoder_hidden_states": words, "text_embeds": pooled, "time_ids": sizes}
+
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
+        added = {name: self.conditioning[name] for name in ("text_embeds", "time_ids")}
+        words = self.conditioning["encoder_hidden_states"]
+        return {"sample": x, "timestep": t, "encoder_hidden_states": words, "added_cond_kwargs": added}
+
+
+class SD3(Network):
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
+        words, _, pooled, _ = self.pipe.encode_prompt(
+            prompt, None, None, device=self.device, do_classifier_free_guidance=False
+        )
         return {"encoder_hidden_states": words, "pooled_projections": pooled}
-    if family == "sd3":
-        words, _, pooled, _ = pipe.encode_prompt(prompt, None, None, device=device, do_classifier_free_guidance=False)
-        return {"encoder_hidden_states": words, "pooled_projections": pooled}
-    words, _, pooled, _ = pipe.encode_prompt(prompt, device=device, do_classifier_free_guidance=False)
-    if is_negative and not prompt:  # as SDXL was trained, and as the hosts do
-        words, pooled = torch.zeros_like(words), torch.zeros_like(pooled)
-    sizes = torch.tensor([[height, width, 0, 0, height, width]], device=device, dtype=words.dtype)
-    return {"encoder_hidden_states": words, "text_embeds": pooled, "time_ids": sizes}
+
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
+        return super().inputs(x, t * 1000)
 
 
-def truncated(loaded: Loaded, prompt: str) -> bool:
+class Flux(Network):
+    """FLUX.1-dev, and schnell, which takes no guidance. Both see latents as a row of patches, each with its place."""
+
+    def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
+        words, pooled, _ = self.pipe.encode_prompt(prompt, None, device=self.device)
+        conditioning = {"encoder_hidden_states": words, "pooled_projections": pooled}
+        if self.module.config.guidance_embeds:
+            conditioning["guidance"] = torch.full((1,), self.distilled_cfg or 1.0, device=self.device)
+        return conditioning
+
+    def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
+        rows, columns = x.shape[2] // 2, x.shape[3] // 2
+        places = torch.zeros(rows, columns, 3, device=x.device, dtype=x.dtype)
+        places[..., 1] += torch.arange(rows, device=x.device)[:, None]
+        places[..., 2] += torch.arange(columns, device=x.device)[None]
+        words = torch.zeros(self.conditioning["encoder_hidden_states"].shape[1], 3, device=x.device, dtype=x.dtype)
+        return super().inputs(pack_latents(x), t) | {"img_ids": places.reshape(-1, 3), "txt_ids": words}
+
+    def output(self, predicted: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return unpack_latents(predicted, *x.shape[2:])
+
+
+NETWORKS: dict[str, type[Network]] = {
+    "sd15": SD15,
+    "sd2": SD15,
+    "sdxl": SDXL,
+    "sd3": SD3,
+    "flux": Flux,
+    "flux-schnell": Flux,
+}
+
+
+def is_truncated(pipeline: LoadedPipeline, prompt: str) -> bool:
     """Whether the prompt has more words than the text encoder reads."""
-    tokenizer = loaded.pipe.tokenizer
+    tokenizer = pipeline.pipe.tokenizer
     return len(tokenizer(prompt).input_ids) > tokenizer.model_max_length
 
 
-def network_of(loaded: Loaded, plan: Plan, prompts: list[Conditions]) -> Callable:
-    """``network(x, t)``: the network's answer for every prompt, ``[prompts, …]`` shaped like ``x`` (``[1, …]``).
-
-    ``t`` is a timestep, or for flow models the noise level.
-    """
-    family, network, rows = loaded.model.family, loaded.network, len(prompts)
-    told = {key: torch.cat([conditions[key] for conditions in prompts]) for key in prompts[0]}
-    dtype = loaded.dtype
-
-    def ask(x, t, **more):
-        return network(x.to(dtype).expand(rows, *x.shape[1:]), timestep=t.expand(rows), **more, return_dict=False)[0]
-
-    if family == "sd15":
-        return lambda x, t: ask(x, t, **told).to(x.dtype)
-    if family == "sdxl":
-        words = told.pop("encoder_hidden_states")
-        return lambda x, t: ask(x, t, encoder_hidden_states=words, added_cond_kwargs=told).to(x.dtype)
-    if family == "sd3":
-        return lambda x, t: ask(x, t * 1000, **told).to(x.dtype)
-
-    guidance = torch.full((rows,), plan.distilled_cfg or 1.0, device=loaded.device, dtype=torch.float32)
-
-    def ask_flux(x, t):
-        _, _, height, width = x.shape
-        places = torch.zeros(height // 2, width // 2, 3, device=x.device, dtype=dtype)
-        places[..., 1] += torch.arange(height // 2, device=x.device)[:, None]
-        places[..., 2] += torch.arange(width // 2, device=x.device)[None]
-        words = torch.zeros(told["encoder_hidden_states"].shape[1], 3, device=x.device, dtype=dtype)
-        answer = ask(patches(x), t, **told, guidance=guidance, img_ids=places.reshape(-1, 3), txt_ids=words)
-        return image_of(answer, height, width).to(x.dtype)
-
-    return ask_flux
-
-
-def patches(x: torch.Tensor) -> torch.Tensor:
-    """Latents as FLUX sees them: ``[B, C, H, W]`` → ``[B, H/2 · W/2, 4C]``."""
+def pack_latents(x: torch.Tensor) -> torch.Tensor:
+    """Latents as FLUX's patches: ``[B, C, H, W]`` → ``[B, H/2 · W/2, 4C]``."""
     rows, channels, height, width = x.shape
     x = x.reshape(rows, channels, height // 2, 2, width // 2, 2)
     return x.permute(0, 2, 4, 1, 3, 5).reshape(rows, -1, 4 * channels)
 
 
-def image_of(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """The inverse of :func:`patches`; ``height`` and ``width`` of the latents."""
+def unpack_latents(x: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """The inverse of :func:`pack_latents`; ``height`` and ``width`` of the latents."""
     rows, _, channels = x.shape
     x = x.reshape(rows, height // 2, width // 2, channels // 4, 2, 2)
     return x.permute(0, 3, 1, 4, 2, 5).reshape(rows, channels // 4, height, width)
 
 
-def tokens_of(width: int, height: int) -> int:
+def patches_in(width: int, height: int) -> int:
     """How many patches FLUX makes of an image of this size in pixels."""
     return (width // (2 * LATENT_SIDE)) * (height // (2 * LATENT_SIDE))

@@ -1,6 +1,6 @@
-"""What the user has said of single checkpoints, in one JSON file; the same on every host.
+"""What the user has stated about single checkpoints, in one JSON file; the same on every host.
 
-A checkpoint is known again by its SHA-256 where the host has one, else by its name and size.
+A checkpoint is recognised by its SHA-256 where the host has one, else by its name and size.
 """
 
 import json
@@ -21,14 +21,14 @@ MOST_BYTES = 1_000_000
 
 
 class CannotRemember(HyperSDError):
-    """The file could not be written, or a value is none that can be remembered."""
+    """The file could not be written, or a value cannot be remembered."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the user has said of one checkpoint.
+    """What the user has stated about one checkpoint.
 
-    ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not said.
+    ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not stated.
     ``settings`` are recommended for this checkpoint instead of the recipe's.
     """
 
@@ -36,7 +36,7 @@ class Memory:
     settings: Settings = field(default_factory=Settings)
 
     def values(self) -> dict[str, Any]:
-        """The settings that are not left open, by their names."""
+        """The settings that are set, by their names."""
         values = {f.name: getattr(self.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -48,7 +48,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Entry:
-    """A checkpoint (``size`` in bytes, ``sha256`` "" where the host has not computed it) and what was said of it."""
+    """A checkpoint (``size`` in bytes, ``sha256`` "" where the host has not computed it) and its memory."""
 
     name: str
     size: int
@@ -70,13 +70,13 @@ class Content:
 
 
 class Memories:
-    """What a file remembers; may be asked from several threads."""
+    """The memories in a file; safe to use from several threads."""
 
     def __init__(self, path: Path):
         self.path, self.lock = path, threading.Lock()
 
     def read(self) -> Content:
-        """All of it; a missing file is empty. It is read again only when its time or size has changed."""
+        """The whole file; a missing one is empty. It is read again only when its time or size has changed."""
         try:
             status = self.path.stat()
         except OSError:
@@ -84,14 +84,14 @@ class Memories:
         return read_file(self.path, status.st_mtime_ns, status.st_size)
 
     def find(self, name: str, size: int, sha256: str = "") -> Memory:
-        """What is remembered of a checkpoint."""
+        """The memory of a checkpoint; an empty one where there is none."""
         return next((e.memory for e in self.read().entries if e.is_of(name, size, sha256)), Memory())
 
     def keep(self, entry: Entry) -> None:
-        """Remember an entry instead of what there was of its checkpoint; an empty memory forgets it.
+        """Remember an entry in place of the former one of its checkpoint; an empty memory forgets it.
 
         Raises:
-            CannotRemember: the file cannot be written, or has something else in it that would be lost.
+            CannotRemember: the file cannot be written, or cannot be read, so that its content would be lost.
         """
         with self.lock:
             content = self.read()
@@ -112,7 +112,7 @@ class Memories:
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
-    """An entry as it stands in the file; settings that are left open are left out."""
+    """An entry as it stands in the file; settings that are not set are left out."""
     settings = entry.memory.values()
     whole = {"name": entry.name, "size": entry.size, "sha256": entry.sha256, "inside": entry.memory.inside}
     return whole | ({"settings": settings} if settings else {})
@@ -125,24 +125,24 @@ def read_file(path: Path, mtime_ns: int, size: int) -> Content:
             raise ValueError(f"larger than {MOST_BYTES} bytes")
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(values, list):
-            raise ValueError("no list of checkpoints")
+            raise ValueError("not a list of checkpoints")
         return Content(tuple(map(read_entry, values)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, CannotRemember) as error:
         return Content(problem=f"{path.name} could not be read ({error}); mend it or delete it.")
 
 
-def read_entry(value: Mapping) -> Entry:
+def read_entry(value: Mapping[str, Any]) -> Entry:
     name, size, sha256 = value["name"], value["size"], value["sha256"]
     if not (isinstance(name, str) and type(size) is int and isinstance(sha256, str)):
-        raise ValueError(f"{value!r:.60} is no checkpoint")
+        raise ValueError(f"{value!r:.60} is not a checkpoint")
     return Entry(name, size, sha256, read_memory(value))
 
 
-def read_memory(value: Mapping) -> Memory:
-    """What is to be remembered, from ``{"inside": …, "settings": {…}}``; both may be left out.
+def read_memory(value: Mapping[str, Any]) -> Memory:
+    """A memory from ``{"inside": …, "settings": {…}}``; both keys may be left out.
 
     Raises:
-        CannotRemember: a value is not what it must be.
+        CannotRemember: a value is invalid.
     """
     inside, given = value.get("inside"), value.get("settings") or {}
     if inside is not None and not isinstance(inside, str):

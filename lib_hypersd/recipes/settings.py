@@ -1,6 +1,6 @@
-"""What the user has set: one table of fields, from which the panel, the API, infotext and the X/Y/Z axes derive.
+"""The user's settings: one table of fields, from which the panel, the API, infotext and the X/Y/Z axes derive.
 
-A field that nobody has set is ``None`` and shown as "Recommended". Fields are only ever added at the end, so that
+A field that is not set is ``None`` and shown as "Recommended". New fields go to the end of the table, so that the
 positional arguments of older clients keep their meaning.
 """
 
@@ -26,9 +26,9 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Values the user has fixed; ``None`` leaves the choice to the plan.
+    """Values that the user has fixed; ``None`` leaves the choice to the plan.
 
-    The last three have no control in the panel: axes and the API fix them.
+    The last three have no control in the panel: only axes and the API set them.
     """
 
     enabled: bool = False
@@ -44,28 +44,28 @@ class Settings:
     distilled_cfg: float | None = None
 
 
-def read_variant(value) -> str:
+def read_variant(value: object) -> str:
     for key, label in VARIANTS.items():
-        if isinstance(value, str) and folded(value) in (folded(key), folded(label)):
+        if isinstance(value, str) and fold(value) in (fold(key), fold(label)):
             return key
     raise ValueError("one of " + ", ".join(VARIANTS))
 
 
-def folded(name: str) -> str:
-    """The same for every spelling of a name: small letters and digits only."""
+def fold(name: str) -> str:
+    """A name's letters and digits, in lower case: the same for all its spellings."""
     return "".join(filter(str.isalnum, name.lower()))
 
 
 def spelled(name: str, names: Iterable[str]) -> str:
-    """That of the names which this is in another spelling; the name itself where it is none of them."""
-    known = list(names)
-    return name if name in known else next((other for other in known if folded(other) == folded(name)), name)
+    """The one of ``names`` that differs from ``name`` in spelling only; else ``name`` itself."""
+    names = list(names)
+    return name if name in names else next((other for other in names if fold(other) == fold(name)), name)
 
 
 def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
-    """A reader of names; those that are known here are read in any spelling, all others as they are."""
+    """A reader of names: those of ``names`` are read in any spelling, all others as they are."""
 
-    def read_name(value):
+    def read_name(value: object) -> str:
         if isinstance(value, str) and 0 < len(value) <= 255:
             return spelled(value.strip(), names)
         raise ValueError(f"the name of {what}")
@@ -74,9 +74,9 @@ def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
 
 
 def number(low: float, high: float, whole: bool = False) -> Callable[[Any], float]:
-    """A reader of numbers, or of text that spells one, within low … high."""
+    """A reader of numbers from low to high, or of text that spells one."""
 
-    def read_number(value):
+    def read_number(value: Any) -> float:
         try:
             result = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError, OverflowError):
@@ -90,9 +90,9 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[Any], floa
 
 @dataclass(frozen=True)
 class Field:
-    """One thing the user may fix: its name in code and API, its label, its infotext key, and how it is read.
+    """A setting: its name in code and API, its label in the panel, its infotext key, and its reader.
 
-    ``in_force`` is the infotext key under which the host itself writes the value that was used.
+    ``in_force`` is the infotext key under which the host writes the value that was used.
     """
 
     name: str
@@ -112,7 +112,7 @@ FIELDS = (
     Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
     Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
 )
-# What axes and the API may fix beside the panel.
+# The readers of what only axes and the API may set.
 EXTRA = {
     "sampler": name_of("a sampler", SAMPLERS),
     "hires_steps": number(0, 150, whole=True),
@@ -122,17 +122,17 @@ READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”",
 ENABLED = "Hyper-SD"
 
 
-def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
+def read(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
     """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
 
-    A value of None is recommended; a dict without ``enabled`` switches Hyper-SD on.
+    None leaves a field to the recipe; a dict without ``enabled`` switches Hyper-SD on.
 
     Args:
-        fixed: values that come before those of the panel, such as an axis of an X/Y/Z plot.
+        fixed: values that come before those of the panel, such as those of an axis of an X/Y/Z plot.
 
     Returns:
-        The settings; a sentence for each value that cannot be carried out (then nothing may be); a sentence for each
-        key that means nothing to this version and was passed over.
+        The settings; a sentence for each invalid value (then nothing may be carried out); a sentence for each key that
+        this version does not know and ignores.
     """
     if args and isinstance(args[0], Mapping):
         given = {"enabled": True} | {key: value for key, value in args[0].items() if value is not None}
@@ -140,7 +140,7 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
         given = dict(zip(("enabled", *(f.name for f in FIELDS)), args, strict=False))
     given.update(fixed or {})
     enabled = given.pop("enabled", None)
-    if enabled is None:  # nobody has said so
+    if enabled is None:  # null, in a list of arguments
         enabled = False
 
     problems, values = [], {}
@@ -163,8 +163,8 @@ def read(args: Sequence, fixed: Mapping[str, Any] | None = None) -> tuple[Settin
 
 
 def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
-    """The infotext keys that restore the panel: which recipe was carried out, and what the user had fixed; nothing
-    where there was no recipe."""
+    """The infotext keys that restore the panel: the recipe that was used, and what the user had fixed; none without
+    a recipe."""
     if recipe is None:
         return {}
     written = {ENABLED: recipe.id}
@@ -176,15 +176,15 @@ def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
 
 
 def keys() -> list[str]:
-    """Every infotext key that :func:`infotext` may write."""
+    """All infotext keys that :func:`infotext` may write."""
     return [ENABLED, *(f.infotext for f in FIELDS)]
 
 
 def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
-    """What a field of the panel shows after an infotext was pasted.
+    """The value that a field of the panel shows after an infotext was pasted.
 
-    A value that was recommended when the image was made is recommended again, unless today's recipe would choose
-    another: then the value that was in force is fixed, so that the image comes out the same.
+    A value that was recommended when the image was made is so again, unless the recipe has changed: then the value
+    that was used is fixed, so that the image comes out the same.
     """
     if ENABLED not in params:
         return RECOMMENDED
@@ -192,7 +192,7 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
         value = str(params[f.infotext])
         return VARIANTS.get(value, RECOMMENDED) if f.name == "variant" else value
     used = params.get(f.in_force) if f.in_force else None
-    if used in (None, "Automatic"):  # what hosts read where an image says no schedule
+    if used in (None, "Automatic"):  # which hosts read where an image names no schedule
         return RECOMMENDED
     recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
     try:

@@ -1,4 +1,4 @@
-"""The names of samplers and schedules, as WebUIs show them; without torch, for whoever only writes them."""
+"""The names of samplers and schedules, as WebUIs show them; kept without torch for modules that need only names."""
 
 __all__ = ["BY_IMAGE_SIZE", "SAMPLERS", "SCHEDULES", "SIMPLE"]
 

@@ -38,7 +38,7 @@ def trailing_timesteps(steps: int, train_steps: int = 1000) -> list[int]:
         ValueError: steps are not a whole number between 1 and train_steps.
     """
     check_steps(steps, train_steps, "The trailing schedule")
-    return (np.arange(train_steps, 0, -train_steps / steps)[:steps].round().astype(int) - 1).tolist()
+    return [int(t) - 1 for t in np.arange(train_steps, 0, -train_steps / steps)[:steps].round()]
 
 
 def tcd_timesteps(steps: int, strength: float = 1.0, train_steps: int = 1000, origin_steps: int = 50) -> list[int]:
@@ -71,7 +71,7 @@ def start_timesteps(steps: int, start: int = 800, train_steps: int = 1000) -> li
     if not 0 < start < train_steps:
         raise ValueError(f"A schedule starts at a timestep from 1 to {train_steps - 1}; {start} is none.")
     check_steps(steps, start, f"The schedule that starts at timestep {start}")
-    return np.arange(start, 0, -start / steps)[:steps].round().astype(int).tolist()
+    return [int(t) for t in np.arange(start, 0, -start / steps)[:steps].round()]
 
 
 def trailing_within(steps: int, strength: float, train_steps: int) -> list[int]:
@@ -106,7 +106,7 @@ def check_steps(steps: int, most: int, schedule: str) -> None:
         raise ValueError(f"{schedule} {served}; {steps!r} cannot be served.")
 
 
-def model_sigmas(model) -> torch.Tensor:
+def model_sigmas(model: object) -> torch.Tensor:
     """The noise level of every timestep, ``[T]``, ascending: the first table on ``model``, ``model.inner_model``, …
 
     k-diffusion's wrappers, A1111's and Forge's denoisers all carry it as ``sigmas``.
@@ -144,7 +144,7 @@ def flow_sigmas(steps: int, strength: float = 1.0, shift: float = 1.0) -> torch.
 def table_shift(table: torch.Tensor) -> float:
     """The shift of a flow model, read from its table (``[T]``, ascending, entry k at time (k + 1)/T)."""
     middle = len(table) // 2
-    t, sigma = (middle + 1) / len(table), table[middle].item()
+    t, sigma = (middle + 1) / len(table), float(table[middle])
     return sigma * (1 - t) / (t * (1 - sigma))
 
 

@@ -16,8 +16,7 @@ from ..plan import as_json, make_plan, point_out
 from ..recipes import settings as panel
 from ..recipes.memory import CannotRemember, read_memory
 from ..recipes.memory import as_json as entry_as_json
-from . import callbacks, downloads, loras, memory, model, payloads, samplers, surroundings
-from .request import recipes
+from . import callbacks, downloads, loras, memory, model, payloads, planning, samplers
 
 HOSTS_ROUTE = "/sdapi/v1/txt2img"
 
@@ -42,14 +41,14 @@ def files(every: bool = False) -> dict[str, Any]:
     Args:
         every: all LoRAs, with what is known of them so far.
     """
-    known = loras.everything(recipes())
+    known = loras.list_all(planning.load_recipes())
     listed = [one for one in known if every or one.identification.recipe or one.identification.refused]
     return {"files": [printable(file_as_json(one)) for one in listed], "unread": sum(one.unread for one in known)}
 
 
 def catalog() -> dict[str, Any]:
     """All recipes, in the order in which they are preferred, and what is wrong with the user's own."""
-    read = recipes()
+    read = planning.load_recipes()
     return {"recipes": [asdict(recipe) for recipe in read.recipes], "problems": list(read.problems)}
 
 
@@ -65,23 +64,23 @@ def plan(payload: dict) -> dict[str, Any]:
     prompt = payload.get("prompt") or ""
     if not isinstance(prompt, str):
         problems.append("“prompt” must be a text.")
-    selected = model.selected(payloads.checkpoint(payload))
+    selected = model.find_selected(payloads.checkpoint(payload))
     if selected is None:
         problems.append("The checkpoint is not loaded yet, and its file does not tell what it is.")
     if problems or selected is None:
         return {"enabled": given.enabled, "problem": " ".join(problems), "sentence": " ".join(problems)}
 
-    read = recipes()
-    given = samplers.in_hosts_words(given)
-    request = payloads.describe(payload, prompt, given, selected, read)
+    read = planning.load_recipes()
+    given = samplers.spell_as_host(given)
+    request = payloads.read_payload(payload, prompt, given, selected, read)
     if not given.enabled:
         found = point_out(request, read)
         off = "Off. The request's own settings are used."
         return {"enabled": False, "problem": None, "sentence": " ".join([found or off, *comments])}
     made = make_plan(request, read)
-    problem = surroundings.obstacle()
+    problem = planning.find_obstacle()
     if problem is None and made.problem is None:
-        problem = samplers.unknown(made.sampler, made.schedule)
+        problem = samplers.find_unknown(made.sampler, made.schedule)
     if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
     return printable({"enabled": True, **as_json(made, prompt), "comments": comments})
@@ -119,5 +118,5 @@ ROUTES = [
     ("POST", "/hypersd/v1/checkpoint", remember),
     ("POST", "/hypersd/v1/download", downloads.start),
     ("GET", "/hypersd/v1/downloads", downloads.tell),
-    ("DELETE", "/hypersd/v1/downloads/{id}", downloads.cancel),
+    ("DELETE", "/hypersd/v1/downloads/{recipe_id}", downloads.cancel),
 ]

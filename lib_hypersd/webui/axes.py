@@ -7,7 +7,7 @@ from pathlib import Path
 from modules import scripts
 
 from ..recipes.settings import RECOMMENDED, VARIANTS
-from .request import state
+from .request import state_of
 
 OFF = "Off"
 # The host's axes whose values a plan would replace, and the attribute of the request that they set.
@@ -47,9 +47,9 @@ def fix(name: str) -> Callable:
     """An axis that fixes one of the panel's values and so switches Hyper-SD on for the cell, or off."""
 
     def apply(p, x, xs):
-        fixed = state(p).fixed
+        fixed = state_of(p).fixed
         on = x != OFF and fixed.get("enabled", True)
-        p._hypersd = replace(state(p), fixed={**fixed, "enabled": on, **({name: x} if on else {})})
+        p._hypersd = replace(state_of(p), fixed={**fixed, "enabled": on, **({name: x} if on else {})})
 
     return apply
 
@@ -59,7 +59,7 @@ def fixing(apply: Callable, name: str) -> Callable:
 
     def apply_and_fix(p, x, xs):
         apply(p, x, xs)
-        p._hypersd = replace(state(p), fixed_by_host=state(p).fixed_by_host | {name})
+        p._hypersd = replace(state_of(p), fixed_by_host=state_of(p).fixed_by_host | {name})
 
     vars(apply_and_fix)["hypersd"] = True
     return apply_and_fix

@@ -7,8 +7,9 @@ from pathlib import Path
 from fastapi import HTTPException
 from modules import paths, sd_models
 
-from ..download.downloads import Download, Downloads
+from ..download.downloads import Downloads
 from ..download.source import HUB, Failed, Folder, Server, Source
+from ..download.transfer import Download
 from ..recipes.catalog import Recipe
 from . import loras
 from .options import option, switch
@@ -54,17 +55,17 @@ def tell() -> list[dict]:
     return [download.as_json() for download in DOWNLOADS.all()]
 
 
-def cancel(id: str) -> dict:
+def cancel(recipe_id: str) -> dict:
     """Stop fetching a recipe's file, and leave nothing of it behind."""
-    download = find(id, DOWNLOADS.get)
+    download = find(recipe_id, DOWNLOADS.get)
     download.cancel()
     download.thread.join(timeout=5)
     return download.as_json()
 
 
-def find(id, look: Callable[[str], Download | None]) -> Download:
+def find(recipe_id: object, look: Callable[[str], Download | None]) -> Download:
     try:
-        found = look(id) if isinstance(id, str) else None
+        found = look(recipe_id) if isinstance(recipe_id, str) else None
     except Failed as failure:
         raise HTTPException(404, str(failure)) from None
     if found is None:

@@ -10,7 +10,8 @@ from modules import script_callbacks
 
 from ..plan import remark_on_pass
 from . import callbacks, loading
-from .request import note, state
+from .notes import note
+from .request import state_of
 
 
 @dataclass
@@ -42,12 +43,12 @@ def remark(step) -> None:
     outer, inner = OUTER.request(), step.denoiser.p
     if step.sampling_step or outer is None or inner is outer:
         return
-    now = state(outer)
-    plan = now.plan
+    state = state_of(outer)
+    plan = state.plan
     if plan is None:
         return
     has_lora = plan.file is not None and loading.is_loaded(plan.file, inner.sd_model)
     sentence = remark_on_pass(plan, inner.steps, inner.cfg_scale, has_lora)
-    if sentence and sentence not in now.remarks:
-        outer._hypersd = replace(now, remarks=(*now.remarks, sentence))
+    if sentence and sentence not in state.remarks:
+        outer._hypersd = replace(state, remarks=(*state.remarks, sentence))
         note(outer, [sentence])

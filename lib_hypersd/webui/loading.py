@@ -14,14 +14,14 @@ from .options import option
 
 def register() -> None:
     """Count what the host loads, and let it load what it could; called again at every reload of the UI."""
-    know_sd3_by_diffusers_names()
+    name_sd3_as_diffusers()
     count_patches()
 
 
-def know_sd3_by_diffusers_names() -> None:
+def name_sd3_as_diffusers() -> None:
     """Let the host load SD3's LoRAs in the naming of diffusers, which is that of the published ones.
 
-    Forge has a table of these names, and does not ask it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
+    Forge has a table of these names, and does not use it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
     """
     tables: Any = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
     layers = getattr(networks(), "model_lora_keys_unet", None)
@@ -30,11 +30,11 @@ def know_sd3_by_diffusers_names() -> None:
 
     @wraps(layers)
     def layers_by_all_names(model, *args, **kwargs):
-        known = layers(model, *args, **kwargs)
+        names = layers(model, *args, **kwargs)
         if hasattr(model.diffusion_model, "joint_blocks"):
             for name, layer in tables.mmdit_to_diffusers(model.diffusion_model.config, "diffusion_model.").items():
-                known.setdefault(f"transformer.{name.removesuffix('.weight')}", layer)
-        return known
+                names.setdefault(f"transformer.{name.removesuffix('.weight')}", layer)
+        return names
 
     vars(layers_by_all_names)["hypersd"] = True
     networks().model_lora_keys_unet = layers_by_all_names
@@ -43,8 +43,8 @@ def know_sd3_by_diffusers_names() -> None:
 def count_patches() -> None:
     """Keep on a network that the host patches how many of its layers each LoRA has changed, by the LoRA's file.
 
-    A host drops a LoRA that does not fit and still has its name among the loaded ones; of other LoRAs' patches it
-    cannot be told whose they are (N:extensions-builtin/sd_forge_lora/networks.py:56-79).
+    A host drops a LoRA that does not fit and still has its name among the loaded ones; whose the patches are
+    is not kept (N:extensions-builtin/sd_forge_lora/networks.py:56-79).
     """
     load = getattr(networks(), "load_lora_for_models", None)
     if load is None or hasattr(load, "hypersd"):
@@ -73,14 +73,14 @@ def patches_in(patcher) -> int:
 
 def is_loaded(name: str, sd_model) -> bool:
     """Whether the LoRA is part of the model now, with as many of its layers as it needs."""
-    return is_enough(loaded_layers(name, sd_model))
+    return is_enough(count_loaded(name, sd_model))
 
 
 def is_enough(fit: Fit | None) -> bool:
     return fit is not None and fit.share >= LEAST_SHARE
 
 
-def loaded_layers(name: str, sd_model) -> Fit | None:
+def count_loaded(name: str, sd_model) -> Fit | None:
     """How many layers of a LoRA are part of the model now; None where the host has not loaded it."""
     loaded = getattr(networks(), "loaded_networks", [])
     network = next((net for net in loaded if net.network_on_disk.name == name), None)
@@ -128,6 +128,6 @@ def keep_loaded(name: str, p) -> None:
     p.setup_conds = load_and_setup_conds
 
 
-def forget(p) -> None:
+def release(p) -> None:
     """Give the request its own ``setup_conds`` again."""
     vars(p).pop("setup_conds", None)

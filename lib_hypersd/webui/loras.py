@@ -27,7 +27,7 @@ def networks():
 class AtHand:
     """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used, each
     with how many of its layers have a place in the checkpoint; and the names of all others, whatever recipe a name
-    sounds like."""
+    suggests."""
 
     files: list[File]
     others: frozenset[str]
@@ -35,7 +35,7 @@ class AtHand:
 
 @dataclass
 class Shelf:
-    """The files as they were last seen, for as long as the host's list, the recipes and the disk are the same."""
+    """What was found last, which holds as long as the host's list, the recipes and the disk are the same."""
 
     library: Library
     disks: list = field(default_factory=list)
@@ -46,7 +46,7 @@ class Shelf:
 
 @cache
 def shelf() -> Shelf:
-    """What is known of the files, kept beside the host's own settings; made when somebody first asks."""
+    """What is known of the files, kept beside the host's own settings; made at its first use."""
     may_hash = not switch("no_hashing", False)
     return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
 
@@ -63,8 +63,8 @@ def hosts_hashes(path: str) -> tuple[str, str]:
 def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     """The LoRAs that the host has listed, for a checkpoint.
 
-    A file that has changed is looked at again; files that are new are there when the host has listed them. What is
-    not promising is read in the background, and found when it was.
+    A file that has changed is examined again; a new one counts once the host has listed it. Files that do not look like
+    few-step LoRAs are read in the background, and count once they have been read.
     """
     last, disks = shelf(), listed()
     path = checkpoint.path if checkpoint else None
@@ -73,19 +73,19 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     as_before = len(disks) == len(last.disks) and all(map(operator.is_, disks, last.disks))
     if as_before and basis == last.basis and last.library.is_current(last.few_step):
         return last.at_hand
-    known = look(last.library, disks, catalog)
-    pairs = [(known[disk.filename], disk) for disk in disks if is_few_step(known[disk.filename], disk)]
-    last.few_step = [one for one, _ in pairs]
-    few_step = {one.path for one in last.few_step}
+    files = examine(last.library, disks, catalog)
+    pairs = [(files[disk.filename], disk) for disk in disks if is_few_step(files[disk.filename], disk)]
+    last.few_step = [lora for lora, _ in pairs]
+    few_step = {lora.path for lora in last.few_step}
     others = frozenset(name for disk in disks if disk.filename not in few_step for name in (disk.name, disk.alias))
-    last.at_hand = AtHand([as_file(one, disk, path) for one, disk in pairs], others)
+    last.at_hand = AtHand([to_file(lora, disk, path) for lora, disk in pairs], others)
     last.disks, last.basis = disks, basis
     return last.at_hand
 
 
-def everything(catalog: Catalog) -> list[LoraFile]:
+def list_all(catalog: Catalog) -> list[LoraFile]:
     """What is known of every LoRA that the host has listed."""
-    return list(look(shelf().library, listed(), catalog).values())
+    return list(examine(shelf().library, listed(), catalog).values())
 
 
 def listed() -> list:
@@ -93,18 +93,18 @@ def listed() -> list:
     return list(getattr(networks(), "available_networks", {}).values())
 
 
-def look(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
-    known = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
-    library.start()
-    return {one.path: one for one in known}
+def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
+    files = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
+    library.background.start()
+    return {lora.path: lora for lora in files}
 
 
-def as_file(known: LoraFile, disk, checkpoint: str | None) -> File:
-    return file_of(known, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
+def to_file(lora: LoraFile, disk, checkpoint: str | None) -> File:
+    return file_of(lora, (disk.alias,) if disk.alias != disk.name else (), checkpoint)
 
 
-def is_few_step(known: LoraFile, disk) -> bool:
-    found = known.identification
+def is_few_step(lora: LoraFile, disk) -> bool:
+    found = lora.identification
     return found.recipe is not None or found.refused or bool(named_family(disk.name))
 
 
@@ -128,16 +128,16 @@ def reads_schedules() -> bool:
     return getattr(sys.modules.get("loractl.lib.utils"), "is_active", lambda: False)()
 
 
-def unreadable(prompts: Sequence[str]) -> list[Tag]:
+def find_unreadable(prompts: Sequence[str]) -> list[Tag]:
     """The tags whose weight is no number: the host then loads no LoRA at all."""
     tags = dict.fromkeys(tag for prompt in prompts for tag in find(prompt))
     return [tag for tag in tags if math.isnan(tag.peak if reads_schedules() else tag.weight)]
 
 
-def unknown(prompts: Sequence[str]) -> list[str]:
+def find_missing(prompts: Sequence[str]) -> list[str]:
     """The LoRAs that the prompts name and the host does not have."""
-    known = names()
-    return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in known))
+    listed_names = names()
+    return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in listed_names))
 
 
 def names() -> set[str]:

@@ -1,4 +1,4 @@
-"""The checkpoint, as a plan wants to know it: the one in memory, or the one that is selected."""
+"""The checkpoint, as a plan needs it: the one in memory, or the one that is selected."""
 
 import sys
 from typing import Any
@@ -21,47 +21,49 @@ REPOSITORIES = {
 LOW_BITS = ("nf4", "fp4", "gguf", "float8")
 
 
-def loaded() -> Model | None:
-    """The model that is in memory now, or None; asking never loads one."""
+def find_loaded() -> Model | None:
+    """The model that is in memory now, or None; none is loaded for this."""
     model = sd_models.model_data.sd_model
     info = getattr(model, "sd_checkpoint_info", None)
     if info is None:
         return None
     network = getattr(getattr(getattr(model, "forge_objects", None), "unet", None), "model", None)
-    file = on_disk(info)
-    return describe(info, file, family(model, file), prediction(model, network), rounds_loras_away(network))
+    file = read_checkpoint(info.filename)
+    return build_model(
+        info, file, find_family(model, file), find_prediction(model, network), rounds_loras_away(network)
+    )
 
 
-def selected(name: str | None = None) -> Model | None:
+def find_selected(name: str | None = None) -> Model | None:
     """The model of the next image; while it is not in memory, what its file says of it, or None if that is nothing.
 
     Args:
-        name: the checkpoint that a request asks for, where that is not the one that the user has selected.
+        name: the checkpoint of a request, where that is not the one that the user has selected.
     """
-    info = info_of(name or option("sd_model_checkpoint", ""))
+    info = find_checkpoint(name or option("sd_model_checkpoint", ""))
     in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
     # A reloaded UI lists the checkpoints anew, as other objects.
     is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)
-    return loaded() if is_loaded else of_file(info)
+    return find_loaded() if is_loaded else read_file(info)
 
 
-def named(name: str | None) -> Model | None:
+def find_named(name: str | None) -> Model | None:
     """What the file of another checkpoint says, where a request names one that the host has."""
-    info = info_of(name) if name else None
-    return of_file(info) if info else None
+    info = find_checkpoint(name) if name else None
+    return read_file(info) if info else None
 
 
-def info_of(name: str):
+def find_checkpoint(name: str):
     return sd_models.get_closet_checkpoint_match(name)
 
 
-def of_file(info) -> Model | None:
+def read_file(info) -> Model | None:
     """What a checkpoint's file says of it without loading it."""
-    file = on_disk(info)
+    file = read_checkpoint(info.filename)
     if file.family is None and file.kind is None:
         return None
     prediction = "flow" if flows_by_its_path(info, file) else file.prediction or "epsilon"
-    return describe(info, file, file.family, prediction, file.coarse and not keeps_loras_apart())
+    return build_model(info, file, file.family, prediction, file.coarse and not keeps_loras_apart())
 
 
 def flows_by_its_path(info, file: Checkpoint) -> bool:
@@ -69,13 +71,13 @@ def flows_by_its_path(info, file: Checkpoint) -> bool:
     return file.family == "sdxl" and hasattr(choices(), "kontext") and "rectified" in info.filename.lower()
 
 
-def describe(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
+def build_model(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
     return Model(
         family, info.name_for_extra, prediction, coarse, file.kind, file.metadata, memory.recall(info), info.filename
     )
 
 
-def family(model, file: Checkpoint) -> str | None:
+def find_family(model, file: Checkpoint) -> str | None:
     """One of ``catalog.FAMILIES`` or of its look-alikes; the file tells more than the host, whose flag for SDXL, say,
     stands for everything that is built like it."""
     if getattr(model, "is_ssd", False):
@@ -87,7 +89,7 @@ def family(model, file: Checkpoint) -> str | None:
     return flag or REPOSITORIES.get(repository.rpartition("/")[2])
 
 
-def prediction(model, network) -> str:
+def find_prediction(model, network) -> str:
     """What the network predicts; of a flow model the hosts say "const" (F:backend/modules/k_prediction.py)."""
     predictor = getattr(network, "predictor", None)
     if predictor is not None:
@@ -112,7 +114,3 @@ def keeps_loras_apart() -> bool:
 def choices() -> Any:
     """What hosts with a patcher have chosen for the network; None elsewhere."""
     return getattr(sys.modules.get("backend.args"), "dynamic_args", None)
-
-
-def on_disk(info) -> Checkpoint:
-    return read_checkpoint(info.filename)

@@ -6,19 +6,19 @@ from ..plan import Model, Request, SecondPass
 from ..recipes.catalog import HYPER_SD, Catalog
 from ..recipes.settings import Settings
 from . import model
-from .surroundings import request_of
+from .planning import build_request
 
 
-def describe(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
-    """A payload as a plan wants to know it."""
+def read_payload(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
+    """A payload as the planner reads it."""
     eta = payload.get("eta")
-    return request_of(
+    return build_request(
         given,
         selected,
         catalog,
         [prompt],
         second_pass(payload),
-        model.named(text_in(payload, "refiner_checkpoint")),
+        model.find_named(text_in(payload, "refiner_checkpoint")),
         float(eta) if isinstance(eta, int | float) else None,
     )
 
@@ -53,5 +53,5 @@ def second_pass(payload: Mapping) -> SecondPass | None:
         steps if isinstance(steps, int) and steps > 0 else 0,
         text_in(payload, "hr_sampler_name"),
         text_in(payload, "hr_scheduler"),
-        model.named(text_in(payload, "hr_checkpoint_name")),
+        model.find_named(text_in(payload, "hr_checkpoint_name")),
     )

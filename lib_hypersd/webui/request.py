@@ -1,24 +1,28 @@
-"""One request of the host: the plan is made, carried out whole, or taken back whole.
+"""One request of the host, from Generate to its last step. What belongs to it lives on ``p._hypersd`` and nowhere else.
 
-What belongs to a request lives on ``p._hypersd`` and nowhere else.
+    OFF ───carry_out───▶ CARRIED_OUT ───confirm───▶ CONFIRMED ───prepare_pass───▶ the steps
+     ▲                        │                      │     ▲
+     │                        │                      └─────┘ confirm, for each further batch
+     └────────take_back───────┴──────────────────────┘
+
+``begin`` takes back what an earlier run has left, makes the plan and carries it out; where there is none, the request
+stays OFF, with a sentence why. ``confirm`` takes it back when its LoRA is not in the model: all of it, or nothing.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from enum import Enum, auto
 from typing import Any
 
-from modules import paths, sd_samplers
+from modules import sd_samplers
 
-from ..plan import Model, Plan, Request, SecondPass, make_plan
+from ..plan import Plan, make_plan
 from ..recipes import settings as panel
-from ..recipes.catalog import Catalog, load_catalog
 from ..sampling.names import BY_IMAGE_SIZE
-from . import guidance, loading, loras, model, samplers, schedules, strength
+from . import guidance, loading, loras, model, planning, samplers, schedules, strength
+from .notes import NOTE, note, refuse
 from .settings_page import EXACT_STRENGTH_INFOTEXT
-from .surroundings import request_of
 
-NOTE = "Hyper-SD note"
 REFINER = "Refiner"  # the host's infotext key of a refiner that has taken over
 # What a plan sets, by the host's name for it, as far as the host's request has it.
 ATTRIBUTES = {
@@ -39,28 +43,31 @@ SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
 STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, NOTE)
 
 
-@dataclass
-class State:
-    """What our X/Y/Z axes and the host's have fixed; the plan in force, what it set, and what was there before.
+class Stage(Enum):
+    OFF = auto()  # the request has the user's own values
+    CARRIED_OUT = auto()  # it has the plan's
+    CONFIRMED = auto()  # and the plan's LoRA is in the model
 
-    ``remarks`` are on passes that others ran inside the request.
+
+@dataclass(frozen=True)
+class State:
+    """What X/Y/Z axes have fixed, of ours and of the host's; the stage; the plan in force, with the values that it set
+    and those that were there before. ``remarks`` are on passes that other extensions ran inside the request.
+
+    It is replaced, never changed: cells of an X/Y/Z plot are shallow copies of one request.
     """
 
     fixed: dict[str, Any] = field(default_factory=dict)
     fixed_by_host: frozenset[str] = frozenset()
+    stage: Stage = Stage.OFF
     plan: Plan | None = None
     values: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
 
-def state(p) -> State:
+def state_of(p) -> State:
     return getattr(p, "_hypersd", None) or State()
-
-
-def recipes() -> Catalog:
-    """The published recipes with the user's, from the folder where the host keeps its own settings."""
-    return load_catalog(Path(paths.data_path) / "hypersd-recipes.json")
 
 
 def begin(p, args: Sequence) -> None:
@@ -70,87 +77,34 @@ def begin(p, args: Sequence) -> None:
         p.extra_generation_params.pop(key, None)
 
     take_back(p)  # scripts such as Loopback run the same request several times
-    now = state(p)
-    fixed = {ATTRIBUTES[name]: getattr(p, name) for name in now.fixed_by_host}
-    settings, problems, comments = panel.read(args, {**fixed, **now.fixed})
+    state = state_of(p)
+    fixed = {ATTRIBUTES[name]: getattr(p, name) for name in state.fixed_by_host}
+    settings, problems, comments = panel.read(args, {**fixed, **state.fixed})
     if not settings.enabled:
         return note(p, comments)
-    catalog = recipes()
+    catalog = planning.load_recipes()
     comments = [*comments, *catalog.problems]
-    loaded = model.loaded()
-    if loaded is None:
+    checkpoint = model.find_loaded()
+    if checkpoint is None:
         problems.append("No checkpoint is loaded.")
-    if problems or loaded is None:
+    if problems or checkpoint is None:
         return refuse(p, " ".join(problems), comments)
 
-    settings = samplers.in_hosts_words(settings)
-    plan = make_plan(describe(p, settings, loaded, catalog, "eta" in now.fixed_by_host), catalog)
+    settings = samplers.spell_as_host(settings)
+    eta = None if "eta" in state.fixed_by_host else p.eta
+    plan = make_plan(planning.read_processing(p, settings, checkpoint, catalog, eta), catalog)
     if plan.problem is not None:
         return refuse(p, plan.problem, comments)
-    if problem := obstacle(p, plan):
+    if problem := planning.find_obstacle_to(plan, p):
         return refuse(p, problem, comments)
     carry_out(p, plan, panel.infotext(settings, plan.recipe))
     # ADetailer has the hooks of a copy of the request run once more behind its own passes.
-    note(p, [*comments, *plan.warnings, *now.remarks])
-
-
-def obstacle(p, plan: Plan) -> str | None:
-    """What keeps this host or this request from carrying a plan out, as a sentence."""
-    if plan.file and p.disable_extra_networks:
-        return "The request switches LoRAs off (disable_extra_networks)."
-    if plan.file and refiner_of(p):
-        name = loading.name_for_refiner(plan.file)
-        if name not in loras.names():
-            return f"For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
-    return samplers.unknown(plan.sampler, plan.schedule)
-
-
-def refiner_of(p):
-    """What the host has listed of the checkpoint that takes over in the middle, None without one."""
-    return getattr(p, "refiner_checkpoint_info", None)
-
-
-def describe(p, settings: panel.Settings, loaded: Model, catalog: Catalog, eta_is_fixed: bool) -> Request:
-    """The host's request as a plan wants to know it."""
-    refiner = refiner_of(p)
-    return request_of(
-        settings,
-        loaded,
-        catalog,
-        [prompt for name in PROMPTS for prompt in getattr(p, name, None) or []],
-        second_pass(p),
-        model.of_file(refiner) if refiner else None,
-        None if eta_is_fixed else p.eta,
-    )
-
-
-def second_pass(p) -> SecondPass | None:
-    """What the request says of its second pass, where it has one."""
-    if not getattr(p, "enable_hr", False):
-        return None
-    other = model.named(getattr(p, "hr_checkpoint_name", None))
-    return SecondPass(p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None), other)
-
-
-def note(p, sentences: Sequence[str]) -> None:
-    """Say something of the request: on the page, and in the image, since clients of the API get no more than that."""
-    for sentence in sentences:
-        p.comment(sentence)
-    if sentences:
-        before = p.extra_generation_params.get(NOTE)
-        p.extra_generation_params[NOTE] = " ".join(filter(None, (before, *sentences)))
-
-
-def refuse(p, problem: str, sentences: Sequence[str] = ()) -> None:
-    """Leave the request as the user made it, and say so in the UI and in the image."""
-    p.comment(f"Hyper-SD was not applied, and your own settings were used. {problem}")
-    p.extra_generation_params[NOTE] = f"not applied. {problem}"
-    note(p, sentences)
+    note(p, [*comments, *plan.warnings, *state.remarks])
 
 
 def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
-    """Set everything the plan says on the request, remembering the user's own values."""
-    # A host without schedules has no place for one, and our samplers look for it there all the same.
+    """Set everything that the plan says on the request, and keep the user's own values."""
+    # A host without schedules has no place for one, and our samplers read it there all the same.
     names = [name for name in ATTRIBUTES if name == "scheduler" or hasattr(p, name)]
     values = {name: getattr(plan, ATTRIBUTES[name]) for name in names}
     values = {name: value for name, value in values.items() if value is not None}
@@ -161,61 +115,70 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
             values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
-    p._hypersd = replace(state(p), plan=plan, values=values, own={name: getattr(p, name, None) for name in values})
+    own = {name: getattr(p, name, None) for name in values}
+    p._hypersd = replace(state_of(p), stage=Stage.CARRIED_OUT, plan=plan, values=values, own=own)
     for name, value in values.items():
         setattr(p, name, value)
     p.extra_generation_params.update(infotext)
 
 
 def take_back(p) -> None:
-    """Give the request its own values again, wherever it still has those of the plan."""
-    loading.forget(p)
-    now = state(p)
-    strip = now.plan.strip if now.plan else None
-    for name, value in now.own.items():
-        if getattr(p, name) == now.values[name]:
+    """Give the request its own values again, wherever it has those of the plan."""
+    loading.release(p)
+    state = state_of(p)
+    strip = state.plan.strip if state.plan else None
+    for name, value in state.own.items():
+        if getattr(p, name) == state.values[name]:
             setattr(p, name, value)
-        elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == visible(now.values[name], strip):
-            setattr(p, name, visible(value, strip))  # the host has stripped them since
-    if now.plan is not None:
-        p._hypersd = replace(now, plan=None, values={}, own={})
+        elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == without(strip, state.values[name]):
+            setattr(p, name, without(strip, value))  # the host has taken the comments out since
+    if state.plan is not None:
+        p._hypersd = replace(state, stage=Stage.OFF, plan=None, values={}, own={})
 
 
-def visible(prompts, strip: Callable[[str], str]):
+def without(strip: Callable[[str], str], prompts):
     """A prompt or a list of them without comments."""
     return strip(prompts) if isinstance(prompts, str) else [strip(prompt) for prompt in prompts]
 
 
 def keep_tags(p) -> None:
     """Put the tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
-    now = state(p)
-    if now.plan is None:
+    state = state_of(p)
+    if state.plan is None:
         return
     for name in ("prompts", *PROMPTS):
         prompts = getattr(p, name, None) or []
-        edited = [now.plan.edit(prompt) for prompt in prompts]
+        edited = [state.plan.edit(prompt) for prompt in prompts]
         if edited != prompts:
-            if name in now.own:
-                now = replace(now, own={**now.own, name: [*prompts]}, values={**now.values, name: edited})
+            if name in state.own:
+                own, values = {**state.own, name: [*prompts]}, {**state.values, name: edited}
+                state = replace(state, own=own, values=values)
             prompts[:] = edited
-    p._hypersd = now
+    p._hypersd = state
 
 
 def confirm(p) -> None:
     """Take the plan back if its LoRA is not in the model: never few steps without it (hook ``process_batch``)."""
-    plan = state(p).plan
-    if plan is None or plan.file is None:
+    plan = state_of(p).plan
+    if plan is None:
         return
-    loading.forget(p)
-    fit = loading.loaded_layers(plan.file, p.sd_model)
-    if loading.is_enough(fit):
-        if refiner_of(p):
+    fit = None
+    if plan.file is not None:
+        loading.release(p)
+        fit = loading.count_loaded(plan.file, p.sd_model)
+        if not loading.is_enough(fit):
+            return give_up(p, plan.file, fit)
+        if planning.refiner_of(p):
             loading.keep_loaded(loading.name_for_refiner(plan.file), p)
-        return
+    p._hypersd = replace(state_of(p), stage=Stage.CONFIRMED)
+
+
+def give_up(p, file: str, fit: loading.Fit | None) -> None:
+    """Take the plan back, because of a LoRA that the host has loaded in part only or not at all."""
     # Some hosts load no LoRA at all if they miss one.
-    missing = [name for name in loras.unknown(p.all_prompts) if name != plan.file]
+    missing = [name for name in loras.find_missing(p.all_prompts) if name != file]
     why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
-    why += "".join(f" It cannot read {tag}." for tag in loras.unreadable(p.all_prompts))
+    why += "".join(f" It cannot read {tag}." for tag in loras.find_unreadable(p.all_prompts))
     take_back(p)
     for key in INFOTEXT_KEYS:
         p.extra_generation_params.pop(key, None)
@@ -223,15 +186,15 @@ def confirm(p) -> None:
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
     if fit is not None and fit.placed:
         share = f"{fit.placed} of {fit.layers}"
-        return refuse(p, f"The WebUI could load only {share} layers of {plan.file}; its console says why.{why}")
-    refuse(p, f"The WebUI could not load {plan.file}; its console says why.{why}")
+        return refuse(p, f"The WebUI could load only {share} layers of {file}; its console says why.{why}")
+    refuse(p, f"The WebUI could not load {file}; its console says why.{why}")
 
 
-def before_sampling(p, x) -> None:
+def prepare_pass(p, x) -> None:
     """Set this pass's sampler up (hook ``process_before_every_sampling``; some hosts call it twice)."""
     if schedules.in_force(p.sampler, p) == BY_IMAGE_SIZE:
         schedules.keep_size(p.sampler.model_wrap, x)
-    if state(p).plan is None:
+    if state_of(p).stage is not Stage.CONFIRMED:
         return
     if not isinstance(p.sampler, samplers.FewStepSampler):  # which is exact by itself
         strength.make_exact(p.sampler)
@@ -239,12 +202,13 @@ def before_sampling(p, x) -> None:
         guidance.positive_only(p.sampler.model_wrap_cfg, p)
 
 
-def after_sampling(p) -> None:
-    """Say that the refiner has not come to work, of which the host says nothing (hook ``postprocess_batch``).
+def check_refiner(p) -> None:
+    """Say that the refiner has not taken over, of which the host says nothing (hook ``postprocess_batch``).
 
     Of few steps none may lie behind the switch; Neo's goes by sigma (N:sd_samplers_common.py:221).
     """
-    if state(p).plan is None or not refiner_of(p) or REFINER in p.extra_generation_params:
+    is_off = state_of(p).stage is not Stage.CONFIRMED
+    if is_off or not planning.refiner_of(p) or REFINER in p.extra_generation_params:
         return
     sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
     if sentence not in p.extra_generation_params.get(NOTE, ""):

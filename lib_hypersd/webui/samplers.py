@@ -94,15 +94,15 @@ def register() -> None:
         forget()
 
 
-def in_hosts_words(settings: Settings) -> Settings:
+def spell_as_host(settings: Settings) -> Settings:
     """The settings with a sampler and a schedule as the host spells them."""
     sampler = settings.sampler and spelled(settings.sampler, [data.name for data in sd_samplers.all_samplers])
     return replace(
-        settings, sampler=sampler, schedule=settings.schedule and spelled(settings.schedule, schedules.labels())
+        settings, sampler=sampler, schedule=settings.schedule and spelled(settings.schedule, schedules.list_labels())
     )
 
 
-def unknown(sampler: str, schedule: str) -> str | None:
+def find_unknown(sampler: str, schedule: str) -> str | None:
     """The first of the two names that this host does not have, as a sentence."""
     if sampler not in sd_samplers.all_samplers_map:
         return f"This WebUI has no sampler “{sampler}”."

@@ -45,10 +45,10 @@ def put(entries: list, entry) -> None:
 
 def sigmas(label, n, sigma_min, sigma_max, inner_model, device):
     """One of our schedules as the host calls it."""
-    made = levels(label, n, 1.0, inner_model.sigmas, tokens(inner_model))
-    if made is None:
+    ours = levels(label, n, 1.0, inner_model.sigmas, tokens(inner_model))
+    if ours is None:
         raise ValueError(f"“{label}” is none of Hyper-SD's schedules.")
-    return made.to(device)
+    return ours.to(device)
 
 
 def has(schedule: str, sampler_is_ours: bool) -> bool:
@@ -58,7 +58,7 @@ def has(schedule: str, sampler_is_ours: bool) -> bool:
     return schedule in sd_schedulers.schedulers_map
 
 
-def labels() -> list[str]:
+def list_labels() -> list[str]:
     """What the host calls its schedules, those among them that the user has hidden from its list."""
     entries = sd_schedulers.schedulers_map.values() if sd_schedulers else ()
     return list(dict.fromkeys(entry.label for entry in entries))

@@ -1,5 +1,8 @@
 """The extension's page in the host's settings."""
 
+from collections.abc import Callable
+from typing import Any
+
 import gradio as gr
 from modules import shared
 
@@ -17,48 +20,39 @@ SECTION = {"section": ("hypersd", "Hyper-SD"), "category_id": "sd"}
 
 def register() -> None:
     """Add the settings page; called again at every reload of the UI."""
-    shared.opts.add_option(
-        TCD_ETA,
-        shared.OptionInfo(
-            DEFAULT_ETA,
-            "Eta of the sampler TCD where neither the panel nor a request sets one",
-            gr.Slider,
-            {"minimum": 0.0, "maximum": 1.0, "step": 0.01},
-            infotext=TCD_ETA_INFOTEXT,
-            **SECTION,
-        ).info("0 adds no noise between steps, 1 restarts from the predicted image; lower keeps more detail"),
+    add(
+        TCD_ETA, DEFAULT_ETA, "Eta of the sampler TCD where neither the panel nor a request sets one",
+        "0 adds no noise between steps, 1 restarts from the predicted image; lower keeps more detail",
+        gr.Slider, {"minimum": 0.0, "maximum": 1.0, "step": 0.01}, infotext=TCD_ETA_INFOTEXT,
+    )  # fmt: skip
+    add(
+        EXACT_STRENGTH, True,
+        "In img2img and hires fix, start at exactly the strength and take as many steps as are set",
+        "with Hyper-SD, TCD and DDIM-Trailing; without it, the WebUI takes a part of few steps only",
+        infotext=EXACT_STRENGTH_INFOTEXT,
+    )  # fmt: skip
+    add(
+        MIRROR, "", "Address of a mirror of huggingface.co to download LoRAs from",
+        "empty: the environment variable HF_ENDPOINT, else https://huggingface.co; each file's SHA-256 is checked",
+        gr.Textbox,
+    )  # fmt: skip
+    add(
+        OFFLINE_FOLDER, "", "Folder to copy LoRAs from instead of downloading them",
+        "with the published files under their own names; while it is set, nothing is fetched from the net", gr.Textbox,
+    )  # fmt: skip
+    add(
+        memory.FORGET, [], "Checkpoints of which something is remembered; those that are ticked are forgotten",
+        "it stands in hypersd-checkpoints.json, beside the WebUI's own settings",
+        gr.CheckboxGroup, lambda: {"choices": list(memory.labels())}, onchange=memory.forget_ticked,
+    )  # fmt: skip
+
+
+def add(
+    name: str, default: Any, label: str, info: str, component: Any = None, component_args: Any = None,
+    onchange: Callable[[], None] | None = None, infotext: str | None = None,
+) -> None:  # fmt: skip
+    """Add an option with its explanation; without a component the host takes one by the default's type."""
+    option = shared.OptionInfo(
+        default, label, component, component_args, onchange=onchange, infotext=infotext, **SECTION
     )
-    shared.opts.add_option(
-        EXACT_STRENGTH,
-        shared.OptionInfo(
-            True,
-            "In img2img and hires fix, start at exactly the strength and take as many steps as are set",
-            infotext=EXACT_STRENGTH_INFOTEXT,
-            **SECTION,
-        ).info("with Hyper-SD, TCD and DDIM-Trailing; without it, the WebUI takes a part of few steps only"),
-    )
-    shared.opts.add_option(
-        MIRROR,
-        shared.OptionInfo(
-            "", "Address of a mirror of huggingface.co to download LoRAs from", gr.Textbox, **SECTION
-        ).info(
-            "empty: the environment variable HF_ENDPOINT, else https://huggingface.co; each file's SHA-256 is checked"
-        ),
-    )
-    shared.opts.add_option(
-        OFFLINE_FOLDER,
-        shared.OptionInfo("", "Folder to copy LoRAs from instead of downloading them", gr.Textbox, **SECTION).info(
-            "with the published files under their own names; while it is set, nothing is fetched from the net"
-        ),
-    )
-    shared.opts.add_option(
-        memory.FORGET,
-        shared.OptionInfo(
-            [],
-            "Checkpoints of which something is remembered; those that are ticked are forgotten",
-            gr.CheckboxGroup,
-            lambda: {"choices": list(memory.labels())},
-            onchange=memory.forget_ticked,
-            **SECTION,
-        ).info("it stands in hypersd-checkpoints.json, beside the WebUI's own settings"),
-    )
+    shared.opts.add_option(name, option.info(info))

@@ -6,25 +6,27 @@ import gradio as gr
 from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
-from ..panel import panel
+from ..panel import Backend
+from ..panel import build as build_panel
 from ..plan import File, Model, Request
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
 from . import loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
-from .request import recipes
-from .surroundings import obstacle
+from .planning import find_obstacle, load_recipes
 
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    built = panel.build(gr, InputAccordion, tab, backend(), prompt)
+    built = build_panel(gr, InputAccordion, tab, backend(), prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
 
 
-def backend() -> panel.Backend:
-    """The host, as the panel asks it."""
-    return panel.Backend(recipes, model.selected, files, request, loras.refresh, DOWNLOADS, memory.remember, obstacle)
+def backend() -> Backend:
+    """What the panel asks the host."""
+    return Backend(
+        load_recipes, model.find_selected, files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
+    )
 
 
 def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
@@ -34,4 +36,4 @@ def files(catalog: Catalog, checkpoint: Model | None) -> Sequence[File]:
 
 def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
     """The request that an image with these settings and this prompt would be."""
-    return payloads.describe({}, prompt, samplers.in_hosts_words(settings), selected, catalog)
+    return payloads.read_payload({}, prompt, samplers.spell_as_host(settings), selected, catalog)

@@ -72,11 +72,12 @@ VARIABLES = {
     "webui/model.py: network": "unet.model",
     "webui/schedules.py: other": "scheduler",
     "webui/strength.py: sample_img2img": "sampler.sample_img2img",
-    "panel/panel.py: accordion": "modules.ui_components.InputAccordion",
+    "panel/controls.py: accordion": "modules.ui_components.InputAccordion",
     "sampling/schedules.py: wrapper": "denoiser",
 }
 # Names that are computed: the file's constants that hold them, or what else they may be of the host's.
 COMPUTED = {
+    "webui/planning.py: p": ("all_prompts", "all_hr_prompts"),
     "webui/request.py: p": ("ATTRIBUTES", "PROMPTS", "prompts"),
     "webui/model.py: sd_model": ("FAMILY_FLAGS",),
     "webui/options.py: modules.shared.opts": (),

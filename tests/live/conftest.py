@@ -69,6 +69,17 @@ def pytest_runtest_makereport(item):
     if report.when == "call" or report.outcome != "passed":
         why = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
         item.config.report.add(item.nodeid, report.outcome, why, dict(item.user_properties).get("said"))
+    if report.failed:
+        print_failure(item.config.pluginmanager.get_plugin("terminalreporter"), report)
+
+
+def print_failure(terminal, report):
+    """Write a failure's traceback when it happens: a whole run takes an hour, and its log is read before it ends.
+
+    Lines are cut, as pictures that differ are whole in it; they stand at the end, in full.
+    """
+    terminal.ensure_newline()
+    terminal.write_line("\n".join(line[:300] for line in report.longreprtext.splitlines()))
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -81,10 +81,12 @@ SD3 = {
 FLUX = {
     "flux": checkpoint("rand_flux", CLIP_L, T5, AE),
     "flux-fp8": checkpoint("rand_flux_fp8", CLIP_L, T5, AE),
+    "flux-gguf": checkpoint("rand_flux_Q4_K_S", CLIP_L, T5, AE),
     "flux-canny": checkpoint("rand_flux_canny", CLIP_L, T5, AE),
     "flux-fill": checkpoint("rand_flux_fill", CLIP_L, T5, AE),
     "flux-kontext": checkpoint("rand_flux_kontext", CLIP_L, T5, AE),
 }
+NF4 = {"flux-nf4": checkpoint("rand_flux_nf4", CLIP_L, T5, AE)}
 RECTIFIED = {"sdxl-rectified": checkpoint("rand_sdxl10_rectified")}
 
 COMMENTS = {"enable_prompt_comments": True}
@@ -98,9 +100,17 @@ NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
 LARGE = dict.fromkeys(("sd15-v", "sd15-zero-snr", "sd15-inpainting"), "2 GB each at true size; AUTOMATIC1111 runs them")
 NO_FP8 = {"sdxl-fp8": "it is asked of AUTOMATIC1111, which has no such option; flux-fp8 is run where there is one"}
 NO_SD3 = dict.fromkeys(SD3, "it has no SD3")
-NO_FLUX = dict.fromkeys(FLUX, "it has no FLUX")
+# reForge has these networks, and no way to load a checkpoint of them.
+NO_MODEL = dict.fromkeys(
+    SD3, "its loader fails on every SD3, text encoders inside or not ('Module' object has no attribute 'model')"
+)
+NO_ENCODERS = dict.fromkeys(
+    FLUX | NF4, "its loader gives every other checkpoint the text encoders of SD1.5, SD2 or SDXL"
+)
+NO_FLUX = dict.fromkeys(FLUX | NF4, "it has no FLUX")
 ONLY_WHOLE = dict.fromkeys(PRUNED, "it loads whole SDXL only")
-NO_SSD1B = {"sdxl-ssd1b": "its config file fixes the layers; sdxl-pruned stands for it"}
+NO_SSD1B = {"sdxl-ssd1b": "it knows SSD-1B at true size only (4 GB); sdxl-pruned stands for it"}
+NO_NF4 = {"flux-nf4": "it reads nf4 on CUDA only; Forge can be brought to read it on the CPU"}
 NO_RECTIFIED = {"sdxl-rectified": "it has no rectified flow for SDXL"}
 NO_KEYS = {"sdxl-v": "it reads no such keys"}
 
@@ -111,17 +121,17 @@ A1111 = Kind(
 FORGE = Kind(
     "Forge",
     (NO_DOWNLOAD, "--always-cpu"),
-    {**TRUE, **PRUNED, **SD3, **FLUX},
+    {**TRUE, **PRUNED, **SD3, **FLUX, **NF4},
     FORGE_FIRST,
     LARGE | NO_FP8 | NO_RECTIFIED,
 )
 NEO = Kind(
     "Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **RECTIFIED, **FLUX}, NEO_FIRST,
-    LARGE | NO_FP8 | NO_SD3 | ONLY_WHOLE, ("None",),
+    LARGE | NO_FP8 | NO_SD3 | NO_NF4 | ONLY_WHOLE, ("None",),
 )  # fmt: skip
 REFORGE = Kind(
     "reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST,
-    LARGE | NO_FP8 | NO_FLUX | NO_RECTIFIED | NO_SD3,
+    LARGE | NO_FP8 | NO_ENCODERS | NO_RECTIFIED | NO_MODEL,
 )  # fmt: skip
 CLASSIC = Kind(
     "Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST,
@@ -167,6 +177,11 @@ class Host:
     def has_schedules(self) -> bool:
         """Whether a request may choose a schedule beside its sampler."""
         return (self.webui / "modules" / "sd_schedulers.py").exists()
+
+    @property
+    def has_bitsandbytes(self) -> bool:
+        find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('bitsandbytes') is None)"
+        return subprocess.run([self.python, "-c", find]).returncode == 0
 
     @property
     def first_checkpoint(self) -> str:

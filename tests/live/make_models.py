@@ -14,9 +14,11 @@ from pathlib import Path
 
 import torch
 import yaml
+from safetensors.torch import save_file
 
 from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.recipes.catalog import HYPER_SD, published
+from tests.live.few_bits import nf4, write_gguf
 from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
@@ -76,6 +78,8 @@ CHECKPOINTS = {
     "rand_flux_fp8": flux(double=1, single=1),
     "rand_flux_canny": flux(double=1, single=1, patch=128),
     "rand_flux_fill": flux(double=1, single=1, patch=384),
+    "rand_flux_Q4_K_S": flux(double=1, single=1),
+    "rand_flux_nf4": flux(double=1, single=1),
     # What ComfyUI takes for the true ones: as many channels at first, and no more of them further in.
     "small_sd15": sd15(**TRUE_SD15, mult=(1, 1, 1, 1)),
     "small_sdxl": sdxl(**TRUE_SDXL, mult=(1, 1, 1), depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
@@ -94,7 +98,13 @@ CHECKPOINTS = {
     }),
 }  # fmt: skip
 FOLDER = "Stable-diffusion"
-FILES = {f"{FOLDER}/{name}.safetensors": shapes for name, shapes in CHECKPOINTS.items()} | {
+
+
+def file_of(checkpoint: str) -> str:
+    return f"{checkpoint}.gguf" if "_Q4_" in checkpoint else f"{checkpoint}.safetensors"
+
+
+FILES = {f"{FOLDER}/{file_of(name)}": shapes for name, shapes in CHECKPOINTS.items()} | {
     "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
     "text_encoder/rand_clip_l.safetensors": CLIP_L,
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
@@ -149,13 +159,13 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
     ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
     """
     chosen = {options["sd_model_checkpoint"] for options in families.values()}
-    names = {f"{SAME.get(name, name)}.safetensors" for name in chosen}
+    names = {file_of(SAME.get(name, name)) for name in chosen}
     names |= {name for options in families.values() for name in options.get("forge_additional_modules", ())}
     for path, shapes in FILES.items():
         if Path(path).name in names:
             if not (models / path).exists():
                 print(f"Making {models / path} …", flush=True)
-                write(models / path, shapes, dtype_of(path))
+                make(models / path, shapes)
             link(models / path, data / "models" / path)
     for name in chosen & SAME.keys():
         link(models / FOLDER / f"{SAME[name]}.safetensors", data / "models" / FOLDER / f"{name}.safetensors")
@@ -166,6 +176,20 @@ def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str
             write_config(webui, data / "models" / "Stable-diffusion" / f"{name}.yaml", *CONFIGS[name])
         write_loras(data / "models" / "Lora", family, name)
     write_hub(hub)
+
+
+def make(path: Path, shapes: Shapes) -> None:
+    """Write a file of random weights, in the form that its name tells; it is there when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    if path.suffix == ".gguf":
+        write_gguf(part, shapes, values)
+        part.replace(path)
+    elif "nf4" in path.name:
+        save_file(nf4(shapes, values), part)
+        part.replace(path)
+    else:
+        write(path, shapes, dtype_of(path.name))
 
 
 def dtype_of(path: str) -> torch.dtype:

@@ -131,7 +131,14 @@ def adds_loras_in_use(host):
     host.post("/sdapi/v1/options", {"forge_unet_storage_dtype": "Automatic"})
 
 
-@pytest.mark.parametrize("family", ["flux-fp8"])
+@pytest.fixture
+def reads_few_bits(host, family):
+    if family == "flux-nf4" and not host.has_bitsandbytes:
+        pytest.skip("its Python has no bitsandbytes, which it installs only where it finds CUDA")
+
+
+@pytest.mark.usefixtures("reads_few_bits")
+@pytest.mark.parametrize("family", ["flux-fp8", "flux-nf4"])
 def test_weights_of_few_bits_have_a_hint(host, family):
     result = ask(host, family, ON)
     assert LOW_BITS in result.extra[NOTE] and len(result.rows) == 8
@@ -139,7 +146,17 @@ def test_weights_of_few_bits_have_a_hint(host, family):
     assert LOW_BITS in " ".join(plan(host, override_settings=host.families[family])["warnings"])
 
 
-@pytest.mark.parametrize("family", ["flux-fp8"])
+@pytest.mark.only("Forge", why="it adds LoRAs to GGUF in the moment of use, whatever is set")
+@pytest.mark.parametrize("family", ["flux-gguf"])
+def test_the_plan_has_the_hint_where_the_host_then_refuses_the_lora(host, family):
+    """Forge rounds no LoRA into GGUF's K types: it refuses the request, and names the option that the hint names."""
+    with pytest.raises(Refused, match=LOW_BITS):
+        ask(host, family, ON)
+    assert LOW_BITS in " ".join(plan(host, override_settings=host.families[family])["warnings"])
+
+
+@pytest.mark.usefixtures("reads_few_bits")
+@pytest.mark.parametrize("family", ["flux-fp8", "flux-gguf", "flux-nf4"])
 def test_weights_of_few_bits_have_no_hint_where_the_host_keeps_loras_apart(host, family, adds_loras_in_use):
     result = ask(host, family, ON)
     assert NOTE not in result.extra and len(result.rows) == 8

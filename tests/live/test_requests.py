@@ -259,7 +259,7 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
         ({"steps": "NaN"}, "Steps must be a whole number from 1 to 150, not 'NaN'."),
         ({"steps": -1}, "Steps must be"), ({"steps": 10**15}, "Steps must be"), ({"weight": 1e300}, "LoRA weight must be"),
         ({"cfg": {}}, "CFG must be"), ({"eta": "little"}, "Eta must be"), ({"variant": "turbo"}, "Variant must be one of"),
-        ({"file": ["x"]}, "LoRA file must be"), ({"file": "../../etc/passwd"}, "is no LoRA whose recipe is known"),
+        ({"file": ["x"]}, "LoRA file must be"), ({"file": "../../etc/passwd"}, "is not a LoRA with a known recipe"),
         ({"enabled": "yes"}, "“enabled” must be true or false"), ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler"),
         ({"steps": 9}, "No Hyper-SD for SD1.5 serves 9 steps"), ({"steps": 12}, "Hyper-SD15-12steps-CFG-lora.safetensors has no safetensors header. It is not used."),
         ({"file": "Hyper-SDXL-4steps-lora"}, "was made for SDXL, and the loaded checkpoint is SD1.5"),

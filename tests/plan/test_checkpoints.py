@@ -11,9 +11,9 @@ from tests.plans import BY_ID, CATALOG, DDIM, file, plan, summary
 
 
 def test_the_one_step_unet_starts_at_800_without_a_lora():
-    made = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16")
-    assert summary(made) == (None, 1, None, 1, "DDIM-Trailing", "Start at 800", 0.0)
-    assert made.edit("a cat") == "a cat" and not made.warnings and not made.offers
+    result = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16")
+    assert summary(result) == (None, 1, None, 1, "DDIM-Trailing", "Start at 800", 0.0)
+    assert result.edit("a cat") == "a cat" and not result.warnings and not result.offers
     assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", steps=3).warnings == ()
     assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", variant="merged").warnings == ()
     assert plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", steps=4).warnings == (
@@ -25,10 +25,10 @@ PLAIN_HINT = "If {} is not in the checkpoint, say that it is plain, or fix a LoR
 
 
 def test_a_checkpoint_with_hyper_sd_in_it_gets_no_second_one():
-    made = plan(model="epicrealismXL_4SHyper")
-    assert summary(made) == (None, 4, None, 1, *DDIM), "as many steps as its name says"
-    assert made.sentence.endswith("Hyper-SD is already in the checkpoint, by its name.")
-    assert made.warnings == (PLAIN_HINT.format("Hyper-SD"),)
+    result = plan(model="epicrealismXL_4SHyper")
+    assert summary(result) == (None, 4, None, 1, *DDIM), "as many steps as its name says"
+    assert result.sentence.endswith("Hyper-SD is already in the checkpoint, by its name.")
+    assert result.warnings == (PLAIN_HINT.format("Hyper-SD"),)
     assert plan(model="epicrealismXL_4SHyper", steps=6).steps == 6
     by_hand = plan(model="plain", variant="merged")
     assert by_hand.file is None and not by_hand.warnings and by_hand.steps == by_hand.recipe.steps
@@ -40,32 +40,32 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_second_one():
 
 def test_a_recipe_for_a_merged_checkpoint_may_have_a_weight_that_nothing_gets():
     merged = dataclasses.replace(BY_ID["hyper-sdxl-merged"], weight=0.5)
-    made = make_plan(Request(Settings(True), Model("sdxl", "epicrealismXL_4SHyper")), Catalog((merged,)))
-    assert made.recipe == merged and made.weight is None and made.warnings == (PLAIN_HINT.format("Hyper-SD"),)
+    result = make_plan(Request(Settings(True), Model("sdxl", "epicrealismXL_4SHyper")), Catalog((merged,)))
+    assert result.recipe == merged and result.weight is None and result.warnings == (PLAIN_HINT.format("Hyper-SD"),)
 
 
 @pytest.mark.parametrize(
     "fixed", [{"variant": "fixed"}, {"file": "Hyper-SDXL-8steps-lora"}, {"prompt": "<lora:Hyper-SDXL:0.75>"}]
 )
 def test_the_users_own_lora_comes_before_the_checkpoints_name(fixed):
-    made = plan(model="epicrealismXL_4SHyper", **fixed)
-    assert made.file == "Hyper-SDXL-8steps-lora" and made.steps == 8
-    assert made.warnings == ("Hyper-SD is already in the checkpoint, by its name; with a LoRA it acts twice.",)
+    result = plan(model="epicrealismXL_4SHyper", **fixed)
+    assert result.file == "Hyper-SDXL-8steps-lora" and result.steps == 8
+    assert result.warnings == ("Hyper-SD is already in the checkpoint, by its name; with a LoRA it acts twice.",)
 
 
 def test_another_makers_checkpoint_gets_that_makers_recipe_and_no_lora():
-    made = plan(model="DreamShaperXL_Lightning")
-    assert made.file is None and made.recipe.maker == "SDXL-Lightning" and made.recipe.kind == "merged"
-    assert made.warnings == (PLAIN_HINT.format("SDXL-Lightning"),)
+    result = plan(model="DreamShaperXL_Lightning")
+    assert result.file is None and result.recipe.maker == "SDXL-Lightning" and result.recipe.kind == "merged"
+    assert result.warnings == (PLAIN_HINT.format("SDXL-Lightning"),)
     by_metadata = plan(model="dream", metadata={"modelspec.title": "DreamShaper XL Lightning"})
-    assert by_metadata.recipe == made.recipe and "by its metadata" in by_metadata.sentence
+    assert by_metadata.recipe == result.recipe and "by its metadata" in by_metadata.sentence
 
 
 def test_what_is_in_a_checkpoint_and_has_no_recipe_is_refused_with_the_way_out():
     refused = plan("sd15", model="something_Lightning")
     assert refused.problem == (
         "“lightning” is already in something_Lightning, by its name, and no recipe is known for that in SD1.5. "
-        "If it is not in it, say that the checkpoint is plain."
+        "If that is wrong, say that the checkpoint is plain."
     )
     assert plan("sd15", model="something_Lightning", memory=Memory("")).file == "Hyper-SD15-8steps-lora"
     assert plan("sd15", model="something_Lightning", variant="fixed").file == "Hyper-SD15-8steps-lora"
@@ -85,12 +85,12 @@ def test_the_users_word_comes_before_the_name_and_the_metadata():
 
 def test_remembered_settings_are_recommended_and_those_of_the_request_win():
     memory = Memory(settings=Settings(steps=4, cfg=1.5, weight=0.5))
-    made = plan(memory=memory)
-    assert summary(made) == ("Hyper-SDXL-4steps-lora", 4, 0.5, 1.5, *DDIM)
-    assert made.warnings == ("Remembered for this checkpoint: Steps 4, LoRA weight 0.5, CFG 1.5.",)
-    made = plan(memory=memory, steps=2, cfg=1.0)
-    assert summary(made) == ("Hyper-SDXL-2steps-lora", 2, 0.5, 1.0, *DDIM)
-    assert made.warnings == ("Remembered for this checkpoint: LoRA weight 0.5.",)
+    result = plan(memory=memory)
+    assert summary(result) == ("Hyper-SDXL-4steps-lora", 4, 0.5, 1.5, *DDIM)
+    assert result.warnings == ("Remembered for this checkpoint: Steps 4, LoRA weight 0.5, CFG 1.5.",)
+    result = plan(memory=memory, steps=2, cfg=1.0)
+    assert summary(result) == ("Hyper-SDXL-2steps-lora", 2, 0.5, 1.0, *DDIM)
+    assert result.warnings == ("Remembered for this checkpoint: LoRA weight 0.5.",)
     assert plan(memory=Memory(settings=Settings(sampler="Euler a"))).warnings[0] == (
         "Remembered for this checkpoint: sampler Euler a."
     )
@@ -148,7 +148,7 @@ def test_another_checkpoint_in_the_same_image_has_the_lora_and_nothing_else(role
         f"The {role} {unet} has Hyper-SD in it, and its part is made by the same plan. {remedy}",
     )
     assert warnings(Model("sdxl", "plain"), model="y_Lightning")[-1] == (
-        f"The {role} plain has nothing of it in it, and its part is made by the same plan. {remedy}"
+        f"The {role} plain has no few-step model in it, and its part is made by the same plan. {remedy}"
     )
     assert warnings(Model("sdxl", "z_Lightning"), model="y_Lightning") == (PLAIN_HINT.format("SDXL-Lightning"),)
 
@@ -160,8 +160,8 @@ def test_a_checkpoint_that_is_known_is_called_by_its_name():
 
 
 def test_a_lora_on_the_one_step_unet_acts_twice():
-    made = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", file="Hyper-SDXL-8steps-lora")
-    assert made.file and made.warnings == (
+    result = plan(model="Hyper-SDXL-1step-Unet-Comfyui.fp16", file="Hyper-SDXL-8steps-lora")
+    assert result.file and result.warnings == (
         "Hyper-SD is already in the checkpoint, by its name; with a LoRA it acts twice.",
     )
     assert "8 steps with no LoRA: DDIM-Trailing" in plan(variant="merged").sentence

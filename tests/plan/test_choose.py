@@ -123,7 +123,7 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
         ),
         (
             {"file": "nonsense"},
-            "nonsense is no LoRA whose recipe is known; give it the name under which it was published.",
+            "nonsense is not a LoRA with a known recipe; give it the name under which it was published.",
         ),
         (
             {"file": "Hyper-SD15-4steps-lora"},
@@ -155,8 +155,8 @@ def test_what_cannot_be_carried_out_is_a_sentence(fixed, problem):
 def test_a_users_recipe_is_planned_like_ours():
     mine = Recipe("mine", "sdxl", "fixed", 6, 6, 6, 2.0, 1.0, 3.0, "Euler", "Trailing", weight=0.9, words="mine")
     catalog = Catalog((*CATALOG.recipes, mine))
-    made = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), [File("Mine", mine)]), catalog)
-    assert summary(made) == ("Mine", 6, 0.9, 2.0, "Euler", "Trailing", None)
+    result = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), [File("Mine", mine)]), catalog)
+    assert summary(result) == ("Mine", 6, 0.9, 2.0, "Euler", "Trailing", None)
     refused = make_plan(Request(Settings(True, steps=6, variant="fixed"), Model("sdxl"), []), catalog)
     assert refused.problem == "mine is not among the LoRAs; put it into the LoRA folder and refresh."
     sized = Catalog((dataclasses.replace(mine, bytes=1_500_001),))
@@ -213,8 +213,8 @@ def test_sentences_name_the_maker():
 @pytest.mark.parametrize("recipe", [r for r in CATALOG.recipes if r.is_lora and r.file], ids=lambda r: r.id)
 def test_every_lora_is_served_by_its_own_recipe_when_it_is_named(recipe):
     weight = recipe.weight / 2
-    made = plan(recipe.family, prompt=f"<lora:{recipe.file.removesuffix('.safetensors')}:{weight}>")
-    assert (made.recipe, made.weight, made.steps, made.warnings) == (recipe, weight, recipe.steps, ())
+    result = plan(recipe.family, prompt=f"<lora:{recipe.file.removesuffix('.safetensors')}:{weight}>")
+    assert (result.recipe, result.weight, result.steps, result.warnings) == (recipe, weight, recipe.steps, ())
 
 
 # Refusals.
@@ -223,8 +223,8 @@ def test_every_lora_is_served_by_its_own_recipe_when_it_is_named(recipe):
 @pytest.mark.parametrize(("family", "prediction"), [("sdxl", "flow"), ("sdxl", "edm"), ("sd15", "flow")])
 def test_a_checkpoint_that_predicts_something_else_is_refused(family, prediction):
     assert plan(family, model="rectified", prediction=prediction).problem == (
-        f"rectified was trained to predict something else than what Hyper-SD for {FAMILIES[family]} was distilled from, "
-        "so no LoRA of it fits."
+        f"rectified was trained to predict something other than the models that Hyper-SD for {FAMILIES[family]} was distilled from, "
+        "so none of its LoRAs fits."
     )
     assert plan("flux", prediction=prediction).problem is None
 

@@ -36,15 +36,15 @@ EULER = ("Euler", "Simple", None)
 def test_a_checkpoint_that_makes_few_steps_by_itself_gets_its_makers_settings(
     family, architecture, expected, control, files
 ):
-    made = plan(family, architecture=architecture, prediction="flow", files=files)
-    assert summary(made) == expected and made.distilled_cfg == control and made.warnings == ()
-    assert made.sentence.endswith(f"The checkpoint is {made.recipe.maker}, which makes few steps by itself.")
-    assert made.edit("a cat") == "a cat"
+    result = plan(family, architecture=architecture, prediction="flow", files=files)
+    assert summary(result) == expected and result.distilled_cfg == control and result.warnings == ()
+    assert result.sentence.endswith(f"The checkpoint is {result.recipe.maker}, which makes few steps by itself.")
+    assert result.edit("a cat") == "a cat"
 
 
 def test_the_shift_is_said_and_set_by_the_hosts_one_control():
-    made = plan("z-image", architecture="Z-Image-Turbo")
-    assert "Euler on the schedule Simple, CFG 1, shift 3. " in made.sentence
+    result = plan("z-image", architecture="Z-Image-Turbo")
+    assert "Euler on the schedule Simple, CFG 1, shift 3. " in result.sentence
     assert "distilled CFG 3.5. " in plan("flux").sentence and "shift" not in plan("sdxl").sentence
     other = plan("z-image", architecture="Z-Image-Turbo", distilled_cfg=9.0)
     assert other.distilled_cfg == 9 and other.warnings == ("Shift 9 is set, and this is made for 3.",)
@@ -61,25 +61,25 @@ def test_steps_in_the_name_of_such_a_checkpoint_count_where_they_can():
 def test_the_users_word_comes_before_the_architecture():
     refused = plan("z-image", architecture="Z-Image-Turbo", memory=Memory(""))
     assert refused.problem.startswith("For Z-Image no Hyper-SD was published.")
-    made = plan("z-image", architecture="Z-Image", memory=Memory("Z-Image-Turbo"))
-    assert made.recipe.id == "z-image-turbo-own"
-    assert made.sentence.endswith("Z-Image-Turbo is already in the checkpoint, by your own word.")
+    result = plan("z-image", architecture="Z-Image", memory=Memory("Z-Image-Turbo"))
+    assert result.recipe.id == "z-image-turbo-own"
+    assert result.sentence.endswith("Z-Image-Turbo is already in the checkpoint, by your own word.")
 
 
 def test_a_lora_by_hand_on_such_a_checkpoint_acts_twice():
     held = file("fun-distill-z-image-8steps")
-    made = plan("z-image", architecture="Z-Image-Turbo", files=[held], file=held.name)
-    assert made.file == held.name and made.sentence.endswith("was made for exactly 8 steps.")
-    assert made.warnings == (
+    result = plan("z-image", architecture="Z-Image-Turbo", files=[held], file=held.name)
+    assert result.file == held.name and result.sentence.endswith("was made for exactly 8 steps.")
+    assert result.warnings == (
         "Z-Image-Turbo is already in the checkpoint, by its architecture; with a LoRA it acts twice.",
-        f"{held.name} was made for Z-Image, and some z-image model (Z-Image-Turbo) is another: compare.",
+        f"{held.name} was made for Z-Image, and some z-image model (Z-Image-Turbo) is another model: compare the results.",
     )
 
 
 def test_another_makers_name_in_a_merge_is_told_by_the_family():
-    made = plan("qwen-image", model="qwen_image_lightning_4steps", architecture="Qwen-Image")
-    assert (made.recipe.id, made.steps, made.file) == ("qwen-lightning-merged", 4, None)
-    assert made.sentence.endswith("Qwen-Image-Lightning is already in the checkpoint, by its name.")
+    result = plan("qwen-image", model="qwen_image_lightning_4steps", architecture="Qwen-Image")
+    assert (result.recipe.id, result.steps, result.file) == ("qwen-lightning-merged", 4, None)
+    assert result.sentence.endswith("Qwen-Image-Lightning is already in the checkpoint, by its name.")
     refused = plan("chroma", model="some_lightning")
     assert refused.problem.startswith("“lightning” is already in some_lightning, by its name, and no recipe is known")
     by_word = plan("chroma", memory=Memory("LCM"))
@@ -96,10 +96,10 @@ def test_another_makers_name_in_a_merge_is_told_by_the_family():
 )
 def test_a_lora_that_is_held_is_taken_with_its_settings(recipe, architecture):
     held = file(recipe.id)
-    made = plan(recipe.family, architecture=architecture, files=[held], prediction="flow")
-    assert summary(made) == (held.name, recipe.steps, recipe.weight, 1, recipe.sampler, recipe.schedule, None)
-    assert made.distilled_cfg == recipe.shift and made.warnings == ()
-    assert f"The LoRA, by {recipe.maker}," in made.sentence
+    result = plan(recipe.family, architecture=architecture, files=[held], prediction="flow")
+    assert summary(result) == (held.name, recipe.steps, recipe.weight, 1, recipe.sampler, recipe.schedule, None)
+    assert result.distilled_cfg == recipe.shift and result.warnings == ()
+    assert f"The LoRA, by {recipe.maker}," in result.sentence
 
 
 def test_the_lora_that_was_made_for_this_very_kind_of_checkpoint_is_taken():
@@ -109,9 +109,9 @@ def test_the_lora_that_was_made_for_this_very_kind_of_checkpoint_is_taken():
         assert plan("qwen-image", architecture="Qwen-Image", files=files).file == plain.name
         assert plan("qwen-image", files=files).file == plain.name, "nearest to 8 steps, where nothing tells"
     part = dataclasses.replace(edit, fit=Fit(100, 50))
-    made = plan("qwen-image", architecture="Qwen-Image-Edit", files=[plain, part], model="x")
-    assert made.file == plain.name and made.warnings == (
-        f"{plain.name} was made for Qwen-Image, and x (Qwen-Image-Edit) is another: compare.",
+    result = plan("qwen-image", architecture="Qwen-Image-Edit", files=[plain, part], model="x")
+    assert result.file == plain.name and result.warnings == (
+        f"{plain.name} was made for Qwen-Image, and x (Qwen-Image-Edit) is another model: compare the results.",
     )
 
 
@@ -119,8 +119,8 @@ def test_the_lora_that_was_made_for_this_very_kind_of_checkpoint_is_taken():
 @pytest.mark.parametrize("kind", ["t2v", "i2v"])
 def test_each_half_of_wan_2_2_gets_its_half_of_the_loras(kind, noise):
     files = [file(r.id) for r in CATALOG.recipes if r.family == "wan" and r.is_lora]
-    made = plan("wan", architecture=f"Wan 2.2 {kind.upper()}, {noise} noise", files=files)
-    assert made.recipe.id == f"lightning-wan22-{kind}-{noise}" and made.distilled_cfg == 5
+    result = plan("wan", architecture=f"Wan 2.2 {kind.upper()}, {noise} noise", files=files)
+    assert result.recipe.id == f"lightning-wan22-{kind}-{noise}" and result.distilled_cfg == 5
 
 
 @pytest.mark.parametrize(
@@ -129,27 +129,27 @@ def test_each_half_of_wan_2_2_gets_its_half_of_the_loras(kind, noise):
      ("FLUX.1-Canny or FLUX.1-Depth", 10)],
 )  # fmt: skip
 def test_what_is_built_like_flux_dev_takes_hyper_flux_with_a_warning_and_its_own_guidance(architecture, guidance):
-    made = plan("flux", model="some", architecture=architecture, prediction="flow")
-    assert summary(made) == ("Hyper-FLUX.1-dev-8steps-lora", 8, 0.125, 1, *FLOW) and made.distilled_cfg == guidance
-    assert made.warnings == (
-        f"Hyper-FLUX.1-dev-8steps-lora was made for FLUX.1-dev, and some ({architecture}) is another: compare.",
+    result = plan("flux", model="some", architecture=architecture, prediction="flow")
+    assert summary(result) == ("Hyper-FLUX.1-dev-8steps-lora", 8, 0.125, 1, *FLOW) and result.distilled_cfg == guidance
+    assert result.warnings == (
+        f"Hyper-FLUX.1-dev-8steps-lora was made for FLUX.1-dev, and some ({architecture}) is another model: compare the results.",
     )
     fixed = plan("flux", architecture=architecture, distilled_cfg=guidance * 2)
     assert fixed.warnings[-1] == f"Distilled CFG {guidance * 2:g} is set, and this is made for {guidance:g}."
 
 
 def test_flux_dev_itself_has_neither():
-    made = plan("flux", architecture="FLUX.1-dev")
-    assert made.warnings == () and made.distilled_cfg == 3.5
+    result = plan("flux", architecture="FLUX.1-dev")
+    assert result.warnings == () and result.distilled_cfg == 3.5
     assert plan("flux").distilled_cfg == 3.5
 
 
 def test_a_lora_for_flux_dev_is_not_put_on_what_only_looks_like_it():
     tag = "a cat <lora:Hyper-FLUX.1-dev-8steps-lora:0.125>"
     for family, architecture in (("flux-schnell", "FLUX.1-schnell"), ("chroma", "Chroma-Flash")):
-        made = plan(family, tag, architecture=architecture)
-        assert made.file is None and made.edit(tag).strip() == "a cat"
-        assert made.warnings == (
+        result = plan(family, tag, architecture=architecture)
+        assert result.file is None and result.edit(tag).strip() == "a cat"
+        assert result.warnings == (
             f"Hyper-FLUX.1-dev-8steps-lora was made for FLUX.1-dev and the loaded checkpoint is {FAMILIES[family]}: "
             "its tag is not applied.",
         )
@@ -170,7 +170,7 @@ def test_a_family_without_hyper_sd_is_told_what_serves_instead(family):
 
 def test_what_serves_instead_in_whole_sentences():
     assert plan("anima", files=[]).problem == (
-        "For Anima no Hyper-SD was published. Where you hold one of these, it serves: anima-turbo-lora-v0.2. "
+        "For Anima no Hyper-SD was published. If you have one of these, use it: anima-turbo-lora-v0.2. "
         "If it is Anima-Turbo, which needs no LoRA, say what is in the checkpoint."
     )
     assert plan("krea2", architecture="Krea 2 Raw").problem == (
@@ -192,7 +192,7 @@ def test_steps_that_no_lora_serves_are_said():
 def test_a_unet_that_predicts_a_flow_gets_no_hyper_sdxl():
     refused = plan("sdxl", model="noob_rf", prediction="flow", architecture="SDXL")
     assert refused.problem.startswith(
-        "noob_rf (SDXL) was trained to predict something else than what Hyper-SD for SDXL"
+        "noob_rf (SDXL) was trained to predict something other than the models that Hyper-SD for SDXL"
     )
     flow = next(a for a in ARCHITECTURES if a.id == "sdxl-flow")
     assert flow.prediction == "flow" and flow.family in LOOKALIKES

@@ -59,16 +59,16 @@ def test_a_file_of_which_too_few_layers_fit_is_not_used():
         f"{sentence} Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among"
     )
     other = file("hyper-sdxl-4steps", fit=Fit(700, 700))
-    made = plan(**{**fixed, "files": [part, other]}, prompt=f"<lora:{part.name}:1>")
-    assert made.file == other.name and made.warnings == (
+    result = plan(**{**fixed, "files": [part, other]}, prompt=f"<lora:{part.name}:1>")
+    assert result.file == other.name and result.warnings == (
         "Only 300 of 700 layers of Hyper-SDXL-8steps-lora have a place in tiny (SSD-1B): its tag is not applied.",
     )
-    assert made.edit(f"a <lora:{part.name}:1>").count("<lora:") == 1
+    assert result.edit(f"a <lora:{part.name}:1>").count("<lora:") == 1
 
 
 def test_a_file_of_which_nearly_all_layers_fit_is_used_and_that_is_said():
-    made = plan("flux", model="fill", files=[file("hyper-flux-8steps", fit=Fit(504, 503))])
-    assert made.warnings == (
+    result = plan("flux", model="fill", files=[file("hyper-flux-8steps", fit=Fit(504, 503))])
+    assert result.warnings == (
         "503 of 504 layers of Hyper-FLUX.1-dev-8steps-lora have a place in fill; the others are left out.",
     )
     assert plan(files=[file("hyper-sdxl-8steps", fit=Fit(700, 700))]).warnings == ()
@@ -76,8 +76,8 @@ def test_a_file_of_which_nearly_all_layers_fit_is_used_and_that_is_said():
 
 @pytest.mark.parametrize("share", [LEAST_SHARE, LEAST_SHARE - 0.01])
 def test_the_least_share_decides(share):
-    made = plan(files=[file("hyper-sdxl-8steps", fit=Fit(1000, round(1000 * share)))])
-    assert (made.problem is None) == (share == LEAST_SHARE)
+    result = plan(files=[file("hyper-sdxl-8steps", fit=Fit(1000, round(1000 * share)))])
+    assert (result.problem is None) == (share == LEAST_SHARE)
 
 
 def test_of_several_broken_files_and_installed_ones_what_is_said():

@@ -16,7 +16,7 @@ WITHOUT = (
 
 
 @pytest.mark.parametrize(
-    ("steps", "cfg", "has_lora", "said"),
+    ("steps", "cfg", "has_lora", "remark"),
     [
         (4, 1, True, None),
         (4, 1.5, True, None),
@@ -31,8 +31,8 @@ WITHOUT = (
         (28, 7, False, None),
     ],
 )
-def test_steps_cfg_and_lora_belong_together(steps, cfg, has_lora, said):
-    assert remark_on_pass(plan(steps=4), steps, cfg, has_lora) == said
+def test_steps_cfg_and_lora_belong_together(steps, cfg, has_lora, remark):
+    assert remark_on_pass(plan(steps=4), steps, cfg, has_lora) == remark
 
 
 @pytest.mark.parametrize("has_lora", [True, False])

@@ -35,21 +35,21 @@ from tests.plans import BY_ID, plan
     ],
 )
 def test_what_is_not_as_meant_is_said(fixed, warning):
-    made = plan(**fixed)
-    assert made.problem is None and made.warnings == (warning,)
+    result = plan(**fixed)
+    assert result.problem is None and result.warnings == (warning,)
 
 
 def test_flux_may_be_shifted_for_the_pictures_own_size_and_nothing_else():
-    made = plan("flux", schedule="By image size")
-    assert made.schedule == "By image size" and not made.warnings
+    result = plan("flux", schedule="By image size")
+    assert result.schedule == "By image size" and not result.warnings
     assert plan("sd3", schedule="By image size").problem == (
         "The schedule “By image size” is for FLUX, and the loaded checkpoint is SD3."
     )
 
 
 def test_flux_takes_another_distilled_guidance():
-    made = plan("flux", distilled_cfg=2.5)
-    assert made.distilled_cfg == 2.5 and made.warnings == () and "distilled CFG 2.5" in made.sentence
+    result = plan("flux", distilled_cfg=2.5)
+    assert result.distilled_cfg == 2.5 and result.warnings == () and "distilled CFG 2.5" in result.sentence
     assert plan("flux", distilled_cfg=7.0).warnings == ("Distilled CFG 7 is set, and this is made for 3.5.",)
     assert plan("sdxl", distilled_cfg=2.5).distilled_cfg is None
 
@@ -100,8 +100,8 @@ def test_a_superseded_edition_is_said():
     ],
 )
 def test_the_second_pass(second, fixed, steps, warnings):
-    made = plan(second=second, **fixed)
-    assert made.hires_steps == steps and made.warnings == warnings
+    result = plan(second=second, **fixed)
+    assert result.hires_steps == steps and result.warnings == warnings
 
 
 def test_another_sampler_gets_no_eta_that_it_was_not_given():
@@ -147,7 +147,7 @@ def test_every_field_of_a_plan_and_of_the_settings_has_a_rule():
 
 
 @pytest.mark.parametrize(
-    ("family", "tag", "said"),
+    ("family", "tag", "remark"),
     [
         ("flux", "Hyper-FLUX.1-dev-8steps-lora:1", "LoRA weight 1 is set, and this is made for 0.125."),
         ("sd3", "Hyper-SD3-8steps-CFG-lora:1", "LoRA weight 1 is set, and this is made for 0.125."),
@@ -161,11 +161,11 @@ def test_every_field_of_a_plan_and_of_the_settings_has_a_rule():
         ),
     ],
 )  # fmt: skip
-def test_a_weight_far_from_the_recommended_one_is_done_and_said(family, tag, said):
+def test_a_weight_far_from_the_recommended_one_is_done_and_said(family, tag, remark):
     weight = float(tag.rpartition(":")[2])
     by_tag = plan(family, prompt=f"a cat <lora:{tag}>")
-    assert (by_tag.weight, by_tag.warnings) == (weight, (said,))
-    assert plan(family, weight=weight).warnings == (said,)
+    assert (by_tag.weight, by_tag.warnings) == (weight, (remark,))
+    assert plan(family, weight=weight).warnings == (remark,)
 
 
 def test_a_weight_near_the_recommended_one_is_fine():
@@ -174,8 +174,8 @@ def test_a_weight_near_the_recommended_one_is_fine():
 
 
 def test_two_remarks_on_a_weight_are_two_sentences():
-    made = plan(prompt="<lora:Hyper-SDXL-8steps-lora:1.5>", weight=0.5)
-    assert made.warnings == (
+    result = plan(prompt="<lora:Hyper-SDXL-8steps-lora:1.5>", weight=0.5)
+    assert result.warnings == (
         "The tag's weight 1.5 comes before the 0.5 that the panel has fixed. LoRA weight 1.5 is set, and this is made for 0.75.",
     )
     assert plan(prompt="<lora:Hyper-SDXL-8steps-lora:0.5>", weight=0.0).warnings == (
@@ -194,8 +194,8 @@ def test_an_eta_that_the_recipe_does_not_have_is_said():
 
 
 def test_an_eta_that_a_client_sends_to_the_host_counts_only_where_the_recipe_lets_it_be_set():
-    made = plan(sent_eta=1.0)
-    assert made.eta == 0.0 and made.warnings == ("The request's own eta 1 is not used: this is made for eta 0.",)
+    result = plan(sent_eta=1.0)
+    assert result.eta == 0.0 and result.warnings == ("The request's own eta 1 is not used: this is made for eta 0.",)
     assert plan(sent_eta=0.0).warnings == plan(sent_eta=None).warnings == ()
     unified = plan(variant="unified", sent_eta=0.4)
     assert unified.eta == 0.4 and unified.warnings == ()

@@ -22,11 +22,11 @@ def test_a_refusal_carries_no_settings():
     refused = plan(files=[])
     assert refused == NoPlan(family="sdxl", problem=refused.problem, missing=BY_ID["hyper-sdxl-8steps"])
     assert refused.edit("a <lora:x:1>") == "a <lora:x:1>"
-    told = as_json(refused, "a <lora:x:1>")
-    assert {name for name, value in told.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
-    made = as_json(plan(), "a cat")
-    assert told.keys() == made.keys(), "what there is not is null"
-    assert made["family"] == "sdxl" and {"rename", "strip"}.isdisjoint(made), (
+    refusal = as_json(refused, "a <lora:x:1>")
+    assert {name for name, value in refusal.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
+    result = as_json(plan(), "a cat")
+    assert refusal.keys() == result.keys(), "what there is not is null"
+    assert result["family"] == "sdxl" and {"rename", "strip"}.isdisjoint(result), (
         "what becomes of the tags stands in the prompt"
     )
 
@@ -88,34 +88,34 @@ PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).ma
     )
 )
 def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
-    made, fixed = make_plan(request, CATALOG), request.settings
-    assert made.sentence.endswith(".")
-    if made.problem:
-        assert (made.missing is not None) == (
-            "The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in made.problem
+    result, fixed = make_plan(request, CATALOG), request.settings
+    assert result.sentence.endswith(".")
+    if result.problem:
+        assert (result.missing is not None) == (
+            "The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in result.problem
         )
-        assert made.sentence == made.problem and all(made.edit(p) == p for p in request.prompts)
+        assert result.sentence == result.problem and all(result.edit(p) == p for p in request.prompts)
         return
-    assert made.recipe.family == request.model.family
-    assert made.sampler and made.schedule and made.steps >= 1 and math.isfinite(made.cfg)
+    assert result.recipe.family == request.model.family
+    assert result.sampler and result.schedule and result.steps >= 1 and math.isfinite(result.cfg)
     for name in ("steps", "cfg", "sampler", "schedule"):
-        assert getattr(fixed, name) in (None, getattr(made, name))
-    assert fixed.eta is None or made.eta == fixed.eta
-    edited = [made.edit(p) for p in request.prompts]
+        assert getattr(fixed, name) in (None, getattr(result, name))
+    assert fixed.eta is None or result.eta == fixed.eta
+    edited = [result.edit(p) for p in request.prompts]
     few_step = {"hyper-sd15", "Hyper-SDXL", "Hyper-SD15-4steps-lora", "Hyper-SDXL-1step-lora"}
-    if made.file is None:
-        assert made.weight is None and few_step.isdisjoint(tag.name for prompt in edited for tag in find(prompt))
+    if result.file is None:
+        assert result.weight is None and few_step.isdisjoint(tag.name for prompt in edited for tag in find(prompt))
         return
-    assert math.isfinite(made.weight)
-    assert request.files is None or made.file in {f.name for f in request.files}
+    assert math.isfinite(result.weight)
+    assert request.files is None or result.file in {f.name for f in request.files}
     for prompt, once in zip(request.prompts, edited, strict=True):
         names = [tag.name for tag in find(once)]
-        assert [tag.weight for tag in find(once) if tag.name == made.file] == [made.weight]
-        assert names.count(made.file) == 1 and few_step.isdisjoint(set(names) - {made.file})
+        assert [tag.weight for tag in find(once) if tag.name == result.file] == [result.weight]
+        assert names.count(result.file) == 1 and few_step.isdisjoint(set(names) - {result.file})
         assert names.count("style") == [tag.name for tag in find(prompt)].count("style")
-        assert made.edit(once) == once
+        assert result.edit(once) == once
     again = make_plan(dataclasses.replace(request, prompts=tuple(edited)), CATALOG)
-    assert (again.problem, again.file, again.weight) == (None, made.file, made.weight), (
+    assert (again.problem, again.file, again.weight) == (None, result.file, result.weight), (
         "the infotext's prompt gives the same plan"
     )
 
@@ -179,13 +179,13 @@ COMMENTED = st.lists(
 @settings(max_examples=500)
 @given(COMMENTED, st.sampled_from([strip_comments, strip_as_neo, None]))
 def test_whatever_the_host_strips_it_reads_the_plans_lora_once_at_the_plans_weight(prompt, strip):
-    made = plan(prompt=prompt, strip=strip)
-    if made.problem:
+    result = plan(prompt=prompt, strip=strip)
+    if result.problem:
         return
-    edited = made.edit(prompt)
+    edited = result.edit(prompt)
     visible = strip(edited) if strip else edited
-    assert [tag.weight for tag in find(visible) if tag.name == made.file] == [made.weight]
+    assert [tag.weight for tag in find(visible) if tag.name == result.file] == [result.weight]
     assert {"Hyper-SDXL", "Hyper-SD15"}.isdisjoint(tag.name for tag in find(visible))
-    assert made.edit(edited) == edited
+    assert result.edit(edited) == edited
     again = plan(prompt=visible, strip=strip)
-    assert (again.file, again.weight) == (made.file, made.weight)
+    assert (again.file, again.weight) == (result.file, result.weight)

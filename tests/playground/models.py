@@ -6,7 +6,8 @@ import torch
 
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.layout import write_tokenizer
-from lib_hypersd.playground.models import Loras, load
+from lib_hypersd.playground.loading import load_pipeline
+from lib_hypersd.playground.loras import Loras
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 from tests.live.layouts import clip, open_clip
@@ -41,7 +42,7 @@ def write_sdxl(path: Path) -> Path:
 
 
 def write_flow(folder: Path, family: str) -> Path:
-    """A folder of diffusers with an SD3 or a FLUX.1-dev of two blocks."""
+    """A folder of diffusers with an SD3, a FLUX.1-dev ("flux") or a FLUX.1-schnell of two blocks."""
     import diffusers
     import transformers
 
@@ -78,7 +79,7 @@ def write_flow(folder: Path, family: str) -> Path:
     else:
         transformer = diffusers.FluxTransformer2DModel(
             patch_size=1, in_channels=64, num_layers=1, num_single_layers=1, attention_head_dim=16,
-            num_attention_heads=2, joint_attention_dim=64, pooled_projection_dim=32, guidance_embeds=True,
+            num_attention_heads=2, joint_attention_dim=64, pooled_projection_dim=32, guidance_embeds=family == "flux",
             axes_dims_rope=[4, 4, 8],
         )  # fmt: skip
         pipe = diffusers.FluxPipeline(
@@ -91,7 +92,7 @@ def write_flow(folder: Path, family: str) -> Path:
 
 
 def playground_of(checkpoint: Path, *paths: Path) -> Playground:
-    return Playground(load(checkpoint, "cpu"), Loras(paths), published())
+    return Playground(load_pipeline(checkpoint, "cpu"), Loras(paths), published())
 
 
 def relative_rms(a, b):

@@ -49,10 +49,10 @@ def current_umask():
 
 def test_as_json(generate, tmp_path):
     code, out, _ = generate("--prompt", "a cat", "--cfg-preserved", "--negative", "a dog", "--seed", 3, "--json")
-    told = json.loads(out)
-    assert code == 0 and told["image"] == str(tmp_path / "out" / "00001-3.png") and told["seed"] == 3
-    assert told["plan"]["recipe"] == "hyper-sd15-8steps-cfg" and "Negative prompt: a dog" in told["infotext"]
-    assert set(told) == {"image", "seed", "seconds", "infotext", "warnings", "plan"}
+    results = json.loads(out)
+    assert code == 0 and results["image"] == str(tmp_path / "out" / "00001-3.png") and results["seed"] == 3
+    assert results["plan"]["recipe"] == "hyper-sd15-8steps-cfg" and "Negative prompt: a dog" in results["infotext"]
+    assert set(results) == {"image", "seed", "seconds", "infotext", "warnings", "plan"}
 
 
 def test_the_same_seed_makes_the_same_bytes(generate, folder, tmp_path):
@@ -82,14 +82,16 @@ def test_a_batch_goes_on_after_a_line_that_is_refused(generate, tmp_path):
     ]
     batch.write_text("\n".join(map(json.dumps, lines)))
     code, out, err = generate("--prompt", "a", "--batch", batch, "--seed", 1, "--json")
-    told = [json.loads(line) for line in out.splitlines()]
+    results = [json.loads(line) for line in out.splitlines()]
     assert (
-        code == 1 and [t["line"] for t in told] == [1, 2, 3, 4, 5] and ["problem" in t for t in told] == [0, 1, 1, 1, 0]
+        code == 1
+        and [t["line"] for t in results] == [1, 2, 3, 4, 5]
+        and ["problem" in t for t in results] == [0, 1, 1, 1, 0]
     )
-    assert told[1]["problem"] == "No Hyper-SD for SD1.5 serves 9 steps; 1 to 8, 12 do."
-    assert told[2]["problem"] == f"{tmp_path}/text.png is no image that can be read."
-    assert told[3]["problem"].startswith("There is no LoRA called mine;")
-    assert f"all.jsonl, line 2: {told[1]['problem']}" in err
+    assert results[1]["problem"] == "No Hyper-SD for SD1.5 serves 9 steps; 1 to 8, 12 do."
+    assert results[2]["problem"] == f"{tmp_path}/text.png is no image that can be read."
+    assert results[3]["problem"].startswith("There is no LoRA called mine;")
+    assert f"all.jsonl, line 2: {results[1]['problem']}" in err
 
 
 def test_from_an_image_with_transparency(generate, tmp_path):
@@ -119,9 +121,9 @@ def test_checkpoints_that_cannot_be_used(generate, tmp_path, folder):
         (index(tmp_path / "empty", '{"_class_name": "FluxPipeline"}'), "empty could not be loaded ("),
         (folder / "loras" / "Hyper-SD15-4steps-lora.safetensors", "is no SD1.5 and no SDXL."),
     ]
-    for path, said in refused:
+    for path, message in refused:
         code, out, err = generate("--prompt", "a", checkpoint=path)
-        assert (code, out) == (1, "") and said in err and len(err.splitlines()) == 1, err
+        assert (code, out) == (1, "") and message in err and len(err.splitlines()) == 1, err
 
 
 def test_parts_that_a_checkpoint_lacks_are_named(generate, tmp_path):
@@ -143,13 +145,13 @@ def test_loras_that_cannot_be_used(generate, tmp_path):
     name = "Hyper-SD15-4steps-lora.safetensors"
     xl = models.write_lora(tmp_path / "xl" / name, loras.unet(width=32, context=2048))
     broken = rejected(tmp_path / name)
-    for lora, said in (
+    for lora, message in (
         (xl, "its layers are made for SDXL: it is not used."),
         (broken, f"{name.removesuffix('.safetensors')}.safetensors says that its header has"),
         (None, f"{name} (269 MB) is not among the LoRAs; put it into the LoRA folder and refresh."),
     ):
         code, _, err = generate("--prompt", "a", "--steps", 4, lora=lora)
-        assert code == 1 and said in err, err
+        assert code == 1 and message in err, err
 
 
 def test_a_lora_of_another_width_is_a_sentence(generate, tmp_path):
@@ -160,14 +162,14 @@ def test_a_lora_of_another_width_is_a_sentence(generate, tmp_path):
 
 def test_interrupted_nothing_is_left_half_written(generate, tmp_path, monkeypatch):
     """Ctrl+C while the picture is made, and while it is written."""
-    asked = Playground.latents
+    latents = Playground.latents
 
     def interrupted(self, job, plan, progress, stop):
         def third_step(step, steps):
             if step == 3:
                 raise KeyboardInterrupt
 
-        return asked(self, job, plan, third_step, stop)
+        return latents(self, job, plan, third_step, stop)
 
     def half(self, file, *args, **options):
         file.write(b"half")

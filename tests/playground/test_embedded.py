@@ -24,9 +24,9 @@ def playground():
 )
 def test_it_draws_what_is_asked_for(playground, values, file):
     job, *_ = read_job({"prompt": "two red circles on the left, white background", "seed": 3, **values})
-    made = playground.run(job)
-    assert made.plan.file == f"Hyper-SD15-{file}-tiny"
-    pixels = np.asarray(made.image).astype(float)
+    picture = playground.run(job)
+    assert picture.plan.file == f"Hyper-SD15-{file}-tiny"
+    pixels = np.asarray(picture.image).astype(float)
     assert pixels.shape == (64, 64, 3)
     red, white = (np.abs(pixels - colour).max(-1) < 70 for colour in (RED, WHITE))
     assert 400 < red.sum() < 900 and white.sum() > 0.7 * 64 * 64  # two circles of 18 to 21 pixels across

@@ -9,7 +9,9 @@ import pytest
 
 from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
-from lib_hypersd.playground.page import EXAMPLE, Page, infotext_of, looks
+from lib_hypersd.playground.job import EXAMPLE
+from lib_hypersd.playground.page import Page, launch_options
+from lib_hypersd.playground.series import read_infotext
 from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium, requires_browser
 
@@ -20,23 +22,23 @@ HOSTILE = "<img src=x onerror=\"document.title='1'\"> ${document.title='2'} {{va
 class Opened:
     """The page in a browser, and what stands behind it."""
 
-    def __init__(self, browser, url, made, theme):
-        self.made = made
+    def __init__(self, browser, url, served, theme):
+        self.served = served
         self.page = browser.new_page(viewport={"width": 1400, "height": 1000})
         self.page.set_default_timeout(20_000)
-        self.errors, self.asked = [], set()
+        self.errors, self.hosts = [], set()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
-            "request", lambda request: self.asked.add(request.url.split("/")[2]) if "://" in request.url else None
+            "request", lambda request: self.hosts.add(request.url.split("/")[2]) if "://" in request.url else None
         )
         self.page.goto(f"{url}?__theme={theme}")
-        self.page.wait_for_selector("#hypersd_txt2img_status >> text=/steps with|not among/")
+        self.page.wait_for_selector("#hypersd_playground_status >> text=/steps with|not among/")
 
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def choose(self, name, value):
-        self.page.locator("#hypersd_txt2img_enable").get_by_label(re.compile(f"^{name}")).first.fill(value)
+        self.page.locator("#hypersd_playground_enable").get_by_label(re.compile(f"^{name}")).first.fill(value)
         self.page.keyboard.press("Enter")
 
     def captions(self):
@@ -57,15 +59,15 @@ class Opened:
 def served(playground, tmp_path_factory):
     """The page of a small model, in one browser for all tests."""
     out = tmp_path_factory.mktemp("out")
-    made = Page(
+    page = Page(
         playground, out, Downloads(lambda: Server("http://127.0.0.1:9"), lambda r: out, catalog=lambda: Catalog(()))
     )
-    _, url, _ = made.blocks.launch(
-        prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, allowed_paths=[str(out)], **looks()
+    _, url, _ = page.blocks.launch(
+        prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, allowed_paths=[str(out)], **launch_options()
     )
     with chromium() as browser:
-        yield lambda theme="light": Opened(browser, url, made, theme)
-    made.blocks.close()
+        yield lambda theme="light": Opened(browser, url, page, theme)
+    page.blocks.close()
 
 
 @pytest.fixture
@@ -74,30 +76,30 @@ def opened(served):
     yield opened
     opened.page.close()
     assert opened.errors == []
-    assert len(opened.asked) == 1, "the page asks nobody but its own server"
+    assert len(opened.hosts) == 1, "the page requests nothing but from its own server"
 
 
 def test_a_picture_by_the_panels_plan(opened):
     page = opened.page
     assert page.get_by_role("checkbox", name="Use Hyper-SD").is_checked()
     opened.choose("Steps", "4")
-    page.wait_for_selector("#hypersd_txt2img_status >> text=4 steps with Hyper-SD15-4steps-lora")
+    page.wait_for_selector("#hypersd_playground_status >> text=4 steps with Hyper-SD15-4steps-lora")
     badges = page.locator(".hypersd-badge")
     page.wait_for_function("document.querySelector('.hypersd-badge')?.innerText === 'Hyper-SD uses 4'")
     assert badges.all_inner_texts() == [f"Hyper-SD uses {value}" for value in (4, 1, "DDIM-Trailing", "Trailing")]
     opened.press("Generate")
     opened.wait_for_pictures("4 steps")
     page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 4')")
-    (file,) = opened.made.out.glob("00001-1.png")
-    assert opened.infotext() == infotext_of([(file, "")]) and opened.infotext().startswith(
+    (file,) = opened.served.out.glob("00001-1.png")
+    assert opened.infotext() == read_infotext([(file, "")]) and opened.infotext().startswith(
         "<lora:Hyper-SD15-4steps-lora:1> " + EXAMPLE
     )
 
     page.get_by_role("checkbox", name="Use Hyper-SD").uncheck()
-    page.wait_for_selector("#hypersd_txt2img_status >> text=Off. Your own settings are used.")
+    page.wait_for_selector("#hypersd_playground_status >> text=Off. Your own settings are used.")
     assert badges.count() == 0
-    page.locator("#txt2img_steps input[type=number]").fill("3")
-    page.locator("#txt2img_steps input[type=number]").press("Tab")
+    page.locator("#playground_steps input[type=number]").fill("3")
+    page.locator("#playground_steps input[type=number]").press("Tab")
     opened.press("Generate")
     opened.wait_for_pictures("3 steps", "4 steps")
     page.wait_for_function("document.querySelector('#hypersd_infotext textarea').value.includes('Steps: 3')")
@@ -109,34 +111,36 @@ def test_a_picture_by_the_panels_plan(opened):
 def test_the_ladder_stands_side_by_side(opened):
     opened.press("Ladder 1 · 2 · 4 · 8")
     opened.wait_for_pictures("1 step", "2 steps", "4 steps", "8 steps")
-    said = opened.page.locator("#hypersd_said p").all_inner_texts()
-    assert [text.split(" with ")[0] for text in said] == ["1 step", "2 steps", "4 steps", "8 steps"]
+    messages = opened.page.locator("#hypersd_messages p").all_inner_texts()
+    assert [text.split(" with ")[0] for text in messages] == ["1 step", "2 steps", "4 steps", "8 steps"]
 
 
 def test_an_interrupt_leaves_no_picture(opened):
-    before = set(opened.made.out.iterdir())
+    before = set(opened.served.out.iterdir())
     opened.page.get_by_role("checkbox", name="Use Hyper-SD").uncheck()
-    opened.page.locator("#txt2img_steps input[type=number]").fill("50")
-    opened.page.locator("#txt2img_steps input[type=number]").press("Tab")
+    opened.page.locator("#playground_steps input[type=number]").fill("50")
+    opened.page.locator("#playground_steps input[type=number]").press("Tab")
     opened.press("Generate")
     opened.page.wait_for_selector("text=/Step [0-9]+ of 50/")
     opened.press("Interrupt")
-    opened.page.wait_for_selector("#hypersd_said >> text=Interrupted.")
-    assert set(opened.made.out.iterdir()) == before and opened.captions() == [] and opened.made.running == set()
+    opened.page.wait_for_selector("#hypersd_messages >> text=Interrupted.")
+    assert (
+        set(opened.served.out.iterdir()) == before and opened.captions() == [] and opened.served.series.running == set()
+    )
 
 
-def test_what_cannot_be_done_is_said_and_never_markup(opened):
+def test_what_cannot_be_done_is_a_message_and_never_markup(opened):
     page = opened.page
-    page.locator("#txt2img_prompt textarea").fill(f"<lora:{HOSTILE.replace('>', '')}:1>")
+    page.locator("#playground_prompt textarea").fill(f"<lora:{HOSTILE.replace('>', '')}:1>")
     opened.press("Generate")
-    page.wait_for_selector("#hypersd_said >> text=There is no LoRA called <img src=x")
-    assert "${document.title='2'} {{value}}" in page.locator("#hypersd_said").inner_text()
+    page.wait_for_selector("#hypersd_messages >> text=There is no LoRA called <img src=x")
+    assert "${document.title='2'} {{value}}" in page.locator("#hypersd_messages").inner_text()
     page.locator("#hypersd_width input").fill("100")
     page.locator("#hypersd_width input").press("Tab")
     opened.press("Generate")
-    page.wait_for_selector("#hypersd_said >> text=“width” must be a multiple of 16 from 64 to 4096, not '100'.")
+    page.wait_for_selector("#hypersd_messages >> text=“width” must be a multiple of 16 from 64 to 4096, not '100'.")
     opened.choose("Steps", "9")
-    page.wait_for_selector("#hypersd_txt2img_status >> text=No Hyper-SD for SD1.5 serves 9 steps")
+    page.wait_for_selector("#hypersd_playground_status >> text=No Hyper-SD for SD1.5 serves 9 steps")
     assert page.locator(".hypersd-badge").count() == 0 and page.title() == "Hyper-SD playground"
 
 
@@ -154,16 +158,16 @@ def test_live_the_picture_follows_what_is_typed(opened):
 
 def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatch):
     """The model is made slow, so that nearly everything typed comes while another picture is being made."""
-    page, playground = opened.page, opened.made.playground
+    page, playground = opened.page, opened.served.playground
     page.get_by_role("tab", name="Live").click()
     page.wait_for_selector("#hypersd_live img")
-    made, run = [], playground.run
+    prompts, run = [], playground.run
     busy = threading.Lock()
 
     def slowly(job, *rest):
         assert busy.acquire(blocking=False), "only one is under way"
         time.sleep(0.4)
-        made.append(job.prompt)
+        prompts.append(job.prompt)
         picture = run(job, *rest)
         busy.release()
         return picture
@@ -172,10 +176,10 @@ def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatc
     page.evaluate(
         """() => {
             const live = document.querySelector("#hypersd_live");
-            window.seen = [live.querySelector("img").alt];
+            window.shown = [live.querySelector("img").alt];
             new MutationObserver(() => {
                 const alt = live.querySelector("img")?.alt;
-                if (alt && alt !== window.seen.at(-1)) window.seen.push(alt);
+                if (alt && alt !== window.shown.at(-1)) window.shown.push(alt);
             }).observe(live, {childList: true, subtree: true, attributes: true});
         }"""
     )
@@ -186,8 +190,8 @@ def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatc
         page.wait_for_timeout(20)
     page.wait_for_selector(f"#hypersd_live img[alt='{texts[-1]}']")
     page.wait_for_timeout(1000)
-    assert made[-1] == texts[-1] and len(made) < len(texts) / 2, "of what comes meanwhile only the newest follows"
-    assert made == sorted(made) and page.evaluate("window.seen.slice(1)") == made, (
+    assert prompts[-1] == texts[-1] and len(prompts) < len(texts) / 2, "of what comes meanwhile only the newest follows"
+    assert prompts == sorted(prompts) and page.evaluate("window.shown.slice(1)") == prompts, (
         "each is newer than the one before, to the end"
     )
 

@@ -1,10 +1,11 @@
 """Lets a host load models smaller than any published one, where its sizes are constants that no file can change."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
 import torch
-from modules import paths
+from modules import paths, script_callbacks
 
 
 def shrink_sd3():
@@ -16,6 +17,14 @@ def shrink_sd3():
     sd3_cond.CLIPG_CONFIG.update(small)
     sd3_impls.VAEEncoder = partial(sd3_impls.VAEEncoder, ch=32)
     sd3_impls.VAEDecoder = partial(sd3_impls.VAEDecoder, ch=32)
+
+
+def shrink_animation(demo, app):
+    """AnimateDiff, where it is: a tenth of the published widths, as in the checkpoints."""
+    motion = sys.modules.get("motion_module")
+    if motion:
+        module = motion.MotionModule
+        motion.MotionModule = lambda width, **sizes: module(width // 10, **sizes)
 
 
 def shrink_flow():
@@ -45,6 +54,17 @@ def shrink_flow():
 
     detection.detect_unet_config, loader.read_arbitrary_config = detect_counting, read_short_t5
     leave_prompts_short()
+    keep_nf4_on_the_cpu()
+
+
+def keep_nf4_on_the_cpu():
+    """Forge moves weights of 4 bits to CUDA to read and to write them; bitsandbytes does both on the CPU as well."""
+    try:
+        from backend.operations_bnb import ForgeParams4bit
+    except ImportError:  # Forge Neo, or a host without bitsandbytes
+        return
+    if not torch.cuda.is_available():
+        ForgeParams4bit.cuda = lambda weight: weight if weight.bnb_quantized else weight._quantize(weight.device)
 
 
 def leave_prompts_short():
@@ -78,3 +98,4 @@ if not getattr(paths, "hypersd_small_models", False):  # once, however often the
         shrink_flow()
     elif not Path(paths.script_path, "modules_forge").is_dir():
         shrink_sd3()
+        script_callbacks.on_app_started(shrink_animation)

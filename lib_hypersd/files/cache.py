@@ -1,0 +1,77 @@
+"""What has been read of each file, kept from one start to the next in a JSON file."""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .lora import Lora
+from .scan import Stamp
+
+__all__ = ["CacheEntry", "read_cache", "write_cache"]
+
+VERSION = 2  # of the format; a file of another one is made anew
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """What is known of a file of this size (bytes) and time (ns); the fields from ``lora`` on once it is ``opened``."""
+
+    size: int
+    mtime_ns: int
+    sha256: str = ""
+    addnet: str = ""
+    opened: bool = False
+    lora: Lora | None = None
+    checkpoint: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        return self.size, self.mtime_ns
+
+
+BLANK = asdict(CacheEntry(0, 0))
+TYPES = {"size": int, "mtime_ns": int, "sha256": str, "addnet": str, "opened": bool, "metadata": dict}
+TYPES |= {"checkpoint": str, "problem": str, "lora": dict}
+
+
+def read_cache(cache: Path | None) -> dict[str, CacheEntry]:
+    """The entries by path, or none where the cache cannot be read: every file is then read anew."""
+    if cache is None:
+        return {}
+    try:
+        content = json.loads(cache.read_text(encoding="ascii"))
+        if content["version"] != VERSION:
+            return {}
+        return {path: restore(values) for path, values in content["files"].items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+
+
+def restore(values: Mapping[str, Any]) -> CacheEntry:
+    """A :class:`CacheEntry` from JSON. Raises ValueError, TypeError or AttributeError for what cannot be one."""
+    if not all(type(value) is TYPES[key] for key, value in values.items()):
+        raise ValueError(values)
+    if not all(isinstance(text, str) for text in values.get("metadata", {}).values()):
+        raise ValueError(values)
+    lora = values.get("lora")
+    if lora and not all(isinstance(value, str | int | None) for value in lora.values()):
+        raise ValueError(values)
+    return CacheEntry(**{**values, "lora": lora and Lora(**lora)})
+
+
+def write_cache(cache: Path, entries: Mapping[str, CacheEntry]) -> None:
+    """Replace the cache in one step; if its folder cannot be written, there is none."""
+    files = {
+        path: {key: value for key, value in asdict(entry).items() if value != BLANK[key]}
+        for path, entry in entries.items()
+    }
+    beside = cache.with_name(f"{cache.name}.{os.getpid()}.tmp")
+    with contextlib.suppress(OSError):
+        beside.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
+        os.replace(beside, cache)

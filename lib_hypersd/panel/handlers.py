@@ -1,0 +1,89 @@
+"""What happens when a control of the panel changes or a button is pressed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import HyperSDError
+from ..plan import Memory
+from ..recipes.settings import read
+from .backend import INSIDE, Backend, file_choices, inside_choices, inside_value
+from .status import Status, render_downloads, render_status, status
+
+Updates = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """Each handler gets the values of the panel's controls and, with ``has_prompt``, the prompt behind them; what it
+    returns goes into the parts of the panel that ``controls.connect`` names."""
+
+    gr: Any
+    backend: Backend
+    has_prompt: bool
+
+    def split(self, values: Updates) -> tuple[Updates, str]:
+        """The controls' values, and the prompt."""
+        return (values[:-1], values[-1]) if self.has_prompt else (values, "")
+
+    def status(self, values: Updates) -> Status:
+        args, prompt = self.split(values)
+        return render_status(args, self.backend, prompt)
+
+    def show(self, *values: Any) -> Updates:
+        """The status, the buttons that it offers, and the downloads."""
+        html, offers, missing = self.status(values)
+        downloads, label = render_downloads(self.backend.downloads, missing)
+        update = self.gr.update
+        return (
+            html,
+            update(visible="detail" in offers),
+            update(visible="cfg" in offers),
+            update(value=downloads, visible=bool(downloads)),
+            update(value=label or "Download", visible=label is not None),
+            update(visible=bool(self.backend.downloads.active())),
+        )
+
+    def show_with_lists(self, *values: Any) -> Updates:
+        """The same, with the lists that depend on the checkpoint and on the files."""
+        return (
+            *self.show(*values),
+            self.gr.update(choices=file_choices(self.backend)),
+            self.gr.update(choices=inside_choices(self.backend), value=inside_value(self.backend)),
+        )
+
+    def refresh(self, *values: Any) -> Updates:
+        self.backend.refresh()
+        return self.show_with_lists(*values)
+
+    def download(self, label: str, *values: Any) -> Updates:
+        """Fetch what is missing, if it is what the button names: the checkpoint may have changed since it was shown."""
+        missing = self.status(values).missing
+        if missing is not None and label == render_downloads(self.backend.downloads, missing)[1]:
+            self.backend.downloads.start(missing.id)
+        return self.show_with_lists(*values)
+
+    def cancel(self, *values: Any) -> Updates:
+        for download in self.backend.downloads.active():
+            download.cancel()
+        return self.show_with_lists(*values)
+
+    def keep(self, *values: Any) -> Updates:
+        settings, _, _ = read(self.split(values)[0])
+        return self.remember(values, lambda memory: replace(memory, settings=replace(settings, enabled=False)))
+
+    def forget(self, *values: Any) -> Updates:
+        return self.remember(values, lambda memory: Memory())
+
+    def set_inside(self, choice: str, *values: Any) -> Updates:
+        return self.remember(values, lambda memory: replace(memory, inside=INSIDE.get(choice, choice)))
+
+    def remember(self, values: Updates, change: Callable[[Memory], Memory]) -> Updates:
+        """Keep the changed memory of the checkpoint; where it cannot be kept, the status says why."""
+        model = self.backend.model()
+        if model is not None:
+            try:
+                self.backend.remember(change(model.memory))
+            except HyperSDError as error:
+                return status("problem", str(error), model), *self.show_with_lists(*values)[1:]
+        return self.show_with_lists(*values)
