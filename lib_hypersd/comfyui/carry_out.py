@@ -64,7 +64,7 @@ def recipes() -> Catalog:
 
 @cache
 def library() -> Library:
-    """What is known of files, kept beside the user's settings."""
+    """What the library has found out of files, kept beside the user's settings."""
     return Library(host.user_folder() / "hypersd-files.json")
 
 

@@ -26,7 +26,7 @@ class Loras:
     paths: Mapping[str, str]
     library: Library
 
-    def known(self, catalog: Catalog, fixed: str | None) -> dict[str, LoraFile]:
+    def examine(self, catalog: Catalog, fixed: str | None) -> dict[str, LoraFile]:
         """What each file is; one that the user has fixed is opened, whatever its name."""
         if fixed is not None and fixed in self.paths:
             self.library.examine([self.paths[fixed]], catalog, open_all=True)
@@ -64,26 +64,26 @@ def make_whole_plan(
     Raises:
         Refusal: there is no plan, or it could not be carried out whole.
     """
-    known = loras.known(catalog, settings.file)
-    few_step = {name: one for name, one in known.items() if is_few_step(one)}
+    found = loras.examine(catalog, settings.file)
+    few_step = {name: file for name, file in found.items() if is_few_step(file)}
     twice = [name for name in before if name in few_step and few_step[name].identification.recipe is not None]
     if twice:
         raise Refusal(
             f"{twice[0]} is on the model already, and two few-step LoRAs spoil each other. Take its loader out."
         )
-    files = [as_file(name, one, network) for name, one in few_step.items()]
-    request = Request(settings, network.model, files, others=known.keys() - few_step.keys(), strip=None)
+    files = [as_file(name, file, network) for name, file in few_step.items()]
+    request = Request(settings, network.model, files, others=found.keys() - few_step.keys(), strip=None)
     plan = make_plan(request, catalog)
     if plan.problem is not None:
         raise Refusal(plan.problem)
     return plan
 
 
-def is_few_step(known: LoraFile) -> bool:
-    found = known.identification
-    return found.recipe is not None or found.refused or bool(named_family(known.name))
+def is_few_step(lora: LoraFile) -> bool:
+    found = lora.identification
+    return found.recipe is not None or found.refused or bool(named_family(lora.name))
 
 
-def as_file(name: str, known: LoraFile, network: Network) -> File:
-    file = replace(file_of(known), name=name)
-    return replace(file, fit=network.fit(file, known.path))
+def as_file(name: str, lora: LoraFile, network: Network) -> File:
+    file = replace(file_of(lora), name=name)
+    return replace(file, fit=network.fit(file, lora.path))

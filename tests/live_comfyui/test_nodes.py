@@ -70,7 +70,7 @@ def test_all_steps_lie_within_a_strength(host, denoise, timesteps):
     [
         ({"steps": "5", "variant": "Made for one step count"}, "serves 5 steps"),
         ({"steps": "many"}, "Steps must be a whole number from 1 to 150, not 'many'."),
-        ({"file": "some-style.safetensors"}, "some-style is no LoRA whose recipe is known"),
+        ({"file": "some-style.safetensors"}, "some-style is not a LoRA with a known recipe"),
         ({"file": "Hyper-SD15-12steps-CFG-lora.safetensors"}, "Hyper-SD15-12steps-CFG-lora"),
         ({"file": "Hyper-SDXL-4steps-lora.safetensors"}, "was made for SDXL, and the loaded checkpoint is SD1.5"),
         ({"schedule": "By image size"}, "By image size"),
