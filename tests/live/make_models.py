@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from safetensors.torch import save_file
 from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests.live.few_bits import nf4, write_gguf
-from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
+from tests.live.layouts import Shapes, clip, conv, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
 TEXT = "cond_stage_model.transformer."
@@ -43,6 +44,17 @@ def sdxl(
 ) -> Shapes:
     network = unet(channels, mult, context=2048, linear_projection=True, adm=adm, **blocks)
     return whole({NETWORK: network, IMAGE: vae(image, 4), **dict(zip(TEXTS_XL, texts, strict=True))})
+
+
+def control(checkpoint: Shapes) -> Shapes:
+    """A ControlNet for a checkpoint: its network's first half, what reads the picture, and what leads back."""
+    network = {key.removeprefix(NETWORK): shape for key, shape in checkpoint.items() if key.startswith(NETWORK)}
+    keys = {key: shape for key, shape in network.items() if not key.startswith(("output_blocks", "out."))}
+    width = network["input_blocks.0.0.weight"][0]
+    steps = [3, 16, 16, 32, 32, 96, 96, 256, width]
+    hints = [conv(f"input_hint_block.{2 * i}", *pair) for i, pair in enumerate(pairwise(steps))]
+    zeros = [conv(f"zero_convs.{i}.0", width, width, 1) for i in range(12)]
+    return under("control_model.", join(keys, *hints, *zeros, conv("middle_block_out.0", width, width, 1)))
 
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
@@ -106,6 +118,7 @@ def file_of(checkpoint: str) -> str:
 
 FILES = {f"{FOLDER}/{file_of(name)}": shapes for name, shapes in CHECKPOINTS.items()} | {
     "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
+    "controlnet/small_sd15_canny.safetensors": control(CHECKPOINTS["small_sd15"]),
     "text_encoder/rand_clip_l.safetensors": CLIP_L,
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),

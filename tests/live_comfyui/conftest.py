@@ -14,6 +14,37 @@ def pytest_addoption(parser):
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
 
 
+# What the example workflows name, and which of our models stands in for it.
+NAMED = {
+    "checkpoints/v1-5-pruned-emaonly": "Stable-diffusion/small_sd15",
+    "checkpoints/sd_xl_base_1.0": "Stable-diffusion/small_sdxl",
+    "checkpoints/Hyper-SDXL-1step-Unet-Comfyui.fp16": "Stable-diffusion/small_sdxl",
+    "controlnet/control_v11p_sd15_canny": "controlnet/small_sd15_canny",
+    "diffusion_models/flux1-dev": "Stable-diffusion/rand_flux",
+    "text_encoders/clip_l": "text_encoder/rand_clip_l",
+    "text_encoders/t5xxl_fp16": "text_encoder/rand_t5xxl",
+    "vae/ae": "VAE/rand_ae",
+}
+
+
+@pytest.fixture(scope="session")
+def workflow_host(host):
+    """The host with a model for every name in the workflows."""
+    for name, model in NAMED.items():
+        host.link(f"{model}.safetensors", f"{name}.safetensors")
+    host.write_loras("sdxl", "small_sdxl")
+    host.write_loras("flux", "rand_flux")
+    host.write_image("example.png")
+    return host
+
+
+@pytest.fixture(scope="session")
+def pictures(request, tmp_path_factory):
+    folder = request.config.getoption("--pictures") or tmp_path_factory.mktemp("pictures")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def host(request, tmp_path_factory):
     option = request.config.getoption

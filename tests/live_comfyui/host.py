@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from dev import cache
 from tests.live import make_models
 from tests.live.host import EXTENSION, ROOT, Refused, free_port
 
 HERE = Path(__file__).parent
-PLACES = {"Stable-diffusion": "checkpoints", "VAE": "vae", "text_encoder": "text_encoders"}
 
 
 class Stopped(Exception):
@@ -47,7 +47,7 @@ class ComfyUI:
     def pack(self) -> Path:
         return self.base / "custom_nodes" / EXTENSION
 
-    def prepare(self, *checkpoints: str, files: tuple[str, ...] = ()) -> None:
+    def prepare(self, *checkpoints: str) -> None:
         """Copy the working tree and the probe in, and make the models."""
         tracked = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
@@ -60,11 +60,17 @@ class ComfyUI:
         shutil.copytree(HERE / "probe", self.base / "custom_nodes" / "hypersd-probe", dirs_exist_ok=True)
         for folder in ("input", "output", "user", "models/loras"):
             (self.base / folder).mkdir(parents=True, exist_ok=True)
-        for path in (*(f"Stable-diffusion/{name}.safetensors" for name in checkpoints), *files):
-            if not (self.models / path).exists():
-                make_models.write(self.models / path, make_models.FILES[path], make_models.dtype_of(path))
-            kind, name = path.split("/")
-            make_models.link(self.models / path, self.base / "models" / PLACES[kind] / name)
+        for name in checkpoints:
+            self.link(f"Stable-diffusion/{name}.safetensors", f"checkpoints/{name}.safetensors")
+
+    def link(self, model: str, name: str) -> None:
+        """Have one of our models, made where absent, under this name in the host's folder of models."""
+        if not (self.models / model).exists():
+            make_models.write(self.models / model, make_models.FILES[model], make_models.dtype_of(model))
+        make_models.link(self.models / model, self.base / "models" / name)
+
+    def write_image(self, name: str) -> None:
+        Image.effect_noise((64, 64), 80).convert("RGB").save(self.base / "input" / name)
 
     def write_loras(self, family: str, checkpoint: str) -> None:
         make_models.write_loras(self.base / "models" / "loras", family, checkpoint)
