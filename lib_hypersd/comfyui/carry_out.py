@@ -79,7 +79,7 @@ def network_of(model: Any, origin: Origin) -> Network:
     path = host.checkpoint_path(origin.checkpoint) if origin.checkpoint else None
     metadata = read_checkpoint(path).metadata if path else {}
     prediction = prediction_of(kind.__name__ for kind in classes)
-    return Network(describe_model(shapes, prediction, origin.checkpoint, metadata), shapes)
+    return Network(describe_model(shapes, prediction, host.kind_of(model), origin.checkpoint, metadata), shapes)
 
 
 def sampler_of(plan: Plan) -> Any:

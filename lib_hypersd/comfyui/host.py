@@ -44,6 +44,11 @@ def shapes_of(model: Any) -> dict[str, list[int]]:
     return {key: list(getattr(tensor, "tensor_shape", tensor.shape)) for key, tensor in tensors.items()}
 
 
+def kind_of(model: Any) -> str:
+    """What ComfyUI has taken a MODEL for: the name of a class of its table of supported models."""
+    return type(model.model.model_config).__name__
+
+
 def model_sampling(model: Any) -> Any:
     """What knows a MODEL's noise levels, with the changes that other nodes have made."""
     return model.get_model_object("model_sampling")

@@ -41,7 +41,7 @@ def test_a_name_and_titles_tell_variants():
     shapes = in_memory(sdxl())
     plain, named = (
         describe_model(shapes, "epsilon"),
-        describe_model(shapes, "v_prediction", "sub\\noob_vpred.safetensors"),
+        describe_model(shapes, "v_prediction", "SDXL", "sub\\noob_vpred.safetensors"),
     )
     assert plain.name == "the loaded checkpoint" and plain.architecture == "SDXL"
     assert named.name == "noob_vpred" and named.prediction == "v_prediction" and "v-prediction" in named.architecture
@@ -52,3 +52,5 @@ def test_a_name_and_titles_tell_variants():
 def test_what_is_none_of_ours_has_no_family():
     found = describe_model({"diffusion_model.a.weight": [3, 3]}, "epsilon")
     assert found.family is None and found.architecture is None
+    assert describe_model({"diffusion_model.a.weight": [3, 3]}, "flow", "Flux").family == "flux"
+    assert describe_model(in_memory(refiner()), "epsilon", "SDXL").family == "sdxl-refiner", "the layers come first"

@@ -45,8 +45,8 @@ class Sampling(Graph):
         )  # fmt: skip
         return node, 0
 
-    def reference(self, law, steps, eta=0.0, strength=1.0):
-        return self.add("ProbeReference", law=law, steps=steps, eta=eta, strength=strength), 0
+    def reference(self, law, steps, eta=0.0, strength=1.0, **more):
+        return self.add("ProbeReference", law=law, steps=steps, eta=eta, strength=strength, **more), 0
 
     def tcd(self, eta=0.3):
         return self.add("HyperSDTCDSampler", eta=eta), 0

@@ -9,7 +9,6 @@ from tools.workflows import API, PAGE, WORKFLOWS
 
 NAMES = sorted(WORKFLOWS)
 SMALL = {"width": 64, "height": 64}
-# The families whose networks are large even here: run with -k.
 STARTS = {
     "Hyper-SD, FLUX": "8 steps with Hyper-FLUX.1-dev-8steps-lora at weight 0.125: Euler on the schedule By image size",
     "Hyper-SD, ControlNet": "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing on the schedule Trailing",
@@ -29,6 +28,7 @@ def test_it_makes_a_picture_by_the_plan(workflow_host, name):
         if node["class_type"].startswith("Empty"):
             node["inputs"] |= SMALL
     outputs = workflow_host.run(graph, 600).outputs
+    workflow_host.post("/free", {"unload_models": True, "free_memory": True})  # one family in memory at a time
     said = [shown["text"][0] for shown in outputs.values() if "text" in shown]
     assert said[0].startswith(STARTS[name])
     (pictures,) = (shown["images"] for shown in outputs.values() if "images" in shown)

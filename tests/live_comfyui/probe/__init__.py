@@ -46,17 +46,21 @@ class Image:
 
 
 class Loop(comfy.samplers.Sampler):
-    """diffusers' scheduler over the host's network; what comes out is the last x0, on which our samplers end too."""
+    """diffusers' scheduler over the host's network; what comes out is the last x0, on which our samplers end too.
 
-    def __init__(self, law, steps, eta, strength):
-        self.law, self.steps, self.eta, self.strength = law, steps, eta, strength
+    ``end`` "prev_sample" gives what diffusers itself gives; ``noise`` "global" takes the steps' noise from torch's own
+    generator, as some do.
+    """
+
+    def __init__(self, law, steps, eta, strength, end, noise):
+        self.law, self.steps, self.eta, self.strength, self.end, self.noise = law, steps, eta, strength, end, noise
 
     def sample(
         self, model, sigmas, extra_args, callback, noise, latent_image=None, denoise_mask=None, disable_pbar=False
     ):
         scheduler, timesteps, euler = self.build()
         alphas = diffusers.DDIMScheduler(**TRAINED).alphas_cumprod.double()
-        generator = torch.Generator().manual_seed(extra_args["seed"] + 1)
+        generator = None if self.noise == "global" else torch.Generator().manual_seed(extra_args["seed"] + 1)
 
         def x0(latents, t):
             """The network's x0 for latents of unit variance at timestep t."""
@@ -75,7 +79,7 @@ class Loop(comfy.samplers.Sampler):
             options = {"generator": generator} if self.law in ("tcd", "lcm") else {}
             options |= {"eta": self.eta} if self.law in ("tcd", "ddim") else {}
             latents = scheduler.step(eps, t, latents, **options).prev_sample
-        return image
+        return image if self.end == "x0" else latents
 
     def build(self):
         if self.law == "tcd":
@@ -100,14 +104,16 @@ class Loop(comfy.samplers.Sampler):
 class Reference:
     @classmethod
     def INPUT_TYPES(cls):
+        words, number = ("STRING", {}), ("FLOAT", {})
         return {
-            "required": {"law": ("STRING", {}), "steps": ("INT", {}), "eta": ("FLOAT", {}), "strength": ("FLOAT", {})}
+            "required": {"law": words, "steps": ("INT", {}), "eta": number, "strength": number},
+            "optional": {"end": words, "noise": words},
         }
 
     RETURN_TYPES, FUNCTION, CATEGORY = ("SAMPLER",), "build", "probe"
 
-    def build(self, law, steps, eta, strength):
-        return (Loop(law, steps, eta, strength),)
+    def build(self, law, steps, eta, strength, end="x0", noise="own"):
+        return (Loop(law, steps, eta, strength, end, noise),)
 
 
 class Compare:
