@@ -8,7 +8,7 @@ from tests.live_comfyui.host import ComfyUI
 
 
 def pytest_addoption(parser):
-    parser.addoption("--comfyui", type=Path, required=True, help="folder of a ComfyUI that boots; it is left as it is")
+    parser.addoption("--comfyui", type=Path, help="folder of a ComfyUI that boots; it is left as it is")
     parser.addoption("--python", type=Path, help="the Python that ComfyUI runs with, where it has no venv of its own")
     parser.addoption("--models", type=Path, help="folder of the checkpoints, made where absent (default: the cache)")
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
@@ -25,6 +25,11 @@ NAMED = {
     "text_encoders/t5xxl_fp16": "text_encoder/rand_t5xxl",
     "vae/ae": "VAE/rand_ae",
 }
+
+
+def pytest_ignore_collect(config):
+    """Without a ComfyUI there is nothing to run."""
+    return config.getoption("--comfyui", None) is None or None
 
 
 @pytest.fixture(scope="session")

@@ -70,4 +70,9 @@ def page(workflow_host):
         page.wait_for_function("window.app?.graph && window.app.extensionManager")
         page.wait_for_timeout(6000)
         page.keyboard.press("Escape")  # the templates that a first visit shows
+        for setting, value in {
+            "LiteGraph.Canvas.LowQualityRenderingZoomThreshold": 0,
+            "Comfy.Minimap.Visible": False,
+        }.items():
+            page.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
         yield page
