@@ -3,6 +3,7 @@
 python3 dev.py demo [--once]          two pictures by the embedded model, and the playground's page
 python3 dev.py test                   lint and tests, as CI runs them
 python3 dev.py live --webui DIR       the same proofs on real hosts that you have, one --webui for each
+python3 dev.py live --comfyui DIR     and in a ComfyUI
 python3 dev.py bench                  measurements, as ratios within one run
 python3 dev.py nox ARGUMENTS          anything else of the noxfile
 """

@@ -18,6 +18,7 @@ SHIPPED = sorted(
     {*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"}
     - {*PLAYGROUND, ROOT / "lib_hypersd" / "cli" / "playground.py"}
 )
+FACES = {"webui", "comfyui"}  # above plan, beside the panel
 # Everything that a WebUI ships and an extension may import without installing anything.
 ALLOWED = {
     "torch",
@@ -31,6 +32,9 @@ ALLOWED = {
     "fastapi",
     "lib_hypersd",
 }
+
+COMFYUI_HOST = ROOT / "lib_hypersd" / "comfyui" / "host.py"
+COMFYUI = {"comfy", "folder_paths", "nodes"}
 
 
 def imports(path):
@@ -48,8 +52,16 @@ def test_the_library_is_pure(path):
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_is_imported_that_a_webui_does_not_ship(path):
-    assert set(imports(path)) - set(sys.stdlib_module_names) <= ALLOWED
+def test_nothing_is_imported_that_a_host_does_not_ship(path):
+    allowed = {"torch", *COMFYUI} if path == COMFYUI_HOST else ALLOWED
+    assert set(imports(path)) - set(sys.stdlib_module_names) <= allowed
+
+
+def test_the_root_does_nothing_outside_comfyui():
+    code = "import sys; before = set(sys.modules); import __init__; print(*set(sys.modules) - before); print(dir(__init__))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded, names = done.stdout.splitlines()
+    assert loaded == "__init__" and "NODE_CLASS_MAPPINGS" not in names
 
 
 def modules_imported(path):
@@ -71,11 +83,13 @@ def modules_imported(path):
 
 
 def later_packages(path):
-    """The packages that a file must not import: those behind its own, and of the WebUI's and the playground the other."""
+    """The packages that a file must not import: those behind its own, and the other faces."""
     name = path.parent.name
     if name == "webui":
-        return {"playground", "cli"}
-    return {"webui", *ORDER[ORDER.index(name) + 1 :]}
+        return {"comfyui", "playground", "cli"}
+    if name == "comfyui":
+        return {"webui", *ORDER[ORDER.index("plan") + 1 :]}
+    return {*FACES, *ORDER[ORDER.index(name) + 1 :]}
 
 
 @pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))

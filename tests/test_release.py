@@ -65,3 +65,12 @@ def test_the_changelog_knows_the_version():
     versions = re.findall(r"^## (\S+)", changelog, re.M)
     assert [v for v in versions if v != "Unreleased"][0] == __version__ and versions.index(__version__) <= 1
     assert len(set(versions)) == len(versions)
+
+
+def test_comfyuis_registry_reads_the_version_as_it_stands():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert re.search(r'^version = "(.*?)"', project, re.M).group(1) == __version__
+    assert "dynamic" not in project
+    assert re.search(r'^Repository = "(.*)"$', project, re.M).group(1) == ENTRY["url"].removesuffix(".git")
+    comfy = project.partition("[tool.comfy]")[2].partition("\n[")[0]
+    assert re.findall(r"^([\w-]+) = ", comfy, re.M) == ["PublisherId", "DisplayName", "requires-comfyui"]

@@ -4,6 +4,8 @@ What stands behind a ``--webui`` is for that host alone (``--python``, ``--model
 first is for all; pytest reads it. A whole run goes to docs/hosts.md under the name that ``--record`` gives, or the kind and
 commit of a host in a git checkout; a part of the suite goes nowhere. What a host and pytest print is kept in
 ``outputs/live-NAME.log``, where NAME is the host's folder. At the end stands one table of all hosts.
+
+``python3 dev.py live --comfyui DIR [--python PYTHON]`` runs the suite of ComfyUI, in ``tests/live_comfyui``.
 """
 
 import re
@@ -21,6 +23,8 @@ COLUMNS = ("passed", "failed", "error", "skipped")
 
 def main(arguments: list[str]) -> int:
     """Run every host, whatever came of the ones before; 0 where all passed."""
+    if "--comfyui" in arguments:
+        return subprocess.call([sys.executable, "-m", "pytest", "tests/live_comfyui", "-v", *joined(arguments)])
     common, hosts = split(arguments)
     if not hosts:
         print("Name the folder of a WebUI that boots: --webui DIR.")
@@ -53,6 +57,12 @@ def run(webui: Path, common: list[str], own: list[str]) -> tuple[int, str]:
     printed = log.read_text(errors="replace").strip().splitlines() or ["It printed nothing."]
     print(f"{webui}: {printed[-1].strip('= ')}", *([] if code == 0 else printed[-30:-1]), sep="\n  ", flush=True)
     return code, printed[-1]
+
+
+def joined(arguments: list[str]) -> list[str]:
+    """Options and their values as one word each: pytest would take a lone folder for one of tests, as ComfyUI has some."""
+    options = re.sub(r"(^|\n)(--\w+)\n(?!-)", r"\1\2=", "\n".join(arguments))
+    return options.split("\n")
 
 
 def counted(summary: str, outcome: str) -> str:

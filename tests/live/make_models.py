@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from safetensors.torch import save_file
 from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests.live.few_bits import nf4, write_gguf
-from tests.live.layouts import Shapes, clip, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
+from tests.live.layouts import Shapes, clip, conv, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
 TEXT = "cond_stage_model.transformer."
@@ -32,15 +33,28 @@ def whole(parts: dict[str, Shapes]) -> Shapes:
     return join(*(under(prefix, shapes) for prefix, shapes in parts.items()))
 
 
-def sd15(channels: int, context: int, inner: int, image: int, text: Shapes) -> Shapes:
-    blocks = {"mult": (1, 2, 4, 4), "depths": [1] * 6 + [0] * 2, "middle": 1, "out_depths": [0] * 3 + [1] * 9}
+def sd15(channels: int, context: int, inner: int, image: int, text: Shapes, mult: tuple = (1, 2, 4, 4)) -> Shapes:
+    blocks = {"mult": mult, "depths": [1] * 6 + [0] * 2, "middle": 1, "out_depths": [0] * 3 + [1] * 9}
     network = unet(channels, **blocks, context=context, inner=inner)
     return whole({NETWORK: network, IMAGE: vae(image, 4), TEXT: text})
 
 
-def sdxl(channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], **blocks) -> Shapes:
-    network = unet(channels, (1, 2, 4), context=2048, linear_projection=True, adm=adm, **blocks)
+def sdxl(
+    channels: int, adm: int, image: int, texts: tuple[Shapes, Shapes], mult: tuple = (1, 2, 4), **blocks
+) -> Shapes:
+    network = unet(channels, mult, context=2048, linear_projection=True, adm=adm, **blocks)
     return whole({NETWORK: network, IMAGE: vae(image, 4), **dict(zip(TEXTS_XL, texts, strict=True))})
+
+
+def control(checkpoint: Shapes) -> Shapes:
+    """A ControlNet for a checkpoint: its network's first half, what reads the picture, and what leads back."""
+    network = {key.removeprefix(NETWORK): shape for key, shape in checkpoint.items() if key.startswith(NETWORK)}
+    keys = {key: shape for key, shape in network.items() if not key.startswith(("output_blocks", "out."))}
+    width = network["input_blocks.0.0.weight"][0]
+    steps = [3, 16, 16, 32, 32, 96, 96, 256, width]
+    hints = [conv(f"input_hint_block.{2 * i}", *pair) for i, pair in enumerate(pairwise(steps))]
+    zeros = [conv(f"zero_convs.{i}.0", width, width, 1) for i in range(12)]
+    return under("control_model.", join(keys, *hints, *zeros, conv("middle_block_out.0", width, width, 1)))
 
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
@@ -78,6 +92,9 @@ CHECKPOINTS = {
     "rand_flux_fill": flux(double=1, single=1, patch=384),
     "rand_flux_Q4_K_S": flux(double=1, single=1),
     "rand_flux_nf4": flux(double=1, single=1),
+    # What ComfyUI takes for the true ones: as many channels at first, and no more of them further in.
+    "small_sd15": sd15(**TRUE_SD15, mult=(1, 1, 1, 1)),
+    "small_sdxl": sdxl(**TRUE_SDXL, mult=(1, 1, 1), depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
@@ -101,6 +118,7 @@ def file_of(checkpoint: str) -> str:
 
 FILES = {f"{FOLDER}/{file_of(name)}": shapes for name, shapes in CHECKPOINTS.items()} | {
     "VAE/rand_ae.safetensors": vae(128, 16, quant=False),
+    "controlnet/small_sd15_canny.safetensors": control(CHECKPOINTS["small_sd15"]),
     "text_encoder/rand_clip_l.safetensors": CLIP_L,
     "text_encoder/rand_clip_g.safetensors": clip(1280, 32, 5120, projection=True),
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),

@@ -1,0 +1,78 @@
+"""The example workflows run as they are, on small models under the names that they give, and open in the page."""
+
+import json
+
+import pytest
+
+from tests.browser import chromium, requires_browser
+from tools.workflows import API, PAGE, WORKFLOWS
+
+NAMES = sorted(WORKFLOWS)
+SMALL = {"width": 64, "height": 64}
+STARTS = {
+    "Hyper-SD, FLUX": "8 steps with Hyper-FLUX.1-dev-8steps-lora at weight 0.125: Euler on the schedule By image size",
+    "Hyper-SD, ControlNet": "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing on the schedule Trailing",
+    "Hyper-SD, a LoRA for one number of steps": "4 steps with Hyper-SDXL-4steps-lora at weight 0.75: DDIM-Trailing",
+    "Hyper-SD, guidance and a negative prompt": "8 steps with Hyper-SD15-8steps-CFG-lora at weight 1: DDIM-Trailing",
+    "Hyper-SD, image to image": "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing",
+    "Hyper-SD, the one-step SDXL UNet": "1 step with no LoRA: DDIM-Trailing on the schedule Start at 800",
+    "Hyper-SD, the unified LoRA with TCD": "4 steps with Hyper-SDXL-1step-lora at weight 0.75: TCD on the schedule TCD, eta 0.3",
+    "Hyper-SD, two passes": "4 steps with Hyper-SD15-4steps-lora at weight 1: DDIM-Trailing",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_makes_a_picture_by_the_plan(workflow_host, name):
+    graph = json.loads((API / f"{name}.json").read_text(encoding="utf-8"))
+    for node in graph.values():
+        if node["class_type"].startswith("Empty"):
+            node["inputs"] |= SMALL
+    outputs = workflow_host.run(graph, 600).outputs
+    workflow_host.post("/free", {"unload_models": True, "free_memory": True})  # one family in memory at a time
+    said = [shown["text"][0] for shown in outputs.values() if "text" in shown]
+    assert said[0].startswith(STARTS[name])
+    (pictures,) = (shown["images"] for shown in outputs.values() if "images" in shown)
+    assert len(pictures) == 1
+
+
+@requires_browser
+@pytest.mark.parametrize("name", NAMES)
+def test_it_opens_in_the_page_as_it_runs(page, name, pictures):
+    """What the page would queue is the API form to the last value."""
+    page.evaluate(
+        "workflow => app.loadGraphData(workflow)", json.loads((PAGE / f"{name}.json").read_text(encoding="utf-8"))
+    )
+    queued = page.evaluate("async () => (await app.graphToPrompt()).output")
+    graph = json.loads((API / f"{name}.json").read_text(encoding="utf-8"))
+    assert {number: node["class_type"] for number, node in queued.items()} == {
+        number: node["class_type"] for number, node in graph.items()
+    }
+    for number, node in graph.items():
+        assert {name: queued[number]["inputs"].get(name) for name in node["inputs"]} == node["inputs"]
+    page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
+    page.wait_for_timeout(2500)
+    page.screenshot(
+        path=pictures / f"{name}.jpg", type="jpeg", quality=60, clip={"x": 70, "y": 80, "width": 1330, "height": 820}
+    )
+
+
+@requires_browser
+def test_the_template_browser_lists_them(workflow_host):
+    assert sorted(workflow_host.get("/api/workflow_templates")["sd-webui-hypersd"]) == NAMES
+
+
+@pytest.fixture(scope="module")
+def page(workflow_host):
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1460, "height": 960})
+        page.set_default_timeout(120_000)
+        page.goto(workflow_host.url)
+        page.wait_for_function("window.app?.graph && window.app.extensionManager")
+        page.wait_for_timeout(6000)
+        page.keyboard.press("Escape")  # the templates that a first visit shows
+        for setting, value in {
+            "LiteGraph.Canvas.LowQualityRenderingZoomThreshold": 0,
+            "Comfy.Minimap.Visible": False,
+        }.items():
+            page.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
+        yield page
