@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import folder_paths
-import nodes
-import torch
-
 import comfy.k_diffusion.sampling
 import comfy.samplers
 import comfy.sd
 import comfy.utils
+import folder_paths
+import nodes
+import torch
 
 from .schedules import Unsuitable
 

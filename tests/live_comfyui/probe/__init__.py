@@ -2,10 +2,9 @@
 
 import math
 
+import comfy.samplers
 import diffusers
 import torch
-
-import comfy.samplers
 
 TRAINED = {
     "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000,
