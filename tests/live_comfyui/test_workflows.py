@@ -24,9 +24,13 @@ STARTS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_it_makes_a_picture_by_the_plan(workflow_host, name):
     graph = json.loads((API / f"{name}.json").read_text(encoding="utf-8"))
-    for node in graph.values():
+    for number, node in list(graph.items()):
         if node["class_type"].startswith("Empty"):
             node["inputs"] |= SMALL
+        if node["class_type"] == "DualCLIPLoader":  # ComfyUI makes T5 in its true size whatever the file has: 9 GB
+            del graph[number]
+        if node["class_type"] == "CLIPTextEncode" and node["inputs"]["clip"][0] not in graph:
+            graph[number] = {"class_type": "ProbePrompt", "inputs": {"seed": 1, "width": 4096, "pooled": 768}}
     outputs = workflow_host.run(graph, 600).outputs
     workflow_host.post("/free", {"unload_models": True, "free_memory": True})  # one family in memory at a time
     said = [shown["text"][0] for shown in outputs.values() if "text" in shown]
