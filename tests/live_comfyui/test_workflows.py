@@ -56,7 +56,7 @@ def test_it_opens_in_the_page_as_it_runs(page, name, pictures):
     page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     page.wait_for_timeout(2500)
     page.screenshot(
-        path=pictures / f"{name}.jpg", type="jpeg", quality=60, clip={"x": 70, "y": 80, "width": 1330, "height": 820}
+        path=pictures / f"{name}.jpg", type="jpeg", quality=50, clip={"x": 70, "y": 80, "width": 2000, "height": 1220}
     )
 
 
@@ -68,15 +68,11 @@ def test_the_template_browser_lists_them(workflow_host):
 @pytest.fixture(scope="module")
 def page(workflow_host):
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1460, "height": 960})
+        page = browser.new_page(viewport={"width": 2120, "height": 1380})
         page.set_default_timeout(120_000)
         page.goto(workflow_host.url)
         page.wait_for_function("window.app?.graph && window.app.extensionManager")
         page.wait_for_timeout(6000)
         page.keyboard.press("Escape")  # the templates that a first visit shows
-        for setting, value in {
-            "LiteGraph.Canvas.LowQualityRenderingZoomThreshold": 0,
-            "Comfy.Minimap.Visible": False,
-        }.items():
-            page.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
+        page.evaluate("() => app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
         yield page
