@@ -11,6 +11,7 @@ def pytest_addoption(parser):
     parser.addoption("--comfyui", type=Path, help="folder of a ComfyUI that boots; it is left as it is")
     parser.addoption("--python", type=Path, help="the Python that ComfyUI runs with, where it has no venv of its own")
     parser.addoption("--models", type=Path, help="folder of the checkpoints, made where absent (default: the cache)")
+    parser.addoption("--record", action="store_true", help="write the names that we use of it into the contract")
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
 
 
@@ -21,8 +22,6 @@ NAMED = {
     "checkpoints/Hyper-SDXL-1step-Unet-Comfyui.fp16": "Stable-diffusion/small_sdxl",
     "controlnet/control_v11p_sd15_canny": "controlnet/small_sd15_canny",
     "diffusion_models/flux1-dev": "Stable-diffusion/rand_flux",
-    "text_encoders/clip_l": "text_encoder/rand_clip_l",
-    "text_encoders/t5xxl_fp16": "text_encoder/rand_t5xxl",
     "vae/ae": "VAE/rand_ae",
 }
 

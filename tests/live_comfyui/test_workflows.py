@@ -24,9 +24,13 @@ STARTS = {
 @pytest.mark.parametrize("name", NAMES)
 def test_it_makes_a_picture_by_the_plan(workflow_host, name):
     graph = json.loads((API / f"{name}.json").read_text(encoding="utf-8"))
-    for node in graph.values():
+    for number, node in list(graph.items()):
         if node["class_type"].startswith("Empty"):
             node["inputs"] |= SMALL
+        if node["class_type"] == "DualCLIPLoader":  # ComfyUI makes T5 in its true size whatever the file has: 9 GB
+            del graph[number]
+        if node["class_type"] == "CLIPTextEncode" and node["inputs"]["clip"][0] not in graph:
+            graph[number] = {"class_type": "ProbePrompt", "inputs": {"seed": 1, "width": 4096, "pooled": 768}}
     outputs = workflow_host.run(graph, 600).outputs
     workflow_host.post("/free", {"unload_models": True, "free_memory": True})  # one family in memory at a time
     said = [shown["text"][0] for shown in outputs.values() if "text" in shown]
@@ -52,7 +56,7 @@ def test_it_opens_in_the_page_as_it_runs(page, name, pictures):
     page.evaluate("() => app.extensionManager.command.execute('Comfy.Canvas.FitView')")
     page.wait_for_timeout(2500)
     page.screenshot(
-        path=pictures / f"{name}.jpg", type="jpeg", quality=60, clip={"x": 70, "y": 80, "width": 1330, "height": 820}
+        path=pictures / f"{name}.jpg", type="jpeg", quality=50, clip={"x": 70, "y": 80, "width": 2000, "height": 1220}
     )
 
 
@@ -64,15 +68,11 @@ def test_the_template_browser_lists_them(workflow_host):
 @pytest.fixture(scope="module")
 def page(workflow_host):
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1460, "height": 960})
+        page = browser.new_page(viewport={"width": 2120, "height": 1380})
         page.set_default_timeout(120_000)
         page.goto(workflow_host.url)
         page.wait_for_function("window.app?.graph && window.app.extensionManager")
         page.wait_for_timeout(6000)
         page.keyboard.press("Escape")  # the templates that a first visit shows
-        for setting, value in {
-            "LiteGraph.Canvas.LowQualityRenderingZoomThreshold": 0,
-            "Comfy.Minimap.Visible": False,
-        }.items():
-            page.evaluate("([name, value]) => app.extensionManager.setting.set(name, value)", [setting, value])
+        page.evaluate("() => app.extensionManager.setting.set('Comfy.Minimap.Visible', false)")
         yield page

@@ -1,6 +1,8 @@
 """Nodes for the tests: prompts without a text encoder, diffusers' loops over the host's own network, comparison."""
 
+import inspect
 import math
+import sys
 
 import comfy.samplers
 import diffusers
@@ -181,6 +183,27 @@ class Show:
         return {"ui": shown | {"patches": [sum(map(len, model.patches.values())) if model else 0]}}
 
 
-NODE_CLASS_MAPPINGS = {
-    f"Probe{node.__name__}": node for node in (Prompt, Image, Reference, Compare, Watch, Calls, Show)
-}
+class Names:
+    """What modules have under these names: a function's or class's signature, else a type; "absent"."""
+
+    OUTPUT_NODE, RETURN_TYPES, FUNCTION, CATEGORY = True, (), "show", "probe"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"names": ("STRING", {})}}
+
+    def show(self, names):
+        return {"ui": {"names": [[name, self.described(name)] for name in names.split()]}}
+
+    def described(self, name):
+        first, *rest = name.split(".")
+        value = sys.modules[first]
+        for part in rest:
+            value = getattr(value, part, Names)
+        if value is Names:
+            return "absent"
+        return str(inspect.signature(value)) if callable(value) else type(value).__name__
+
+
+NODES = (Prompt, Image, Reference, Compare, Watch, Calls, Show, Names)
+NODE_CLASS_MAPPINGS = {f"Probe{node.__name__}": node for node in NODES}
