@@ -107,7 +107,7 @@ def check_steps(steps: int, most: int, schedule: str) -> None:
 
 
 def model_sigmas(model: object) -> torch.Tensor:
-    """The noise level of every timestep, ``[T]``, ascending: the first table on ``model``, ``model.inner_model``, …
+    """The noise level of every timestep, ``[T]``: the first ascending table on ``model``, ``model.inner_model``, …
 
     k-diffusion's wrappers, A1111's and Forge's denoisers all carry it as ``sigmas``.
 
@@ -117,7 +117,8 @@ def model_sigmas(model: object) -> torch.Tensor:
     wrapper = model
     while wrapper is not None:
         table = getattr(wrapper, "sigmas", None)
-        if isinstance(table, torch.Tensor) and table.ndim == 1 and len(table) > 1:
+        # A wrapper may call the schedule of its run so, which descends (ComfyUI's KSamplerX0Inpaint).
+        if isinstance(table, torch.Tensor) and table.ndim == 1 and len(table) > 1 and table[0] < table[-1]:
             return table
         wrapper = getattr(wrapper, "inner_model", None)
     raise ValueError(

@@ -175,6 +175,17 @@ def test_one_level_is_no_table_and_two_are_one():
     assert model_sigmas(outer) is inner.sigmas
 
 
+def test_the_schedule_of_a_run_is_no_table():
+    inner = Wrapped(torch.nn.Identity())
+    inner.sigmas = torch.linspace(0.03, 14.6, 1000)
+    outer = Wrapped(inner)
+    outer.sigmas = torch.tensor([14.6, 5.0, 1.0, 0.0])
+    assert model_sigmas(outer) is inner.sigmas
+    outer.inner_model = torch.nn.Identity()
+    with pytest.raises(ValueError, match="no table of sigmas"):
+        model_sigmas(outer)
+
+
 def test_flow_tables_are_told_from_others():
     assert is_flow(FlowDenoiser(Network()).sigmas)
     assert not is_flow(denoiser(Network()).sigmas)
