@@ -9,8 +9,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from tests.live.process import ROOT
 from tests.live_comfyui.graphs import Sampling
-from tests.live_comfyui.host import ROOT, ComfyUI
+from tests.live_comfyui.host import ComfyUI
 
 DOCS = ROOT / "docs" / "comfyui.md"
 BETWEEN = re.compile(r"(?<=<!-- differences -->\n).*?(?=<!-- /differences -->)", re.DOTALL)
@@ -34,7 +35,7 @@ def main() -> None:
         host = ComfyUI(arguments.comfyui, Path(base), arguments.python)
         host.prepare("small_sd15")
         if arguments.tcd:
-            shutil.copytree(arguments.tcd, host.base / "custom_nodes" / "ComfyUI-TCD")
+            shutil.copytree(arguments.tcd, host.data / "custom_nodes" / "ComfyUI-TCD")
         host.boot()
         try:
             table = HEAD + "".join(row(host, arguments.tcd is not None, *values) for values in ROWS)

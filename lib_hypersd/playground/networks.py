@@ -1,5 +1,6 @@
 """Each family of networks as a class: what its network is conditioned on, and what one call of it is given."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ __all__ = ["NETWORKS", "Network", "is_truncated", "pack_latents", "patches_in", 
 Tensors = dict[str, torch.Tensor]
 
 
-class Network:
+class Network(ABC):
     """A pipeline's network, conditioned on the prompts of one picture.
 
     Args:
@@ -44,9 +45,9 @@ class Network:
         # Residuals, as a ControlNet computes them from these inputs, join them here under diffusers' names.
         return self.output(self.module(**inputs, return_dict=False)[0], x).to(x.dtype)
 
+    @abstractmethod
     def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
         """The conditioning of one prompt, every tensor with one row."""
-        raise NotImplementedError
 
     def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         """The arguments of one call, by the names that diffusers has for them."""

@@ -1,17 +1,12 @@
 """A WebUI that is booted for the tests: on the CPU, offline, with everything it writes in a folder of its own."""
 
 import base64
-import contextlib
 import io
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +14,9 @@ from PIL import Image
 
 from dev import cache
 from tests.live import make_models
+from tests.live.process import EXTENSION, Process, Refused, copy_extension
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-EXTENSION = "sd-webui-hypersd"
-
-
-class Refused(Exception):
-    """The host answered a request with an error: its status and text."""
 
 
 @dataclass(frozen=True)
@@ -149,14 +139,15 @@ def kind_of(webui: Path) -> Kind:
     return REFORGE if (webui / "modules_forge").is_dir() else A1111
 
 
-class Host:
+class Host(Process):
     """A host folder with the working tree as an extension. ``data`` takes all that the host writes.
 
     ``models`` keeps the checkpoints, which are made on first use; they take 0.5 GB for A1111 and 16 GB for Forge.
     """
 
     def __init__(self, webui: Path, data: Path, python: Path | None = None, models: Path | None = None):
-        self.webui, self.data = webui.resolve(), data.resolve()
+        super().__init__(data)
+        self.webui = webui.resolve()
         self.models = (models or cache() / "models").resolve()
         self.kind = kind_of(self.webui)
         self.python = python or next(
@@ -165,8 +156,6 @@ class Host:
         )
         if self.python is None:
             raise FileNotFoundError(f"{webui} has no venv; name the Python it runs with by --python.")
-        self.port = free_port()
-        self.process = None
 
     @property
     def families(self) -> dict[str, dict]:
@@ -209,14 +198,7 @@ class Host:
 
     def prepare(self) -> None:
         """Copy the working tree and the probe in, and make the models."""
-        tracked = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
-        ).stdout.splitlines()  # fmt: skip
-        for name in tracked:
-            if not name.startswith("tests/") and (ROOT / name).is_file():
-                target = self.data / "extensions" / EXTENSION / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, target)
+        copy_extension(self.data / "extensions" / EXTENSION)
         probe = self.data / "extensions" / "hypersd-probe"
         shutil.copytree(HERE / "probe", probe, dirs_exist_ok=True)
         shutil.copy2(HERE.parent / "contract" / "facts.py", probe / "hypersd_facts.py")
@@ -243,20 +225,11 @@ class Host:
             # With their data elsewhere, Forge and Neo do not serve the scripts of their own page.
             *(("--gradio-allowed-path", self.webui) if self.kind in (FORGE, NEO) else ()),
         ]  # fmt: skip
-        self.log = open(self.data / "host.log", "w")  # noqa: SIM115 (closed by stop)
-        self.process = subprocess.Popen(
-            command, cwd=self.webui, env=self.environment(), stdout=self.log, stderr=self.log
-        )
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"The host ended while it started:\n{self.log_tail()}")
-            # A request that comes before the host has said so would start its server too early and break it.
-            if "Startup time:" in self.read_log() and self.answers():
-                return
-            time.sleep(0.3)
-        self.stop()
-        raise TimeoutError(f"The host did not answer within {seconds} s:\n{self.log_tail()}")
+        self.launch(command, self.webui, self.environment(), seconds)
+
+    def is_ready(self) -> bool:
+        # A request that comes before the host has said so would start its server too early and break it.
+        return "Startup time:" in self.read_log() and self.answers()
 
     def answers(self) -> bool:
         """Whether the host takes requests: Forge has its routes before it has built what its scripts take."""
@@ -268,42 +241,6 @@ class Host:
             return str(refused).startswith("401")  # it asks for its password
         except OSError:
             return False
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.log.close()
-            self.process = None
-
-    def read_log(self) -> str:
-        """What the host has printed since it was last booted."""
-        return (self.data / "host.log").read_text(errors="replace")
-
-    def log_tail(self) -> str:
-        return "\n".join(self.read_log().splitlines()[-40:])
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def get(self, path: str):
-        return self.answer(urllib.request.Request(self.url + path))
-
-    def post(self, path: str, payload: dict):
-        body = json.dumps(payload).encode()
-        return self.answer(urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"}))
-
-    def answer(self, request):
-        try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=300) as response:
-                return json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            raise Refused(f"{error.code}: {error.read().decode(errors='replace')[:2000]}") from None
 
     def download(self, recipe: str, mirror: str) -> dict:
         """What the extension says of a download of this recipe's file from this mirror, when it has ended."""
@@ -372,12 +309,3 @@ def rounded_alike(one: "Result", other: "Result") -> bool:
     pairs = zip(one.pixels, other.pixels, strict=True)
     off = [abs(a - b) for first, second in pairs for a, b in zip(first, second, strict=True)]
     return max(off) <= 1 and sum(off) < len(off) / 1000
-
-
-def free_port() -> int:
-    """A port below those that systems give to outgoing connections: a host that restarts must find its own again."""
-    while True:
-        port = random.randrange(20_000, 30_000)
-        with socket.socket() as s, contextlib.suppress(OSError):
-            s.bind(("127.0.0.1", port))
-            return port

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.examples import run
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.live.test_requests import ON
 from tests.server import Answer, Hub
 

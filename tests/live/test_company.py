@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from tests.live.host import free_port, rounded_alike
+from tests.live.host import rounded_alike
+from tests.live.process import free_port
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_requests import ON, OWN, tcd, trailing, within
 

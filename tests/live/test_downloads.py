@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.server import Answer, Hub
 
 MISSING = "hyper-flux-8steps"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.live.test_requests import ON, OWN, asked
 
 LISTS = ("samplers", "schedulers", "options", "shadows", "hooks", "forward")

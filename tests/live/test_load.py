@@ -6,7 +6,7 @@ import random
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_in_a_row import LISTS
 from tests.live.test_requests import ON, OWN, asked

@@ -4,7 +4,7 @@ import pytest
 
 from lib_hypersd.plan import tags
 from lib_hypersd.recipes.catalog import LOOKALIKES
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_requests import ON, OWN, tcd, trailing
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.live.host import Refused
+from tests.live.process import Refused
 from tests.live_comfyui.graphs import Graph, Sampling
 from tests.live_comfyui.host import Stopped
 from tests.plans import BY_ID
