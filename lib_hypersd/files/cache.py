@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..writing import replace_text
 from .lora import Lora
 from .scan import Stamp
 
@@ -71,7 +71,5 @@ def write_cache(cache: Path, entries: Mapping[str, CacheEntry]) -> None:
         path: {key: value for key, value in asdict(entry).items() if value != BLANK[key]}
         for path, entry in entries.items()
     }
-    beside = cache.with_name(f"{cache.name}.{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
-        beside.write_text(json.dumps({"version": VERSION, "files": files}), encoding="ascii")
-        os.replace(beside, cache)
+        replace_text(cache, json.dumps({"version": VERSION, "files": files}), "ascii")

@@ -4,7 +4,6 @@ A checkpoint is recognised by its SHA-256 where the host has one, else by its na
 """
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HyperSDError
+from ..writing import replace_text
 from .settings import Settings, read
 
 __all__ = ["CannotRemember", "Content", "Entry", "Memories", "Memory", "read_memory"]
@@ -101,11 +101,9 @@ class Memories:
             self.write([*others, entry] if entry.memory != Memory() else others)
 
     def write(self, entries: list[Entry]) -> None:
-        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False, indent=2)
         try:
-            beside.write_text(text, encoding="utf-8")
-            os.replace(beside, self.path)
+            replace_text(self.path, text, "utf-8")
         except (OSError, UnicodeEncodeError) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise CannotRemember(f"{self.path.name} could not be written ({why}); nothing is remembered.") from None
