@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..files.scan import SUFFIX, is_safetensors
 from ..plan.outcome import Refusal
 from ..recipes.settings import RECOMMENDED, Settings, read
 
 __all__ = ["file_name", "settings_of"]
-
-SUFFIX = ".safetensors"
 
 
 def settings_of(inputs: Mapping[str, Any]) -> Settings:
@@ -32,4 +31,4 @@ def settings_of(inputs: Mapping[str, Any]) -> Settings:
 
 def file_name(listed: str) -> str:
     """A file of ComfyUI's list as sentences call it: with its folder, without its suffix."""
-    return listed[: -len(SUFFIX)] if listed.lower().endswith(SUFFIX) else listed
+    return listed[: -len(SUFFIX)] if is_safetensors(listed) else listed

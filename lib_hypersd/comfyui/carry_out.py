@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ..files.header import read_checkpoint
-from ..files.layers import LEAST_SHARE, count_layers
+from ..files.layers import Fit, count_layers
 from ..files.library import Library
 from ..plan import Plan
 from ..plan.outcome import Refusal
@@ -108,7 +108,7 @@ def with_lora(model: Any, clip: Any, path: str, name: str, weight: float) -> tup
     """The MODEL and the CLIP with a LoRA, or a refusal where ComfyUI could not load it: never few steps without it."""
     changed, changed_clip, placed = host.add_lora(model, clip, path, weight)
     layers = count_layers(path) or 1
-    if placed < LEAST_SHARE * layers:
+    if not Fit(layers, placed).is_enough:
         raise Refusal(f"ComfyUI could load only {placed} of {layers} layers of {name}; its console says why.")
     return changed, changed_clip
 

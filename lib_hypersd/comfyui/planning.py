@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
 
 from ..files.file import File
-from ..files.header import read_header
-from ..files.identify import named_family
-from ..files.layers import Fit, fit
+from ..files.layers import Fit, fit_of_file, places
 from ..files.library import Library, LoraFile, file_of
+from ..files.naming import Shape
 from ..plan import Model, Plan, Request, make_plan
 from ..plan.outcome import Refusal
 from ..recipes.catalog import Catalog
@@ -46,11 +45,11 @@ class Network:
         """How many of a LoRA's layers have a place in it; None where that is not to be known, or another family's."""
         if file.recipe is None or file.made_for != self.model.family:
             return None
-        try:
-            header = read_header(Path(path))
-        except (OSError, ValueError):
-            return None
-        return fit({key: tensor["shape"] for key, tensor in header.tensors.items()}, self.shapes)
+        return fit_of_file(path, self.places)
+
+    @cached_property
+    def places(self) -> dict[str, Shape]:
+        return places(self.shapes)
 
 
 def make_whole_plan(
@@ -65,7 +64,7 @@ def make_whole_plan(
         Refusal: there is no plan, or it could not be carried out whole.
     """
     found = loras.examine(catalog, settings.file)
-    few_step = {name: file for name, file in found.items() if is_few_step(file)}
+    few_step = {name: file for name, file in found.items() if file.is_few_step}
     twice = [name for name in before if name in few_step and few_step[name].identification.recipe is not None]
     if twice:
         raise Refusal(
@@ -77,11 +76,6 @@ def make_whole_plan(
     if plan.problem is not None:
         raise Refusal(plan.problem)
     return plan
-
-
-def is_few_step(lora: LoraFile) -> bool:
-    found = lora.identification
-    return found.recipe is not None or found.refused or bool(named_family(lora.name))
 
 
 def as_file(name: str, lora: LoraFile, network: Network) -> File:

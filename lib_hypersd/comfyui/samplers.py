@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ..sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
+from ..sampling.samplers import LOOPS, Loop, sample_ddim, sample_tcd, start_noise_scale
 from ..sampling.schedules import is_flow
 from .schedules import table_of
 
@@ -26,14 +26,8 @@ def ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0
     return sample(sample_ddim, model, x, sigmas, extra_args, callback, disable, eta)
 
 
-# By the names that recipes give, with the eta of its own where it has one: Euler is DDIM without fresh noise, and LCM
-# is TCD with nothing but fresh noise.
-OURS: dict[str, tuple[Callable[..., torch.Tensor], float | None]] = {
-    "TCD": (tcd, None),
-    "DDIM-Trailing": (ddim, None),
-    "Euler": (ddim, 0.0),
-    "LCM": (tcd, 1.0),
-}
+IN_COMFYUI = {sample_tcd: tcd, sample_ddim: ddim}
+OURS = {name: Loop(IN_COMFYUI[loop.sample], loop.eta) for name, loop in LOOPS.items()}  # by the names that recipes give
 
 
 class Denoiser:

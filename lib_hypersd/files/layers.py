@@ -17,7 +17,7 @@ from .header import read_any_header
 from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, parts, unified
 from .scan import Stamp, stamp_of
 
-__all__ = ["LEAST_SHARE", "Fit", "count_layers", "fit", "fit_of_files", "layers", "places"]
+__all__ = ["LEAST_SHARE", "Fit", "count_layers", "fit", "fit_of_file", "fit_of_files", "layers", "places"]
 
 Factors = dict[str, list[int]]  # the shapes of a layer's factors, by what each is for
 State = tuple[str, Stamp]  # of a file: while it is the same, so is the content
@@ -55,6 +55,10 @@ class Fit:
     @property
     def share(self) -> float:
         return self.placed / self.layers
+
+    @property
+    def is_enough(self) -> bool:
+        return self.share >= LEAST_SHARE
 
 
 def places(shapes: Mapping[str, list[int]]) -> dict[str, Shape]:
@@ -139,6 +143,14 @@ def count_layers(lora: str | Path) -> int | None:
     """How many layers of the network the LoRA in a file changes, as the file names them; None if that is not known."""
     try:
         return len(factors_of_file(*state_of(lora))) or None
+    except (OSError, ValueError):
+        return None
+
+
+def fit_of_file(lora: str | Path, there: Mapping[str, Shape]) -> Fit | None:
+    """How the LoRA in a file fits a checkpoint with these :func:`places`; None as of :func:`fit_of_files`."""
+    try:
+        return compared(weights_of(factors_of_file(*state_of(lora))), there)
     except (OSError, ValueError):
         return None
 

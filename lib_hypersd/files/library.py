@@ -19,7 +19,16 @@ from .background import Background
 from .cache import CacheEntry, read_cache, write_cache
 from .file import File
 from .header import family_of, read_header
-from .identify import CERTAIN, Clues, Identification, is_nearly_published, is_promising, made_for, recognise
+from .identify import (
+    CERTAIN,
+    Clues,
+    Identification,
+    is_nearly_published,
+    is_promising,
+    made_for,
+    named_family,
+    recognise,
+)
 from .layers import fit_of_files
 from .lora import lora_of
 from .names import NAME_KEYS
@@ -43,6 +52,12 @@ class LoraFile:
     def name(self) -> str:
         """As prompts call it: without folder and suffix."""
         return self.clues.name
+
+    @property
+    def is_few_step(self) -> bool:
+        """Whether it is a few-step LoRA, or looks like one and must not be used."""
+        found = self.identification
+        return found.recipe is not None or found.refused or named_family(self.name) is not None
 
 
 class Verdict(NamedTuple):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-__all__ = ["Stamp", "below", "is_safetensors", "stamp_of"]
+__all__ = ["SUFFIX", "Stamp", "below", "is_safetensors", "stamp_of"]
 
 Stamp = tuple[int, int]  # a file's size in bytes, and when it was last changed, in nanoseconds
 SUFFIX = ".safetensors"

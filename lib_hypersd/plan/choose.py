@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..files.file import File
-from ..files.layers import LEAST_SHARE
 from ..files.names import recipe_inside
 from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..recipes.settings import Settings
@@ -121,7 +120,7 @@ def fits(lora: Lora, facts: Facts) -> bool:
 
 def layers_fit(file: File) -> bool:
     """Whether enough of a file's layers have a place in the checkpoint; True where that is unknown."""
-    return file.fit is None or file.fit.share >= LEAST_SHARE
+    return file.fit is None or file.fit.is_enough
 
 
 def uses_what_is_inside(facts: Facts, by_hand: bool) -> bool:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -15,7 +14,7 @@ from ..plan import Model, NoPlan, Plan, Request, make_plan
 from ..plan.tags import find, remove_all
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
-from ..sampling.samplers import alpha, sample_ddim, sample_tcd, start_noise_scale
+from ..sampling.samplers import LOOPS, alpha, start_noise_scale
 from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
 from .denoiser import Denoiser
@@ -27,23 +26,7 @@ from .loras import Loras
 from .networks import NETWORKS, is_truncated, patches_in
 from .pipeline import LATENT_SIDE, LoadedPipeline
 
-__all__ = ["SAMPLERS", "Interrupted", "Picture", "Playground"]
-
-
-class Sampler(NamedTuple):
-    """A sampler's loop, and the eta that it always has, if any."""
-
-    sample: Callable
-    eta: float | None = None
-
-
-# Euler is DDIM without fresh noise, and LCM is TCD with nothing but fresh noise.
-SAMPLERS = {
-    "TCD": Sampler(sample_tcd),
-    "DDIM-Trailing": Sampler(sample_ddim),
-    "Euler": Sampler(sample_ddim, 0.0),
-    "LCM": Sampler(sample_tcd, 1.0),
-}
+__all__ = ["Interrupted", "Picture", "Playground"]
 
 
 class Interrupted(HyperSDError):
@@ -115,9 +98,9 @@ class Playground:
 
     def latents(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> torch.Tensor:
         """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
-        if plan.sampler not in SAMPLERS:
-            raise RefusedJob(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(SAMPLERS)}.")
-        sampler, pipeline = SAMPLERS[plan.sampler], self.pipeline
+        if plan.sampler not in LOOPS:
+            raise RefusedJob(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(LOOPS)}.")
+        loop, pipeline = LOOPS[plan.sampler], self.pipeline
         sigmas = self.sigmas(job, plan)
         pipeline.set_adapters(self.weights(plan.edit(job.prompt)))
 
@@ -129,9 +112,9 @@ class Playground:
             self.network(job, plan), pipeline.sigmas, pipeline.model.prediction, plan.cfg, before_each=check
         )
         noise = self.noise(job)
-        x = sampler.sample(
+        x = loop.sample(
             denoiser, self.start(job, sigmas[0].item(), noise), sigmas.to(pipeline.device), disable=True,
-            eta=(plan.eta or 0.0) if sampler.eta is None else sampler.eta, noise_sampler=lambda *_: noise(),
+            eta=(plan.eta or 0.0) if loop.eta is None else loop.eta, noise_sampler=lambda *_: noise(),
             callback=lambda step: progress(step["i"] + 1, len(sigmas) - 1),
         )  # fmt: skip
         check()

@@ -10,9 +10,9 @@ import gradio as gr
 
 from .. import panel
 from ..recipes.settings import FIELDS
+from ..sampling.samplers import LOOPS
 from ..sampling.schedules import TIMESTEPS, is_flow
 from .errors import RefusedJob
-from .generate import SAMPLERS
 from .job import EXAMPLE, Job, Own, read_job
 from .series import Captioned, Series, read_infotext
 
@@ -73,7 +73,7 @@ class GenerateTab:
                 steps = gr.Slider(1, 50, Own.steps, step=1, label="Steps", elem_id=f"{TAB}_steps")
                 cfg = gr.Slider(1, 15, Own.cfg, step=0.5, label="CFG scale", elem_id=f"{TAB}_cfg_scale")
             with gr.Row():
-                sampler = gr.Dropdown(list(SAMPLERS), value=Own.sampler, label="Sampler", elem_id=f"{TAB}_sampling")
+                sampler = gr.Dropdown(list(LOOPS), value=Own.sampler, label="Sampler", elem_id=f"{TAB}_sampling")
                 schedule = gr.Dropdown(
                     ["Simple"] if flow else list(TIMESTEPS), label="Schedule", elem_id=f"{TAB}_scheduler"
                 )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..files.identify import named_family
 from ..files.library import Library, file_of
 from ..files.scan import below
 from ..plan import File, Model
@@ -26,12 +25,12 @@ class Loras:
         Where the checkpoint is one file, each says how many of its layers have a place there.
         """
         paths = list(self.by_name().values())
-        self.library.examine(paths, catalog)
+        found = self.library.examine(paths, catalog)
         if self.library.background.queue:  # what is new is opened, and hashed where only that can tell
             self.library.background.finish(pause=0)
+            found = self.library.examine(paths, catalog)
         checkpoint = model.path if model else None
-        files = [file_of(one, (), checkpoint) for one in self.library.examine(paths, catalog)]
-        return [f for f in files if f.recipe or f.problem or named_family(f.name)]
+        return [file_of(lora, (), checkpoint) for lora in found if lora.is_few_step]
 
     def by_name(self) -> dict[str, str]:
         """The path of every LoRA, by the name that prompts call it."""

@@ -27,7 +27,7 @@ Levels and factors are Python numbers, taken to the CPU before the loop; nothing
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,7 +35,7 @@ from tqdm.auto import trange
 
 from .schedules import is_flow, model_sigmas
 
-__all__ = ["alpha", "sample_ddim", "sample_tcd", "start_noise_scale"]
+__all__ = ["LOOPS", "Loop", "alpha", "sample_ddim", "sample_tcd", "start_noise_scale"]
 
 Callback = Callable[[dict[str, Any]], object]
 Noise = Callable[[Tensor, Tensor], Tensor]
@@ -103,6 +103,20 @@ def sample_ddim(
             if sigma_up:
                 x = x + noise_sampler(sigmas[i], sigmas[i + 1]) * sigma_up
     return x
+
+
+class Loop(NamedTuple):
+    """A sampler's loop, and the eta that it always has, if any."""
+
+    sample: Callable[..., Tensor]
+    eta: float | None = None
+
+
+# Euler is DDIM without fresh noise, and LCM is TCD with nothing but fresh noise.
+LOOPS = {
+    "TCD": Loop(sample_tcd), "DDIM-Trailing": Loop(sample_ddim), "Euler": Loop(sample_ddim, 0.0),
+    "LCM": Loop(sample_tcd, 1.0),
+}  # fmt: skip
 
 
 def step_down(x: Tensor, denoised: Tensor, sigma: float, sigma_next: float, sigma_down: float, flow: bool) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import extra_networks
 
-from ..files.layers import LEAST_SHARE, Fit, count_layers
+from ..files.layers import Fit, count_layers
 from .loras import networks
 from .options import option
 
@@ -73,11 +73,8 @@ def patches_in(patcher) -> int:
 
 def is_loaded(name: str, sd_model) -> bool:
     """Whether the LoRA is part of the model now, with as many of its layers as it needs."""
-    return is_enough(count_loaded(name, sd_model))
-
-
-def is_enough(fit: Fit | None) -> bool:
-    return fit is not None and fit.share >= LEAST_SHARE
+    fit = count_loaded(name, sd_model)
+    return fit is not None and fit.is_enough
 
 
 def count_loaded(name: str, sd_model) -> Fit | None:

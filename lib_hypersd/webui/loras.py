@@ -10,7 +10,6 @@ from pathlib import Path
 
 from modules import hashes, paths
 
-from ..files.identify import named_family
 from ..files.library import Library, LoraFile, file_of
 from ..plan import File, Model
 from ..plan.tags import Tag, find, write
@@ -72,7 +71,7 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     if as_before and basis == last.basis and last.library.is_current(last.few_step):
         return last.at_hand
     files = examine(last.library, disks, catalog)
-    pairs = [(files[disk.filename], disk) for disk in disks if is_few_step(files[disk.filename], disk)]
+    pairs = [(files[disk.filename], disk) for disk in disks if files[disk.filename].is_few_step]
     last.few_step = [lora for lora, _ in pairs]
     few_step = {lora.path for lora in last.few_step}
     others = frozenset(name for disk in disks if disk.filename not in few_step for name in (disk.name, disk.alias))
@@ -96,11 +95,6 @@ def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFi
     files = library.examine({disk.filename: disk.hash or "" for disk in disks}, catalog)
     library.background.start()
     return {lora.path: lora for lora in files}
-
-
-def is_few_step(lora: LoraFile, disk) -> bool:
-    found = lora.identification
-    return found.recipe is not None or found.refused or bool(named_family(disk.name))
 
 
 def standing_tag() -> str:

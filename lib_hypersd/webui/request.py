@@ -160,7 +160,7 @@ def confirm(p) -> None:
     if plan.file is not None:
         loading.release(p)
         fit = loading.count_loaded(plan.file, p.sd_model)
-        if not loading.is_enough(fit):
+        if fit is None or not fit.is_enough:
             return give_up(p, plan.file, fit)
         if planning.refiner_of(p):
             loading.keep_loaded(loading.name_for_refiner(plan.file), p)
