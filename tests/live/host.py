@@ -217,7 +217,7 @@ class Host(Process):
         own |= {"TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         return {**os.environ, **own, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1,localhost"}
 
-    def boot(self, *extra: str, seconds: float = 180) -> None:
+    def boot(self, *extra: str, seconds: float = 600) -> None:
         command = [
             self.python, "launch.py", "--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-version-check",
             "--skip-python-version-check", "--api", *self.kind.arguments,
@@ -247,10 +247,10 @@ class Host(Process):
         self.post("/sdapi/v1/options", {"hypersd_mirror": mirror})
         try:
             self.post("/hypersd/v1/download", {"id": recipe})
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             while (download := self.get("/hypersd/v1/downloads")[-1])["state"] == "running":
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"The download of {recipe} did not end within 20 s.")
+                    raise TimeoutError(f"The download of {recipe} did not end within 120 s.")
                 time.sleep(0.2)
             return download
         finally:

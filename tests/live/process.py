@@ -79,7 +79,7 @@ class Process(ABC):
 
     def fetch(self, request: urllib.request.Request) -> bytes:
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=300) as response:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=1800) as response:
                 return response.read()
         except urllib.error.HTTPError as error:
             raise Refused(f"{error.code}: {error.read().decode(errors='replace')[:2000]}") from None

@@ -32,7 +32,7 @@ def german(make_host):
 @pytest.fixture(params=["light", "dark"])
 def page(german, browser, request):
     page = browser.new_page(viewport={"width": 1400, "height": 1500})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(error.stack) if "hypersd" in (error.stack or "") else None)
     page.goto(f"{german.url}/?__theme={request.param}")

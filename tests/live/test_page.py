@@ -24,7 +24,7 @@ def first_checkpoint(host):
 def page(host, browser):
     """The host's page; an error in our script fails the test (the host's own raises some without us)."""
     page = browser.new_page(viewport={"width": 1400, "height": 1500})
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     errors = []
     page.on("pageerror", lambda error: errors.append(error.stack) if "hypersd" in (error.stack or "") else None)
     open_page(page, host)
@@ -40,7 +40,7 @@ def open_page(page, host, theme="dark"):
 
 
 def expect_status(page, text, tab="txt2img"):
-    expect(page.locator(f"#hypersd_{tab}_status").first).to_contain_text(text, timeout=20_000)
+    expect(page.locator(f"#hypersd_{tab}_status").first).to_contain_text(text, timeout=120_000)
 
 
 def toggle(page, tab="txt2img"):
@@ -144,7 +144,7 @@ def test_generate_forever(host, page):
     expect_status(page, "8 steps with")
     host.get("/hypersd-probe/calls")
     from_menu(page, "Generate forever")
-    calls, deadline = [], time.monotonic() + 180
+    calls, deadline = [], time.monotonic() + 600
     while len(calls) < 24 and time.monotonic() < deadline:
         time.sleep(0.2)
         calls += host.get("/hypersd-probe/calls")
@@ -321,7 +321,7 @@ def test_a_reload_of_the_ui_registers_nothing_twice(fresh_host, browser):
     open_page(page, host)
     page.locator("#footer a", has_text="Reload UI").click()
     time.sleep(3)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while host.read_log().count("Startup time:") < 2 and time.monotonic() < deadline:
         time.sleep(0.3)
     page = browser.new_page()  # the other one reloads itself when it sees fit
