@@ -55,14 +55,14 @@ TINY = {
     "sdxl-pruned": checkpoint("tiny-sdxl-pruned"),
     "sd3": checkpoint("tiny-sd3"),
 }
-TRUE = {
-    "sd15": checkpoint("rand_sd15"),
-    "sd15-merged": checkpoint("rand_4SHyper"),
-    "sd15-two": checkpoint("rand_sd15_two"),
-    "sdxl": checkpoint("rand_sdxl10"),
-    "sdxl-v": checkpoint("rand_sdxl10_v"),
+SMALL = {
+    "sd15": checkpoint("small_sd15"),
+    "sd15-merged": checkpoint("small_4SHyper"),
+    "sd15-two": checkpoint("small_sd15_two"),
+    "sdxl": checkpoint("small_sdxl"),
+    "sdxl-v": checkpoint("small_sdxl_v"),
 }
-PRUNED = {"sdxl-pruned": checkpoint("rand_sdxl"), "sdxl-ssd1b": checkpoint("rand_ssd1b")}
+PRUNED = {"sdxl-pruned": checkpoint("small_vega"), "sdxl-ssd1b": checkpoint("small_ssd1b")}
 CLIP_L, CLIP_G, T5, AE = (f"rand_{name}.safetensors" for name in ("clip_l", "clip_g", "t5xxl", "ae"))
 SD3 = {
     "sd3": checkpoint("rand_sd3", CLIP_L, CLIP_G, T5),
@@ -77,17 +77,17 @@ FLUX = {
     "flux-kontext": checkpoint("rand_flux_kontext", CLIP_L, T5, AE),
 }
 NF4 = {"flux-nf4": checkpoint("rand_flux_nf4", CLIP_L, T5, AE)}
-RECTIFIED = {"sdxl-rectified": checkpoint("rand_sdxl10_rectified")}
+RECTIFIED = {"sdxl-rectified": checkpoint("small_sdxl_rectified")}
 
 COMMENTS = {"enable_prompt_comments": True}
 TINY_FIRST = {**checkpoint("tiny-sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
-TRUE_FIRST = {**checkpoint("rand_sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
+SMALL_FIRST = {**checkpoint("small_sd15.safetensors"), "sd_noise_schedule": "Default", **COMMENTS}
 NO_DOWNLOAD = "--no-download-sd-model"
-FORGE_FIRST = {**TRUE_FIRST, "forge_additional_modules": []}
+FORGE_FIRST = {**SMALL_FIRST, "forge_additional_modules": []}
 # Forge Neo asks on its console about the settings of any other version.
 NEO_FIRST = {**FORGE_FIRST, "VERSION_UID": "PY313"}
 # Why a kind does not serve a family: what it lacks, or what does not fit on a machine of 16 GB.
-LARGE = dict.fromkeys(("sd15-v", "sd15-zero-snr", "sd15-inpainting"), "2 GB each at true size; AUTOMATIC1111 runs them")
+LARGE = dict.fromkeys(("sd15-v", "sd15-zero-snr", "sd15-inpainting"), "AUTOMATIC1111 runs them")
 NO_FP8 = {"sdxl-fp8": "it is asked of AUTOMATIC1111, which has no such option; flux-fp8 is run where there is one"}
 NO_SD3 = dict.fromkeys(SD3, "it has no SD3")
 # reForge has these networks, and no way to load a checkpoint of them.
@@ -111,20 +111,20 @@ A1111 = Kind(
 FORGE = Kind(
     "Forge",
     (NO_DOWNLOAD, "--always-cpu"),
-    {**TRUE, **PRUNED, **SD3, **FLUX, **NF4},
+    {**SMALL, **PRUNED, **SD3, **FLUX, **NF4},
     FORGE_FIRST,
     LARGE | NO_FP8 | NO_RECTIFIED,
 )
 NEO = Kind(
-    "Forge Neo", ("--cpu", "--adv-samplers"), {**TRUE, **RECTIFIED, **FLUX}, NEO_FIRST,
+    "Forge Neo", ("--cpu", "--adv-samplers"), {**SMALL, **RECTIFIED, **FLUX}, NEO_FIRST,
     LARGE | NO_FP8 | NO_SD3 | NO_NF4 | ONLY_WHOLE, ("None",),
 )  # fmt: skip
 REFORGE = Kind(
-    "reForge", (NO_DOWNLOAD, "--always-cpu"), {**TRUE, **PRUNED}, TRUE_FIRST,
+    "reForge", (NO_DOWNLOAD, "--always-cpu"), {**SMALL, **PRUNED}, SMALL_FIRST,
     LARGE | NO_FP8 | NO_ENCODERS | NO_RECTIFIED | NO_MODEL,
 )  # fmt: skip
 CLASSIC = Kind(
-    "Forge Classic", (NO_DOWNLOAD, "--always-cpu"), TRUE, TRUE_FIRST,
+    "Forge Classic", (NO_DOWNLOAD, "--always-cpu"), SMALL, SMALL_FIRST,
     LARGE | NO_FP8 | NO_SD3 | NO_FLUX | NO_RECTIFIED | ONLY_WHOLE,
 )  # fmt: skip
 KINDS = (A1111, FORGE, NEO, REFORGE, CLASSIC)

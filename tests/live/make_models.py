@@ -1,7 +1,9 @@
 """Random checkpoints in the layouts of the published ones, and LoRAs for them; nothing is downloaded.
 
-``tiny-…`` are as small as AUTOMATIC1111's config files allow (a request takes half a second on a CPU). Forge and its
-kin build the published sizes, so that ``rand_…`` have their true shapes, with as few blocks as those hosts accept.
+``tiny-…`` are as small as AUTOMATIC1111's config files allow (a request takes half a second on a CPU). Forge, its kin
+and ComfyUI tell a network by its shapes: ``small_…`` have the true ones where they look, which is at the widths of the
+first block and of the prompt, and are no wider further in. ``rand_…`` have the true shapes throughout, with as few
+blocks as those hosts accept.
 """
 
 import json
@@ -59,7 +61,10 @@ def control(checkpoint: Shapes) -> Shapes:
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
 TRUE_SD15 = {"channels": 320, "context": 768, "inner": 4, "image": 128, "text": CLIP_L}
-TRUE_SDXL = {"channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32))}
+SMALL_SD15 = {**TRUE_SD15, "mult": (1, 1, 1, 1)}
+SMALL_SDXL = {
+    "channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32)), "mult": (1, 1, 1),
+}  # fmt: skip
 # The wide encoder knows CLIP's commonest words only; the other one is the smallest that open_clip has.
 WORDS = 4096
 WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=WORDS), open_clip(256, 10)
@@ -72,16 +77,18 @@ TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
 # Empty tensors, which tell hosts what else a checkpoint of SDXL predicts, and that its noise is whole at the end.
 V_AND_ZERO_SNR = {"v_pred": (0,), "ztsnr": (0,)}
 
-# Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
-# nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
+# Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and small_sdxl nowhere
+# else. A pruned SDXL has none (small_vega has Segmind-Vega's blocks).
+SDXL_DEPTHS = {"depths": [0, 0, 2, 2, 10, 10], "middle": 1, "out_depths": [0] * 9}
 CHECKPOINTS = {
     "rand_sd15": sd15(**TRUE_SD15),
-    "rand_4SHyper": sd15(**TRUE_SD15),
-    "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
-    "rand_sdxl10_v": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9) | V_AND_ZERO_SNR,
-    "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
-    "rand_ssd1b": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
-    "rand_sd15_two": sd15(**TRUE_SD15),
+    "small_sd15": sd15(**SMALL_SD15),
+    "small_4SHyper": sd15(**SMALL_SD15),
+    "small_sd15_two": sd15(**SMALL_SD15),
+    "small_sdxl": sdxl(**SMALL_SDXL, **SDXL_DEPTHS),
+    "small_sdxl_v": sdxl(**SMALL_SDXL, **SDXL_DEPTHS) | V_AND_ZERO_SNR,
+    "small_vega": sdxl(**SMALL_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
+    "small_ssd1b": sdxl(**SMALL_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
     "rand_sd3": whole({NETWORK: mmdit(depth=4, adm=2048, positions=192), IMAGE: vae(128, 16, quant=False)}),
     "rand_sd35_large": whole({
         NETWORK: mmdit(depth=38, adm=2048, positions=192, blocks=(0, 1, 37), head_norms=True), IMAGE: vae(128, 16, quant=False),
@@ -92,9 +99,6 @@ CHECKPOINTS = {
     "rand_flux_fill": flux(double=1, single=1, patch=384),
     "rand_flux_Q4_K_S": flux(double=1, single=1),
     "rand_flux_nf4": flux(double=1, single=1),
-    # What ComfyUI takes for the true ones: as many channels at first, and no more of them further in.
-    "small_sd15": sd15(**TRUE_SD15, mult=(1, 1, 1, 1)),
-    "small_sdxl": sdxl(**TRUE_SDXL, mult=(1, 1, 1), depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
@@ -124,7 +128,7 @@ FILES = {f"{FOLDER}/{file_of(name)}": shapes for name, shapes in CHECKPOINTS.ite
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
 # The same file under a name that tells a host, or a user, something else of it.
-SAME = {"rand_flux_kontext": "rand_flux", "rand_sdxl10_rectified": "rand_sdxl10"}
+SAME = {"rand_flux_kontext": "rand_flux", "small_sdxl_rectified": "small_sdxl"}
 NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
 

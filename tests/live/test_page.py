@@ -170,10 +170,10 @@ def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first
     for name, said in (
-        ("rand_sdxl10", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
-        ("rand_sdxl", "is a pruned SDXL"),
+        ("small_sdxl", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
+        ("small_vega", "is a pruned SDXL"),
         ("rand_flux", "FLUX.1-dev8 steps with Hyper-FLUX.1-dev-8steps-lora"),
-        ("rand_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
+        ("small_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
     ):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
