@@ -66,6 +66,11 @@ def status(
         data["override"] = {
             "steps": str(plan.steps), "cfg_scale": f"{plan.cfg:g}", "sampling": plan.sampler, "scheduler": plan.schedule
         }  # fmt: skip
+        if plan.adds_second_pass:
+            data["override"] |= {
+                "hr_scale": f"{plan.hires_scale:g}", "denoising_strength": f"{plan.hires_strength:g}",
+                "hr_upscaler": plan.hires_upscaler,
+            }  # fmt: skip
         if plan.distilled_cfg is not None:
             data["override"]["distilled_cfg_scale"] = f"{plan.distilled_cfg:g}"
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)

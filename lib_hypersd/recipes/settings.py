@@ -28,7 +28,8 @@ VARIANTS = {
 class Settings:
     """Values that the user has fixed; ``None`` leaves the choice to the plan.
 
-    The last three have no control in the panel: only axes and the API set them.
+    The last six have no control in the panel: only axes and the API set them. The three about a second pass count for
+    the one that ``two_pass`` adds.
     """
 
     enabled: bool = False
@@ -39,9 +40,13 @@ class Settings:
     eta: float | None = None
     file: str | None = None
     schedule: str | None = None
+    two_pass: bool | None = None
     sampler: str | None = None
     hires_steps: int | None = None
     distilled_cfg: float | None = None
+    hires_scale: float | None = None
+    hires_strength: float | None = None
+    hires_upscaler: str | None = None
 
 
 def read_variant(value: object) -> str:
@@ -88,6 +93,14 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[Any], floa
     return read_number
 
 
+def read_switch(value: object) -> bool | None:
+    """True for what is switched on. Off is what is recommended, and so None."""
+    word = str(value).strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError("true or false")
+    return True if word == "true" else None
+
+
 @dataclass(frozen=True)
 class Field:
     """A setting: its name in code and API, its label in the panel, its infotext key, and its reader.
@@ -102,7 +115,12 @@ class Field:
     choices: tuple[str, ...] = ()
     in_force: str | None = None
 
+    @property
+    def is_switch(self) -> bool:
+        return self.read is read_switch
 
+
+TWO_PASS = Field("two_pass", "Two passes", "Hyper-SD two passes", read_switch)
 FIELDS = (
     Field("variant", "Variant", "Hyper-SD variant", read_variant, tuple(VARIANTS.values())),
     Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), (*"12345678", "12", "16"), "Steps"),
@@ -111,12 +129,16 @@ FIELDS = (
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
     Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
     Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
+    TWO_PASS,
 )
 # The readers of what only axes and the API may set.
 EXTRA = {
     "sampler": name_of("a sampler", SAMPLERS),
     "hires_steps": number(0, 150, whole=True),
     "distilled_cfg": number(0, 30),
+    "hires_scale": number(1, 4),
+    "hires_strength": number(0, 1),
+    "hires_upscaler": name_of("an upscaler"),
 }
 READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”", read) for name, read in EXTRA.items()}
 ENABLED = "Hyper-SD"
@@ -180,12 +202,14 @@ def keys() -> list[str]:
     return [ENABLED, *(f.infotext for f in FIELDS)]
 
 
-def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
+def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str | bool:
     """The value that a field of the panel shows after an infotext was pasted.
 
     A value that was recommended when the image was made is so again, unless the recipe has changed: then the value
     that was used is fixed, so that the image comes out the same.
     """
+    if f.is_switch:
+        return ENABLED in params and f.read(params.get(f.infotext, False)) is True
     if ENABLED not in params:
         return RECOMMENDED
     if f.infotext in params:
@@ -194,7 +218,10 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
     used = params.get(f.in_force) if f.in_force else None
     if used in (None, "Automatic"):  # which hosts read where an image names no schedule
         return RECOMMENDED
-    recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
+    recipe = next((r for r in catalog.recipes if r.id == params[ENABLED]), None)
+    if recipe is not None and TWO_PASS.infotext in params:
+        recipe = recipe.for_two_passes()
+    recommended = getattr(recipe, f.name, None)
     try:
         same = recommended is not None and f.read(used) == f.read(recommended)
     except ValueError:

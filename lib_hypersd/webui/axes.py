@@ -14,7 +14,8 @@ OFF = "Off"
 HOST_AXES = {
     "Steps": "steps", "CFG Scale": "cfg_scale", "Distilled CFG Scale": "distilled_cfg_scale",
     "Shift": "distilled_cfg_scale", "Sampler": "sampler_name", "Schedule type": "scheduler",
-    "Hires steps": "hr_second_pass_steps", "Eta": "eta",
+    "Hires steps": "hr_second_pass_steps", "Hires upscaler": "hr_upscaler", "Denoising": "denoising_strength",
+    "Eta": "eta",
 }  # fmt: skip
 
 
@@ -30,6 +31,7 @@ def register() -> None:
         module.AxisOption("[Hyper-SD] Eta", float, fix("eta")),
         module.AxisOption("[Hyper-SD] Weight", float, fix("weight")),
         module.AxisOption("[Hyper-SD] Variant", str, fix("variant"), choices=lambda: [RECOMMENDED, *VARIANTS, OFF]),
+        module.AxisOption("[Hyper-SD] Two passes", str, fix("two_pass"), choices=lambda: ["True", "False"]),
     )
     options.extend(option for option in ours if option.label not in present)
     for option in options:

@@ -48,4 +48,5 @@ def second_pass(payload: Mapping) -> SecondPass | None:
         text_in(payload, "hr_sampler_name"),
         text_in(payload, "hr_scheduler"),
         model.find_named(text_in(payload, "hr_checkpoint_name")),
+        *(payload.get(name) for name in ("hr_scale", "denoising_strength", "hr_upscaler")),
     )

@@ -50,7 +50,10 @@ def second_pass_of(p) -> SecondPass | None:
     if not getattr(p, "enable_hr", False):
         return None
     checkpoint = model.find_named(getattr(p, "hr_checkpoint_name", None))
-    return SecondPass(p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None), checkpoint)
+    return SecondPass(
+        p.hr_second_pass_steps, p.hr_sampler_name, getattr(p, "hr_scheduler", None), checkpoint,
+        p.hr_scale, p.denoising_strength, p.hr_upscaler,
+    )  # fmt: skip
 
 
 def find_obstacle() -> str | None:
@@ -68,4 +71,6 @@ def find_obstacle_to(plan: Plan, p) -> str | None:
         name = loading.name_for_refiner(plan.file)
         if name not in loras.names():
             return f"For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
+    if plan.adds_second_pass and not hasattr(p, "enable_hr"):
+        return "Two passes are for txt2img: img2img is a second pass itself."
     return samplers.find_unknown(plan.sampler, plan.schedule)

@@ -28,12 +28,18 @@ REFINER = "Refiner"  # the host's infotext key of a refiner that has taken over
 ATTRIBUTES = {
     "steps": "steps", "cfg_scale": "cfg", "distilled_cfg_scale": "distilled_cfg", "sampler_name": "sampler",
     "scheduler": "schedule", "eta": "eta", "hr_second_pass_steps": "hires_steps", "hr_cfg": "cfg",
-    "hr_distilled_cfg": "distilled_cfg",
+    "hr_distilled_cfg": "distilled_cfg", "hr_scale": "hires_scale", "denoising_strength": "hires_strength",
+    "hr_upscaler": "hires_upscaler",
 }  # fmt: skip
 PROMPTS = ("all_prompts", "all_hr_prompts")
 INFOTEXT_KEYS = panel.keys()
 # The host writes these two where a schedule is set, and leaves them where none is.
 SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
+# What the host makes of a second pass that the plan adds: it prepares no prompts for one, a fixed size would come before
+# the factor, and Forge wants to know of its modules (F:processing.py:1405).
+SECOND_PASS = {"enable_hr": True, "hr_resize_x": 0, "hr_resize_y": 0, "hr_additional_modules": ["Use same choices"]}
+HR_PROMPTS = {"all_hr_prompts": "all_prompts", "all_hr_negative_prompts": "all_negative_prompts"}
+SECOND_PASS_INFOTEXTS = ("Denoising strength", "Hires ")  # how the host's keys for it begin
 STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, NOTE)
 
 
@@ -102,11 +108,15 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
     names = [name for name in ATTRIBUTES if name == "scheduler" or hasattr(p, name)]
     values = {name: getattr(plan, ATTRIBUTES[name]) for name in names}
     values = {name: value for name, value in values.items() if value is not None}
+    if plan.adds_second_pass:
+        values |= {name: value for name, value in SECOND_PASS.items() if hasattr(p, name)}
+        values |= {name: list(getattr(p, source)) for name, source in HR_PROMPTS.items()}
     if values.get("eta") == samplers.default_eta(plan.sampler):
         values["eta"] = None  # the sampler's own, and a sampler of the user's for another pass keeps that of its own
     for name in PROMPTS:
-        if getattr(p, name, None):
-            values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
+        prompts = values.get(name) or getattr(p, name, None)
+        if prompts:
+            values[name] = [plan.edit(prompt) for prompt in prompts]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
     own = {name: getattr(p, name, None) for name in values}
@@ -173,8 +183,11 @@ def give_up(p, file: str, fit: loading.Fit | None) -> None:
     missing = [name for name in loras.find_missing(p.all_prompts) if name != file]
     why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
     why += "".join(f" It cannot read {tag}." for tag in loras.find_unreadable(p.all_prompts))
+    keys = list(INFOTEXT_KEYS)
+    if state_of(p).plan.adds_second_pass:
+        keys += [key for key in p.extra_generation_params if key.startswith(SECOND_PASS_INFOTEXTS)]
     take_back(p)
-    for key in INFOTEXT_KEYS:
+    for key in keys:
         p.extra_generation_params.pop(key, None)
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
