@@ -146,7 +146,8 @@ def vae_key(key: str) -> str:
 NAMES = {  # the network's prefix in a checkpoint, and the name of each of its tensors below it
     "vae": lambda key: "first_stage_model." + vae_key(key),
     "unet": lambda key: "model.diffusion_model." + unet_key(key),
-    "text_encoder": lambda key: "cond_stage_model.transformer." + key,
+    # Newer versions of transformers have its tensors on the first level.
+    "text_encoder": lambda key: "cond_stage_model.transformer.text_model." + key.removeprefix("text_model."),
 }
 
 

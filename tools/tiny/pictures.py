@@ -27,6 +27,7 @@ COUNTS = {1: "a", 2: "two", 3: "three"}
 RADII = {1: (11.0, 13.0), 2: (9.0, 10.5), 3: (7.5, 8.2)}
 SPACING = {1: 0, 2: 25, 3: 20}  # between the centres of neighbours
 HELD_OUT = 500
+Placed = tuple[str, str, float, float, float]  # a shape's kind, its colour, its centre x and y and its radius in pixels
 
 # Whether a point of the square −1 … 1, y downwards, lies within the shape.
 SHAPES = {
@@ -91,10 +92,15 @@ def centres(scene: Scene, rng: np.random.Generator) -> list[tuple[float, float]]
     return [(x, y + offset) if upright else (x + offset, y) for offset in offsets]
 
 
-def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """One picture of the scene, uint8 ``[64, 64, 3]``; every call draws other sizes and positions from ``rng``."""
+def place_shapes(scene: Scene, rng: np.random.Generator) -> list[Placed]:
+    """The shapes of one picture of the scene; every call draws other sizes and positions from ``rng``."""
     radius = rng.uniform(*RADII[scene.count])
-    return paint(scene.background, [(scene.shape, scene.colour, *centre, radius) for centre in centres(scene, rng)])
+    return [(scene.shape, scene.colour, *centre, radius) for centre in centres(scene, rng)]
+
+
+def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """One picture of the scene, uint8 ``[64, 64, 3]``."""
+    return paint(scene.background, place_shapes(scene, rng))
 
 
 def draw_crowd(rng: np.random.Generator) -> np.ndarray:
@@ -106,8 +112,8 @@ def draw_crowd(rng: np.random.Generator) -> np.ndarray:
     return paint(rng.choice(list(BACKGROUNDS)), shapes)
 
 
-def paint(background: str, shapes: list[tuple[str, str, float, float, float]]) -> np.ndarray:
-    """A picture of shapes, each with its colour, its centre x and y and its radius in pixels."""
+def paint(background: str, shapes: list[Placed]) -> np.ndarray:
+    """A picture of the shapes, uint8 ``[64, 64, 3]``."""
     fine = (np.arange(SIZE * FINE) + 0.5) / FINE
     x, y = fine[None, :], fine[:, None]
     picture = np.full((SIZE, SIZE, 3), BACKGROUNDS[background], float)

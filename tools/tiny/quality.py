@@ -26,7 +26,8 @@ GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
 FEW = (1, 2, 4, 8)
-END_OF_RUN = "## The end of a run"  # a section that tools.tiny.end_of_run writes
+# The sections that tools.tiny.end_of_run and tools.tiny.control_quality write.
+END_OF_RUN, CONTROL = "## The end of a run", "## With a ControlNet"
 COLUMNS = ("shape", "colour", "count", "place", "background", "all", "distance")
 
 
@@ -117,7 +118,7 @@ def read_rows(path: Path) -> dict[str, dict[str, float]]:
 
 
 def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> None:
-    """All rows that are measured so far, as Markdown; the section of another program, the last one, stays."""
+    """All rows that are measured so far, as Markdown; the sections of other programs stay."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = [
         "# Quality of the embedded model",
@@ -144,8 +145,22 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
             if row := rows.get(str(settings[name])):
                 shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS[:-1])
                 lines.append(f"| {name} | {shares} | {row['distance']:.1f} |")
-    lines += ["", before[before.index(END_OF_RUN) :].rstrip("\n")] if END_OF_RUN in before else []
+    lines += [f"\n{kept}" for heading in (END_OF_RUN, CONTROL) if (kept := find_section(before, heading))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def find_section(document: str, heading: str) -> str:
+    """A section with its heading, without the line breaks that end it; nothing where there is none."""
+    _, found, rest = document.partition(heading + "\n")
+    return (found + rest.partition("\n## ")[0]).rstrip("\n")
+
+
+def write_section(path: Path, heading: str, section: str) -> None:
+    """Write a section into a document: in place of an earlier one, or at its end."""
+    document = path.read_text(encoding="utf-8").rstrip("\n") + "\n"
+    before = find_section(document, heading)
+    document = document.replace(before, section) if before else f"{document}\n{section}\n"
+    path.write_text(document, encoding="utf-8")
 
 
 def main() -> None:
