@@ -174,9 +174,9 @@ def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Dis
         metadata: the free texts of its header.
     """
     for text in names_in(metadata or {}):
-        if inside := read(text, "its metadata"):
+        if inside := read_distillation(text, "its metadata"):
             return inside
-    return read(name, "its name")
+    return read_distillation(name, "its name")
 
 
 def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
@@ -196,7 +196,7 @@ def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=65536)
-def read(name: str, evidence: str) -> Distillation | None:
+def read_distillation(name: str, evidence: str) -> Distillation | None:
     """What a single name says; where it names several distillations, the last."""
     stem = SUFFIX.sub("", SUFFIX.sub("", re.split(r"[/\\]", name)[-1]))
     text = FUSION.sub("flux~fluxfusion", split(stem))

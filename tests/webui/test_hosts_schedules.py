@@ -64,7 +64,7 @@ def test_a_schedule_that_is_none_of_ours_is_a_sentence(host):
     from lib_hypersd.webui import schedules
 
     with pytest.raises(ValueError, match="“Karras” is none of Hyper-SD's schedules"):
-        schedules.sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
+        schedules.compute_sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
 
 
 def test_a_schedule_for_flux_is_only_where_flux_is(host, script, flux):

@@ -15,14 +15,14 @@ from tests.webui.common import ON, recorded
 def file_called(name):
     from lib_hypersd.webui import loras
 
-    return next((f for f in loras.at_hand(published(), None).files if f.name == name), None)
+    return next((f for f in loras.find_at_hand(published(), None).files if f.name == name), None)
 
 
 def settled():
     """Wait until the files are read in the background."""
     from lib_hypersd.webui import loras
 
-    while loras.shelf().library.background.thread is not None:
+    while loras.get_shelf().library.background.thread is not None:
         time.sleep(0.001)
 
 
@@ -129,12 +129,12 @@ def test_a_name_that_no_tag_can_hold_is_said(host, script):
 def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
     from lib_hypersd.webui import loras
 
-    first = loras.at_hand(published(), None).files
+    first = loras.find_at_hand(published(), None).files
     settled()
-    again = loras.at_hand(published(), None).files
-    assert [f.name for f in again] == [f.name for f in first] and loras.at_hand(published(), None).files is again
+    again = loras.find_at_hand(published(), None).files
+    assert [f.name for f in again] == [f.name for f in first] and loras.find_at_hand(published(), None).files is again
     host.list_networks()
-    assert loras.at_hand(published(), None).files is not again
+    assert loras.find_at_hand(published(), None).files is not again
     host.lora("Hyper-SD15-4steps-lora").unlink()
     assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
         "cannot be read (No such file or directory). It is not used."
