@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.live.__main__ import counted, split
-from tests.live.host import KINDS
+from tests.live.kinds import KINDS
 from tests.live.report import Check, Report, all_checks, render
 
 

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 class Contract:
     """The facts by name, as ``facts.record`` makes them, of what the adapter uses and of what the double has beside it.
 
-    ``kind`` is one of those of ``tests.live.host``.
+    ``kind`` is one of those of ``tests.live.kinds``.
     """
 
     host: str

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
-from tests.live.host import Host, kind_of
+from tests.live.host import Host
+from tests.live.kinds import kind_of
 from tests.live.report import Check, Report, check_of
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.examples import run
+from tests.live.common import ON
 from tests.live.process import Refused
-from tests.live.test_requests import ON
 from tests.server import Answer, Hub
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"

@@ -10,10 +10,10 @@ from functools import partial
 
 import pytest
 
+from tests.live.common import ON, OWN, tcd, trailing, within
 from tests.live.host import rounded_alike
 from tests.live.process import free_port
 from tests.live.test_families import PICTURE, encoded
-from tests.live.test_requests import ON, OWN, tcd, trailing, within
 
 FOUR = {**ON, "steps": 4}
 LORA = "Hyper-SD15-4steps-lora"

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.recipes.catalog import HYPER_SD, LOOKALIKES, published
 from lib_hypersd.recipes.settings import Settings
-from tests.live.host import kind_of
+from tests.live.common import ON, OWN, tcd, within
+from tests.live.kinds import kind_of
 from tests.live.process import Refused
-from tests.live.test_requests import ON, OWN, tcd, within
 from tests.networks import SD_BETAS
 
 # What each checkpoint of the suite is; where it differs from its name, the family that its plan is made for.

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from tests.live.common import ON, OWN, asked
 from tests.live.process import Refused
-from tests.live.test_requests import ON, OWN, asked
 
 LISTS = ("samplers", "schedulers", "options", "shadows", "hooks", "forward")
 PLAIN = {**OWN, "steps": 3}

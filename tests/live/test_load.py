@@ -6,10 +6,10 @@ import random
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.live.common import ON, OWN, asked
 from tests.live.process import Refused
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_in_a_row import LISTS
-from tests.live.test_requests import ON, OWN, asked
 
 CLIENTS = 8
 PARTS = 5  # after each of which memory is measured; after the first, the host has all that it keeps

@@ -6,10 +6,21 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.live.test_requests import trailing
+from tests.live.common import trailing
+from tests.live.page import (
+    ACCORDION,
+    badges,
+    choose,
+    expect_status,
+    from_menu,
+    generate,
+    open_page,
+    paste,
+    set_size,
+    toggle,
+)
 
 TABS = ("txt2img", "img2img")
-ACCORDION = ".input-accordion-checkbox"
 # The rest is written for gradio 3's lists and A1111's own controls.
 of_a1111 = pytest.mark.only("AUTOMATIC1111", why="written for the controls of AUTOMATIC1111's page")
 
@@ -31,39 +42,6 @@ def page(host, browser):
     yield page
     page.close()
     assert not errors, errors
-
-
-def open_page(page, host, theme="dark"):
-    page.goto(f"{host.url}/?__theme={theme}")
-    page.wait_for_selector("#hypersd_txt2img_enable .input-accordion-checkbox")
-    expect_status(page, f"{host.first_checkpoint}: SD1.")  # the family, or the architecture once it is loaded
-
-
-def expect_status(page, text, tab="txt2img"):
-    expect(page.locator(f"#hypersd_{tab}_status").first).to_contain_text(text, timeout=120_000)
-
-
-def toggle(page, tab="txt2img"):
-    page.locator(f"#hypersd_{tab}_enable {ACCORDION}").click()
-
-
-def badges(page):
-    return page.locator(".hypersd-badge").all_inner_texts()
-
-
-def generate(page):
-    """Press Generate, wait for the image, and return what is written below it."""
-    page.locator("#txt2img_generate").click()
-    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'block'")
-    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'none'", timeout=120_000)
-    page.wait_for_function("/Steps: /.test(document.querySelector('#html_info_txt2img').innerText)")
-    return "\n".join(page.locator(f"#html_{what}_txt2img").first.inner_text() for what in ("info", "log"))
-
-
-def set_size(page):
-    for name in ("width", "height"):
-        page.locator(f"#txt2img_{name} input[type=number]").fill("64")
-        page.keyboard.press("Tab")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -129,13 +107,6 @@ def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     assert f"Steps: {own}, Sampler: " in info and "Trailing" not in info and "Hyper-SD" not in info
 
 
-def from_menu(page, item):
-    """Right-click where the Generate button is, or the Interrupt button that covers it, and take an item."""
-    box = page.locator("#txt2img_generate").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2, button="right")
-    page.locator("#context-menu").get_by_text(item, exact=True).click()
-
-
 def test_generate_forever(host, page):
     set_size(page)
     page.locator("#txt2img_prompt textarea").fill("a cat")
@@ -156,13 +127,6 @@ def test_generate_forever(host, page):
     expect_status(page, "Off.")
     host.get("/hypersd-probe/calls")
     assert f"Steps: {own}, " in generate(page) and not any(call["loras"] for call in host.get("/hypersd-probe/calls"))
-
-
-def choose(page, dropdown, name):
-    """Take one of a gradio 4 list as by keyboard: what is typed filters it, and the arrow goes to what is left."""
-    dropdown.fill(name)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
 
 
 @pytest.mark.only("Forge", why="it loads the checkpoint when it is chosen, or serves less families")
@@ -224,11 +188,6 @@ def test_one_click_for_more_detail_and_one_for_the_negative_prompt(page):
     page.wait_for_function(
         "document.querySelector('#hypersd_txt2img_status').textContent.includes('negative prompt counts')"
     )
-
-
-def paste(page, text):
-    page.locator("#txt2img_prompt textarea").fill(text)
-    page.locator("#txt2img_tools #paste").click()
 
 
 @of_a1111
