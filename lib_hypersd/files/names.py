@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
+from ..recipes.settings import fold
 
 __all__ = [
     "MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "own_recipe", "recipe_inside", "titles",
@@ -262,18 +263,13 @@ def recipe_inside(catalog: Catalog, inside: Distillation, family: str | None) ->
 
 def family_named(text: str) -> str | None:
     """The family of ``catalog.FAMILIES`` that somebody means: ``SD1.5``, ``FLUX.1-dev``, ``pony``; else None."""
-    whole = next((key for key, name in FAMILIES.items() if letters(text) in (letters(key), letters(name))), None)
+    whole = next((key for key, name in FAMILIES.items() if fold(text) in (fold(key), fold(name))), None)
     if whole is not None:
         return whole
     have = words(text.lower().replace("stable diffusion", "sd"))
     families = {FAMILY_WORDS[word] for word in have if word in FAMILY_WORDS}
     beside = have - FAMILY_WORDS.keys()
     return families.pop() if len(families) == 1 and beside <= BESIDE_FAMILY else None
-
-
-def letters(text: str) -> str:
-    """Small letters and digits only."""
-    return "".join(filter(str.isalnum, text.lower()))
 
 
 def own_recipe(catalog: Catalog, family: str | None, architecture: str | None) -> Recipe | None:

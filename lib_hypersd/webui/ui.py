@@ -23,15 +23,9 @@ def build(tab: str, prompt) -> tuple[list, list]:
 def make_backend() -> Backend:
     """The host behind the panel."""
     return Backend(
-        load_recipes,
-        model.find_selected,
-        list_files,
-        make_request,
-        loras.refresh,
-        DOWNLOADS,
-        memory.remember,
-        find_obstacle,
-    )
+        load_recipes, model.find_selected, list_files, make_request, loras.refresh, DOWNLOADS,
+        memory.remember, find_obstacle,
+    )  # fmt: skip
 
 
 def list_files(catalog: Catalog, checkpoint: Model | None) -> list[File]:

@@ -34,7 +34,7 @@ def within(strength, steps):
     return [round(reached - i * reached / steps) - 1 for i in range(steps)]
 
 
-def asked(host, info):
+def describe(host, info):
     """What the host says of itself, but for what it counts."""
     return {key: value for key, value in host.get("/hypersd-probe/host").items() if key in info}
 
@@ -43,11 +43,11 @@ def by_hand(host, result, **payload):
     """What a result's infotext says, with the panel off."""
     prompt, settings = result.infotext.splitlines()[:2]
     tcd = "Sampler: TCD" in settings
-    said = {
+    values = {
         "prompt": prompt, "steps": 4, "cfg_scale": 1.0, "eta": 1.0 if tcd else None,
         "sampler_name": "TCD" if tcd else "DDIM-Trailing", "scheduler": "TCD" if tcd else "Trailing",
     }  # fmt: skip
-    return host.txt2img(None, **{**said, **payload})
+    return host.txt2img(None, **{**values, **payload})
 
 
 def plot(host, x, values, panel=None, **payload):

@@ -6,7 +6,7 @@ from tests.live.common import ON, OWN, plot, with_schedules
 
 
 @pytest.mark.parametrize(
-    ("axis", "values", "said"),
+    ("axis", "values", "expected"),
     [
         ("[Hyper-SD] Steps", "1,2,4", ["Steps: 1,", "Steps: 2,", "Steps: 4,"]),
         ("[Hyper-SD] Weight", "0.5,1", [":0.5>", ":1>"]),
@@ -29,9 +29,9 @@ from tests.live.common import ON, OWN, plot, with_schedules
         ("Eta", "0,0.7", ["Eta DDIM: 0", "Eta DDIM: 0.7"]),
     ],
 )
-def test_axes_vary_with_the_panel_on(host, axis, values, said):
+def test_axes_vary_with_the_panel_on(host, axis, values, expected):
     result, cells = plot(host, axis, values, ON, **OWN)
-    for infotext, text in zip(cells, said, strict=True):
+    for infotext, text in zip(cells, expected, strict=True):
         assert text in infotext and "not applied" not in infotext
         assert ("Hyper-SD: " in infotext) == (text != "Steps: 6," or axis == "Steps")
     cell_images = result.pixels[-len(cells) :]

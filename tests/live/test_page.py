@@ -133,7 +133,7 @@ def test_generate_forever(host, page):
 def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first
-    for name, said in (
+    for name, sentence in (
         ("rand_sdxl10", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
         ("rand_sdxl", "is a pruned SDXL"),
         ("rand_flux", "FLUX.1-dev8 steps with Hyper-FLUX.1-dev-8steps-lora"),
@@ -142,8 +142,8 @@ def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
             expect_status(page, f"{name}: ", tab)
-        expect_status(page, said)
-        if "FLUX" in said:
+        expect_status(page, sentence)
+        if "FLUX" in sentence:
             expect(page.locator("#txt2img_distilled_cfg_scale")).to_contain_text("Hyper-SD uses 3.5")
 
 
@@ -192,8 +192,8 @@ def test_one_click_for_more_detail_and_one_for_the_negative_prompt(page):
 
 @of_a1111
 def test_a_pasted_infotext_restores_the_panel_and_a_foreign_one_switches_it_off(host, page):
-    made = host.txt2img({"enabled": True, "variant": "unified", "steps": 5, "eta": 0.3}, steps=20)
-    paste(page, made.infotext)
+    result = host.txt2img({"enabled": True, "variant": "unified", "steps": 5, "eta": 0.3}, steps=20)
+    paste(page, result.infotext)
     expect_status(page, "5 steps with Hyper-SD15-1step-lora at weight 1: TCD on the schedule TCD, eta 0.3")
     assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
     values = {
@@ -209,8 +209,8 @@ def test_a_pasted_infotext_restores_the_panel_and_a_foreign_one_switches_it_off(
     }
     assert page.locator("#txt2img_sampling input").input_value() == "TCD", "names survive the paste"
     host.get("/hypersd-probe/calls")
-    again = generate(page)
-    assert again.split("Steps:")[1].split("Lora hashes")[0] == made.infotext.split("Steps:")[1].split("Lora hashes")[0]
+    again, first = (text.split("Steps:")[1].split("Lora hashes")[0] for text in (generate(page), result.infotext))
+    assert again == first
     foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras")
     paste(page, foreign.infotext)
     expect_status(page, "Off. Your own settings are used.")

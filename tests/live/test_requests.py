@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.live.common import ON, OWN, asked, by_hand, guidance_of_a1111, tcd, trailing, with_schedules
+from tests.live.common import ON, OWN, by_hand, describe, guidance_of_a1111, tcd, trailing, with_schedules
 from tests.live.host import rounded_alike
 
 # Registration.
@@ -165,7 +165,7 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
 
 
 @pytest.mark.parametrize(
-    ("panel", "said"),
+    ("panel", "sentence"),
     [
         ({"steps": "NaN"}, "Steps must be a whole number from 1 to 150, not 'NaN'."),
         ({"steps": -1}, "Steps must be"), ({"steps": 10**15}, "Steps must be"), ({"weight": 1e300}, "LoRA weight must be"),
@@ -177,11 +177,11 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, said):
+def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, sentence):
     own = host.txt2img(None, **OWN)
     refused = host.txt2img({**ON, **panel}, **OWN)
     assert refused.pixels == own.pixels and refused.timesteps == own.timesteps and refused.rows == own.rows
-    assert refused.extra["Hyper-SD note"].startswith("not applied. ") and said in refused.extra["Hyper-SD note"]
+    assert refused.extra["Hyper-SD note"].startswith("not applied. ") and sentence in refused.extra["Hyper-SD note"]
     assert "Hyper-SD: " not in refused.infotext and refused.infotext.startswith("a cat\n")
 
 
@@ -206,7 +206,7 @@ def test_recipes_of_the_users_own(host):
 
 
 def test_nothing_is_left_behind(host):
-    before = asked(host, ("samplers", "schedulers", "options", "shadows", "hooks", "forward"))
+    before = describe(host, ("samplers", "schedulers", "options", "shadows", "hooks", "forward"))
     own = host.txt2img(None, **OWN)
     for panel in (
         ON,
@@ -218,5 +218,5 @@ def test_nothing_is_left_behind(host):
         host.txt2img(panel, **OWN)
         again = host.txt2img(None, **OWN)
         assert again.pixels == own.pixels and again.infotext == own.infotext
-    after = asked(host, before)
+    after = describe(host, before)
     assert after == before and after["shadows"] == []

@@ -75,7 +75,7 @@ def test_start_at_800():
 
 
 @pytest.mark.parametrize(
-    ("timesteps", "said"),
+    ("timesteps", "sentence"),
     [
         (lambda: trailing_timesteps(1001), "The trailing schedule serves 1 to 1000 steps; 1001 cannot be served."),
         (
@@ -85,10 +85,10 @@ def test_start_at_800():
         (lambda: flow_sigmas(1001), "A flow schedule serves 1 to 1000 steps; 1001 cannot be served."),
     ],
 )
-def test_a_sentence_names_the_schedule(timesteps, said):
+def test_a_sentence_names_the_schedule(timesteps, sentence):
     with pytest.raises(ValueError) as problem:
         timesteps()
-    assert str(problem.value) == said
+    assert str(problem.value) == sentence
 
 
 def test_the_most_steps_that_are_served():

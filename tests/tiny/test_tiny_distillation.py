@@ -9,7 +9,7 @@ from tests.tiny.common import ALPHAS, changed_lora
 from tools.tiny import model, trajectory
 from tools.tiny.distil import GUIDED, LEAST, Student, Teacher
 from tools.tiny.lora import guided, predict
-from tools.tiny.one_step import later_steps
+from tools.tiny.one_step import further_steps
 from tools.tiny.train import add_noise, image_weight
 
 WIDTH = 0.7  # the standard deviation of data whose exact flow is known
@@ -99,11 +99,11 @@ class TestTrajectory:
 @pytest.fixture
 def teacher(networks):
     """An untrained one, whose data are noise with the one caption that it knows beside the empty one."""
-    made = object.__new__(Teacher)
-    made.unet, made.device, made.alphas = networks["unet"].requires_grad_(False), "cpu", ALPHAS.float()
-    made.texts = torch.randn(2, 77, model.WIDTH)
-    made.data = SimpleNamespace(batch=lambda size, *_: (torch.randn(size, 4, 8, 8), torch.ones(size, dtype=int)))
-    return made
+    untrained = object.__new__(Teacher)
+    untrained.unet, untrained.device, untrained.alphas = networks["unet"].requires_grad_(False), "cpu", ALPHAS.float()
+    untrained.texts = torch.randn(2, 77, model.WIDTH)
+    untrained.data = SimpleNamespace(batch=lambda size, *_: (torch.randn(size, 4, 8, 8), torch.ones(size, dtype=int)))
+    return untrained
 
 
 class TestStudent:
@@ -119,11 +119,11 @@ class TestStudent:
         student, two_steps = Student(teacher, None), changed_lora(teacher.unet)
         fresh, student.lora = student.lora, two_steps
         torch.manual_seed(5)
-        same = later_steps(student, two_steps, 6)
+        same = further_steps(student, two_steps, 6)
         assert same.difference == 0 and torch.equal(same.arrived, same.target)
         student.lora = fresh
         torch.manual_seed(5)
-        other = later_steps(student, two_steps, 6)
+        other = further_steps(student, two_steps, 6)
         assert other.difference > 0 and torch.equal(other.target, same.target) and (other.end == -1).all()
         other.difference.backward()
         assert any(up.grad.abs().max() > 0 for up in fresh.up.values())

@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from tests.tiny.common import rng
-from tools.tiny.labels import UNSAID, labels_of, labels_said
+from tools.tiny.labels import UNSAID, labels_in, labels_of
 from tools.tiny.pictures import SCENES, SHAPES, VALUES, Scene, captions, draw, pictures, split
 from tools.tiny.reader import read, score
 
@@ -36,9 +36,9 @@ class TestReader:
     @pytest.mark.parametrize("field, other", [("count", 3), ("colour", "blue"), ("shape", "diamond"),
                                               ("place", "at the top"), ("background", "grey")])  # fmt: skip
     def test_a_wrong_attribute_is_seen_and_no_other(self, field, other):
-        said = Scene(2, "red", "circle", "in the centre", "white")
-        shown = Scene(**{**vars(said), field: other})
-        result = score(draw(shown, rng())[None], [said])
+        scene = Scene(2, "red", "circle", "in the centre", "white")
+        shown = Scene(**{**vars(scene), field: other})
+        result = score(draw(shown, rng())[None], [scene])
         assert {name for name, share in result.items() if share == 0} == {field, "all"}
 
     def test_shapes_that_differ_are_no_shape(self):
@@ -56,21 +56,21 @@ class TestPictures:
         assert set(training) | set(held_out) == set(SCENES)
 
     def test_the_training_captions_of_a_held_out_scene_do_not_occur(self):
-        told = captions(split()[0], 13_000, seed=2)
-        assert not {text for _, text in told} & {scene.caption() for scene in split()[1]}
-        assert 0.6 < np.mean([text == scene.caption() for scene, text in told]) < 0.9
+        captioned = captions(split()[0], 13_000, seed=2)
+        assert not {text for _, text in captioned} & {scene.caption() for scene in split()[1]}
+        assert 0.6 < np.mean([text == scene.caption() for scene, text in captioned]) < 0.9
 
     @pytest.mark.parametrize("wrong, misled", [(0.0, 0.0), (0.2, 0.59), (0.5, 0.95)])
     def test_captions_take_things_for_the_next_ones_but_tell_of_no_held_out_scene(self, wrong, misled):
         training, _ = split()
-        told = [said for said, _ in captions(training, 2600, 2, wrong)]
-        slips = (labels_of(told) - labels_of(training * 2)).numpy() % [len(among) for among in VALUES]
-        assert set(slips.flat) == ({0, 1} if wrong else {0}) and set(told) <= set(training)
+        captioned = [scene for scene, _ in captions(training, 2600, 2, wrong)]
+        slips = (labels_of(captioned) - labels_of(training * 2)).numpy() % [len(among) for among in VALUES]
+        assert set(slips.flat) == ({0, 1} if wrong else {0}) and set(captioned) <= set(training)
         assert abs(slips.any(1).mean() - misled) < 0.03 and np.ptp(slips.mean(0)) < 0.05
 
     def test_every_value_is_trained_on(self):
-        for known, field in zip(VALUES, vars(SCENES[0]), strict=True):
-            assert {getattr(scene, field) for scene in split()[0]} == set(known)
+        for values, field in zip(VALUES, vars(SCENES[0]), strict=True):
+            assert {getattr(scene, field) for scene in split()[0]} == set(values)
 
     def test_the_same_seed_draws_the_same(self):
         first, second, other = (pictures(SCENES, 5, seed) for seed in (1, 1, 2))
@@ -94,9 +94,9 @@ class TestPictures:
 def test_labels_are_what_a_caption_says():
     scene = SCENES[777]
     whole = labels_of([scene])[0].tolist()
-    assert labels_said(scene, scene.caption()).tolist() == whole
-    assert labels_said(scene, scene.caption(place=False)).tolist() == [*whole[:3], UNSAID, whole[4]]
-    assert labels_said(scene, scene.caption(background=False)).tolist() == [*whole[:4], UNSAID]
+    assert labels_in(scene, scene.caption()).tolist() == whole
+    assert labels_in(scene, scene.caption(place=False)).tolist() == [*whole[:3], UNSAID, whole[4]]
+    assert labels_in(scene, scene.caption(background=False)).tolist() == [*whole[:4], UNSAID]
 
 
 def test_shapes_differ_enough_to_be_told():

@@ -98,12 +98,12 @@ def test_the_routes_take_ids_of_the_catalog_and_tell_how_far_it_is(host):
             begun = client.post("/hypersd/v1/download", json={"id": LORA.id})
             assert begun.status_code == 200 and begun.json()["file"] == LORA.file
             wait_until(lambda: downloads.get(LORA.id).done == 1000)
-            told = {
+            expected = {
                 "id": LORA.id, "file": LORA.file, "folder": str(host.folder / "Lora"), "state": "running",
                 "done": 1000, "total": len(CONTENT), "problem": None,
             }  # fmt: skip
-            assert client.get("/hypersd/v1/downloads").json() == [told]
-            assert client.post("/hypersd/v1/download", json={"id": LORA.id}).json() == told, "no second one"
+            assert client.get("/hypersd/v1/downloads").json() == [expected]
+            assert client.post("/hypersd/v1/download", json={"id": LORA.id}).json() == expected, "no second one"
             downloads.get(LORA.id).cancel_requested.set()
             hub.over.set()
             assert client.delete(f"/hypersd/v1/downloads/{LORA.id}").json()["state"] == "cancelled"

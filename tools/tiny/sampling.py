@@ -94,7 +94,7 @@ class Studio:
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
         texts, empty = self.encode(prompts), self.encode([""])
         generator = torch.Generator().manual_seed(seed)
-        made = []
+        images = []
         for text in texts.split(batch):
             shape = (len(text), 4, 8, 8)
 
@@ -103,5 +103,5 @@ class Studio:
 
             x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
-            made.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
-        return torch.cat(made)
+            images.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
+        return torch.cat(images)
