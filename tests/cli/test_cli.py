@@ -211,5 +211,5 @@ def test_a_plan_for_the_file_of_a_checkpoint(capsys, tmp_path):
 @pytest.mark.parametrize("family", ["SD1.5", "sd15", "FLUX.1-dev", "flux", "pony", "Illustrious", "SDXL"])
 def test_a_family_is_read_as_people_write_it(capsys, family):
     code, out, _ = run(capsys, "--family", family, "--json")
-    made_for = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
-    assert code == 0 and json.loads(out)["family"] == made_for.get(family, family)
+    families = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
+    assert code == 0 and json.loads(out)["family"] == families.get(family, family)

@@ -58,16 +58,16 @@ VARIABLES = {
     "disk": "disk",
     "webui/axes.py: module": "xyz",
     "webui/axes.py: apply": "axis.apply",
-    "webui/loading.py: networks()": "networks",
+    "webui/loading.py: find_networks()": "networks",
     "webui/loading.py: network": "network",
     "webui/loading.py: patcher": "unet",
     "webui/loading.py: model": "unet.model",
     "webui/loading.py: load": "networks.load_lora_for_models",
     "webui/loading.py: layers": "networks.model_lora_keys_unet",
-    "webui/loras.py: networks()": "networks",
+    "webui/loras.py: find_networks()": "networks",
     "webui/inner_passes.py: outer": "p",
     "webui/inner_passes.py: inner": "p",
-    "webui/model.py: choices()": "backend_args.dynamic_args",
+    "webui/model.py: find_choices()": "backend_args.dynamic_args",
     "webui/model.py: model": "sd_model",
     "webui/model.py: network": "unet.model",
     "webui/schedules.py: other": "scheduler",
@@ -88,7 +88,7 @@ COMPUTED = {
     "webui/strength.py: modules.shared.opts": (),
 }
 # Functions of ours that ask the host for what it may lack.
-DOORS = {"option": "modules.shared.opts", "switch": "modules.shared.cmd_opts"}
+DOORS = {"get_option": "modules.shared.opts", "get_switch": "modules.shared.cmd_opts"}
 # Functions of ours whose keywords are names of the host's.
 KEYWORDS = {"shadowed": "modules.shared.opts"}
 # What a class of ours has beside what it takes from its base.

@@ -47,19 +47,19 @@ def test_off_loading_and_a_tag_in_the_prompt():
 
 
 @pytest.mark.parametrize(
-    ("args", "world", "said"),
+    ("args", "world", "sentence"),
     [
         ([True, RECOMMENDED, "nine"], {}, "Steps must be a whole number from 1 to 150, not &#x27;nine&#x27;."),
         (ON, {"files": []}, "Hyper-SD15-8steps-lora.safetensors (269 MB) is not among the LoRAs"),
         (ON, {"model": Model(None, "v2-1")}, "and v2-1 is none of these."),
     ],
 )
-def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
+def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, sentence):
     data, text, offers = shown(args, **world)
     assert (
         data["state"] == "problem"
         and "override" not in data
-        and said in text
+        and sentence in text
         and "Until then your own settings are used." in text
         and offers == ()
     )

@@ -68,7 +68,7 @@ def test_a_download_knows_its_folder_without_any_switch(tmp_path, kind):
         from lib_hypersd.recipes.catalog import published
         from lib_hypersd.webui import downloads
 
-        folders = {recipe.is_lora: downloads.folder(recipe) for recipe in published().recipes}
+        folders = {recipe.is_lora: downloads.choose_folder(recipe) for recipe in published().recipes}
         assert folders == {True: tmp_path / "models" / "Lora", False: tmp_path / "Stable-diffusion"}
 
 
@@ -81,9 +81,12 @@ def test_folders_in_lists_are_taken_in_their_order(tmp_path):
 
         lora = next(recipe for recipe in published().recipes if recipe.is_lora)
         checkpoint = next(recipe for recipe in published().recipes if not recipe.is_lora)
-        assert downloads.folder(lora) == tmp_path / "Lora"
+        assert downloads.choose_folder(lora) == tmp_path / "Lora"
         host.shared.cmd_opts.lora_dirs = [str(tmp_path / "more loras")]
         host.shared.cmd_opts.ckpt_dirs = [str(tmp_path / "one"), str(tmp_path / "two")]
-        assert downloads.folder(lora) == tmp_path / "Lora" and downloads.folder(checkpoint) == tmp_path / "one"
+        assert (
+            downloads.choose_folder(lora) == tmp_path / "Lora"
+            and downloads.choose_folder(checkpoint) == tmp_path / "one"
+        )
         host.shared.cmd_opts.lora_dir = None
-        assert downloads.folder(lora) == tmp_path / "more loras"
+        assert downloads.choose_folder(lora) == tmp_path / "more loras"

@@ -129,14 +129,14 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
-    studio = Studio(asked.model, asked.device)
+    options = parser.parse_args()
+    studio = Studio(options.model, options.device)
     rows = {}
     for name, settings in ROWS.items():
-        rows[name] = measure(studio, settings, asked.count)
+        rows[name] = measure(studio, settings, options.count)
         print(f"{name}: {rows[name].difference:+.2f} ± {rows[name].error:.2f}", flush=True)
     rows["all of these"] = together(list(rows.values()))
-    write_section(asked.table, END_OF_RUN, section(rows, asked.count))
+    write_section(options.table, END_OF_RUN, section(rows, options.count))
 
 
 if __name__ == "__main__":

@@ -180,9 +180,9 @@ def make_networks() -> dict[str, torch.nn.Module]:
 
 
 def save(networks: dict[str, torch.nn.Module], path: Path) -> None:
-    said = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
+    title = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
     heads = {"attention_heads": str(UNET["attention_head_dim"])}  # which no shape tells
-    save_file(to_original(networks), path, {"format": "pt", **said, **heads})
+    save_file(to_original(networks), path, {"format": "pt", **title, **heads})
 
 
 def load(path: Path, device: str = "cpu") -> dict[str, torch.nn.Module]:

@@ -53,11 +53,11 @@ class Scene:
         """``two red circles on the left, white background``; the place and the background can be left unsaid."""
         number = "an" if self.count == 1 and self.colour[0] in "aeiou" else COUNTS[self.count]
         plural = "" if self.count == 1 else "es" if self.shape.endswith("s") else "s"
-        said = f"{number} {self.colour} {self.shape}{plural}"
-        return said + f" {self.place}" * place + f", {self.background} background" * background
+        text = f"{number} {self.colour} {self.shape}{plural}"
+        return text + f" {self.place}" * place + f", {self.background} background" * background
 
 
-VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]  # of every field, in its order
+VALUES = [list(allowed) for allowed in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]  # of every field, in its order
 SCENES = [Scene(*parts) for parts in product(*VALUES)]
 
 
@@ -67,15 +67,15 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
     return order[HELD_OUT:], order[:HELD_OUT]
 
 
-def mistaken(scene: Scene, wrong: float, known: set[Scene], rng: np.random.Generator) -> Scene:
+def mistaken(scene: Scene, wrong: float, allowed: set[Scene], rng: np.random.Generator) -> Scene:
     """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next
     in its list, as red and orange are mixed up oftener than red and blue."""
     things = [(among, among.index(value)) for among, value in zip(VALUES, astuple(scene), strict=True)]
     while True:
         slips = rng.random(len(things)) < wrong
-        told = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
-        if told in known:
-            return told
+        other = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
+        if other in allowed:
+            return other
 
 
 def training_caption(scene: Scene, rng: np.random.Generator) -> str:
@@ -137,6 +137,6 @@ def pictures(scenes: list[Scene], count: int, seed: int) -> np.ndarray:
 
 def captions(scenes: list[Scene], count: int, seed: int, wrong: float = 0.0) -> list[tuple[Scene, str]]:
     """Training captions of such pictures, each with the scene that it tells of; ``wrong``: see :func:`mistaken`."""
-    rng, known = np.random.default_rng(seed), set(scenes)
-    told = [mistaken(scene, wrong, known, rng) for scene in in_turn(scenes, count)]
-    return [(scene, training_caption(scene, rng)) for scene in told]
+    rng, allowed = np.random.default_rng(seed), set(scenes)
+    things = [mistaken(scene, wrong, allowed, rng) for scene in in_turn(scenes, count)]
+    return [(scene, training_caption(scene, rng)) for scene in things]

@@ -107,8 +107,8 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def measure(studio: Studio, settings: Settings, count: int, real: np.ndarray) -> dict[str, float]:
     """One row of the table, over the first ``count`` held-out captions with each seed."""
     scenes = split()[1][:count]
-    made = torch.cat([studio.make([scene.caption() for scene in scenes], settings, seed) for seed in SEEDS])
-    return score(made.numpy(), scenes * len(SEEDS)) | {"distance": 1000 * frechet(features(made), real)}
+    images = torch.cat([studio.make([scene.caption() for scene in scenes], settings, seed) for seed in SEEDS])
+    return score(images.numpy(), scenes * len(SEEDS)) | {"distance": 1000 * frechet(features(images), real)}
 
 
 def read_rows(path: Path) -> dict[str, dict[str, float]]:
@@ -169,20 +169,20 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
-    done = asked.table.with_suffix(".jsonl")
-    known, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
-    missing = [row for row in dict.fromkeys(rows) if str(row) not in known]
+    options = parser.parse_args()
+    done = options.table.with_suffix(".jsonl")
+    measured, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
+    missing = [row for row in dict.fromkeys(rows) if str(row) not in measured]
     with processes().main_process_first():
-        studio = Studio(asked.model, asked.device)
-    real = features(torch.from_numpy(pictures(split()[1], asked.count * len(SEEDS), seed=SEEDS[0])))
+        studio = Studio(options.model, options.device)
+    real = features(torch.from_numpy(pictures(split()[1], options.count * len(SEEDS), seed=SEEDS[0])))
     for row in missing[processes().process_index :: processes().num_processes]:
-        found = measure(studio, row, asked.count, real)
+        found = measure(studio, row, options.count, real)
         print(row, {key: round(value, 3) for key, value in found.items()}, flush=True)
         with done.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"row": str(row), **found}) + "\n")
     processes().wait_for_everyone()
-    once(write_table, asked.table, read_rows(done), asked.count)
+    once(write_table, options.table, read_rows(done), options.count)
 
 
 if __name__ == "__main__":

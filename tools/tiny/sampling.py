@@ -103,7 +103,7 @@ class Studio:
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
         texts, empty = self.encode(prompts), self.encode([""])
         generator = torch.Generator().manual_seed(seed)
-        made = []
+        images = []
         for start in range(0, len(texts), batch):
             rows = slice(start, start + batch)
             text = texts[rows]
@@ -115,5 +115,5 @@ class Studio:
 
             x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
-            made.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
-        return torch.cat(made)
+            images.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
+        return torch.cat(images)
