@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..plan import MORE_DETAIL
-from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Field, pasted
+from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Field, read_pasted
 from .backend import Backend, file_choices, inside_choices, inside_value
 from .handlers import Handlers
 from .status import render_status
@@ -50,7 +50,7 @@ def build(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend, pr
 
 
 def reader_of(field: Field, backend: Backend) -> Callable[[Mapping[str, str]], str | bool]:
-    return lambda params: pasted(field, params, backend.catalog())
+    return lambda params: read_pasted(field, params, backend.catalog())
 
 
 def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) -> dict[str, Any]:

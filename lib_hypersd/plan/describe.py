@@ -140,10 +140,9 @@ def hires_steps_passed_over(recipe: Recipe) -> str:
 
 
 def own_second_pass(recipe: Recipe) -> str:
-    return (
-        "The second pass that is set comes before that of “Two passes”, which would be "
-        f"×{recipe.two_pass_scale:g}, denoising strength {recipe.two_pass_strength:g}, upscaler {recipe.two_pass_upscaler}."
-    )
+    strength, upscaler = recipe.two_pass_strength, recipe.two_pass_upscaler
+    values = f"×{recipe.two_pass_scale:g}, denoising strength {strength:g}, upscaler {upscaler}"
+    return f"The second pass that is set comes before the one of “Two passes”: {values}."
 
 
 def outside(label: str, value: float, low: float, high: float) -> str | None:

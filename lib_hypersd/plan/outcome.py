@@ -8,7 +8,7 @@ from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
 from . import tags
 
-__all__ = ["NoPlan", "Plan", "Refusal", "as_json"]
+__all__ = ["NoPlan", "Plan", "Refusal", "plan_as_json"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ class Refusal(HyperSDError):
         self.missing = missing
 
 
-def as_json(plan: Plan | NoPlan, prompt: str) -> dict[str, Any]:
+def plan_as_json(plan: Plan | NoPlan, prompt: str) -> dict[str, Any]:
     """A plan for programs: recipes by their ids, and the edited prompt; where there is no plan, its values are null."""
     hidden = ("rename", "strip")
     values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name not in hidden}

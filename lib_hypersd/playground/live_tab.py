@@ -67,12 +67,12 @@ def draw(playground: Playground, values: dict, drawing: str | None) -> str:
     """A picture in one step, as HTML with the time that it took; ``drawing`` is the canvas' data URL, if any."""
     job, problems, _ = read_job({**values, "steps": 1})
     if job is None:
-        return panel.status("problem", " ".join(problems))
+        return panel.render_sentence("problem", " ".join(problems))
     try:
         init = io.BytesIO(base64.b64decode(drawing.partition(",")[2])) if drawing else None
         picture = playground.run(replace(job, init=init))
     except (HyperSDError, binascii.Error) as refusal:
-        return panel.status("problem", str(refusal))
+        return panel.render_sentence("problem", str(refusal))
     content = io.BytesIO()
     picture.image.save(content, "PNG")
     source = base64.b64encode(content.getvalue()).decode()

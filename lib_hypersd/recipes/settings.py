@@ -13,7 +13,7 @@ from ..sampling.names import SAMPLERS, SCHEDULES
 from ..wording import spell
 from .catalog import Catalog, Recipe
 
-__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
+__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "make_infotext", "read_pasted", "read_settings"]
 
 RECOMMENDED = "Recommended"
 VARIANTS = {
@@ -61,7 +61,7 @@ def fold(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def spelled(name: str, names: Iterable[str]) -> str:
+def find_spelling(name: str, names: Iterable[str]) -> str:
     """The one of ``names`` that differs from ``name`` in spelling only; else ``name`` itself."""
     names = list(names)
     return name if name in names else next((other for other in names if fold(other) == fold(name)), name)
@@ -72,7 +72,7 @@ def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
 
     def read_name(value: object) -> str:
         if isinstance(value, str) and 0 < len(value) <= 255:
-            return spelled(value.strip(), names)
+            return find_spelling(value.strip(), names)
         raise ValueError(f"the name of {what}")
 
     return read_name
@@ -144,7 +144,7 @@ READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”",
 ENABLED = "Hyper-SD"
 
 
-def read(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
+def read_settings(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
     """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
 
     None leaves a field to the recipe; a dict without ``enabled`` switches Hyper-SD on.
@@ -184,7 +184,7 @@ def read(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[S
     return Settings(enabled, **values), problems, comments
 
 
-def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
+def make_infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
     """The infotext keys that restore the panel: the recipe that was used, and what the user had fixed; none without
     a recipe."""
     if recipe is None:
@@ -197,12 +197,12 @@ def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
     return written
 
 
-def keys() -> list[str]:
-    """All infotext keys that :func:`infotext` may write."""
+def list_keys() -> list[str]:
+    """All infotext keys that :func:`make_infotext` may write."""
     return [ENABLED, *(f.infotext for f in FIELDS)]
 
 
-def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str | bool:
+def read_pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str | bool:
     """The value that a field of the panel shows after an infotext was pasted.
 
     A value that was recommended when the image was made is so again, unless the recipe has changed: then the value

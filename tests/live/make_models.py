@@ -16,13 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-import yaml
 from safetensors.torch import save_file
 
-from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.recipes.catalog import HYPER_SD, published
+from tests.live.configs import CONFIGS, write_config
 from tests.live.few_bits import nf4, write_gguf
 from tests.live.layouts import Shapes, clip, conv, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
+from tests.live.tokenizers import COMMONEST, write_hub
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
 TEXT = "cond_stage_model.transformer."
@@ -65,9 +65,8 @@ SMALL_SD15 = {**TRUE_SD15, "mult": (1, 1, 1, 1)}
 SMALL_SDXL = {
     "channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32)), "mult": (1, 1, 1),
 }  # fmt: skip
-# The wide encoder knows CLIP's commonest words only; the other one is the smallest that open_clip has.
-WORDS = 4096
-WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=WORDS), open_clip(256, 10)
+# The wide encoder knows the commonest words only; the other one is the smallest that open_clip has.
+WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=COMMONEST), open_clip(256, 10)
 TINY_SDXL = {
     "channels": 32, "adm": 1792, "image": 32, "texts": (WIDE_CLIP, SMALL_OPEN_CLIP),
     "depths": [0, 0, 1, 1, 1, 1], "out_depths": [1] * 6 + [0] * 3,
@@ -132,48 +131,11 @@ SAME = {"rand_flux_kontext": "rand_flux", "small_sdxl_rectified": "small_sdxl"}
 NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
 
-# What AUTOMATIC1111 is told of the tiny checkpoints: a config file of its own, and what is changed in it.
-V1, V1_INPAINTING = "configs/v1-inference.yaml", "configs/v1-inpainting-inference.yaml"
-XL = "repositories/generative-models/configs/inference/sd_xl_base.yaml"
-SMALL_V1 = {
-    "unet_config.params": {"model_channels": 32, "context_dim": 64, "num_heads": 4},
-    "first_stage_config.params.ddconfig": {"ch": 32},
-    "cond_stage_config": {"params": {"version": "hypersd/small-clip"}},
-}
-V_PREDICTION = {"": {"parameterization": "v"}}
-
-
-def small_xl(middle: int) -> dict[str, dict]:
-    sizes = {"model_channels": 32, "num_head_channels": 32, "adm_in_channels": 1792}
-    return {
-        "network_config.params": {**sizes, "transformer_depth": [1, 1, 1], "transformer_depth_middle": middle},
-        "first_stage_config.params.ddconfig": {"ch": 32},
-        "conditioner_config.params.emb_models.0.params": {"version": "hypersd/wide-clip", "layer": "last"},
-        "conditioner_config.params.emb_models.1.params": {"arch": "ViT-S-32-alt"},
-    }
-
-
-CONFIGS = {
-    "tiny-sd15": (V1, SMALL_V1),
-    "tiny_4SHyper": (V1, SMALL_V1),
-    "tiny-sd15-two": (V1, SMALL_V1),
-    "tiny-sd15-v": (V1, SMALL_V1 | V_PREDICTION),
-    "tiny-sd15-zero-snr": (V1, SMALL_V1 | V_PREDICTION),
-    "tiny-sd15-inpainting": (V1_INPAINTING, SMALL_V1),
-    "tiny-sdxl": (XL, small_xl(middle=10)),
-    "tiny-sdxl-fp8": (XL, small_xl(middle=10)),
-    "tiny-sdxl-pruned": (XL, small_xl(middle=1)),
-}
-CLIP_CONFIG = {
-    "model_type": "clip_text_model", "architectures": ["CLIPTextModel"], "max_position_embeddings": 77,
-    "hidden_act": "quick_gelu", "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
-}  # fmt: skip
-
 
 def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str, dict]) -> None:
     """Everything a host needs for its families: files of ``models``, made where absent, and the rest below ``data``.
 
-    ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
+    ``families`` are the options that choose each one's checkpoint (see ``tests.live.kinds.Kind``).
     """
     chosen = {options["sd_model_checkpoint"] for options in families.values()}
     names = {file_of(SAME.get(name, name)) for name in chosen}
@@ -266,16 +228,6 @@ def write(path: Path, shapes: Shapes, dtype: torch.dtype, make=values, metadata:
     part.replace(path)
 
 
-def write_config(webui: Path, path: Path, base: str, changes: dict[str, dict]) -> None:
-    config = yaml.safe_load((webui / base).read_text(encoding="utf-8"))
-    for place, change in changes.items():
-        node = config["model"]["params"]
-        for step in filter(None, place.split(".")):
-            node = node[int(step) if step.isdigit() else step]
-        node.update(change)
-    write_json(path, config)  # which is YAML, too
-
-
 # LoRAs.
 
 
@@ -317,60 +269,3 @@ def lora_values(key: str, shape: tuple, seed: str) -> torch.Tensor:
     if key.endswith(".alpha"):
         return torch.tensor(float(RANK))
     return values(key, shape, seed)
-
-
-# Tokenizers, where hosts look them up: in the local cache of the Hugging Face hub.
-
-
-def write_hub(hub: Path) -> None:
-    def snapshot(name):
-        entry = hub / f"models--{name.replace('/', '--')}"
-        write_text(entry / "refs" / "main", "0")
-        return entry / "snapshots" / "0"
-
-    for name, vocabulary, width, layers, heads, feed in (
-        ("openai/clip-vit-large-patch14", 49408, 768, 12, 12, 3072),
-        ("hypersd/small-clip", 49408, 64, 2, 4, 128),
-        ("hypersd/wide-clip", WORDS, 1792, 1, 28, 128),
-    ):
-        folder = snapshot(name)
-        write_tokenizer(folder, vocabulary)
-        sizes = {"vocab_size": vocabulary, "hidden_size": width, "projection_dim": width, "intermediate_size": feed}
-        config = {**CLIP_CONFIG, **sizes, "num_hidden_layers": layers, "num_attention_heads": heads}
-        write_json(folder / "config.json", config)
-    write_t5_tokenizer(snapshot("google/t5-v1_1-xxl"))
-
-
-def write_t5_tokenizer(folder: Path) -> None:
-    """A tokenizer of letters: A1111 asks for T5's with every SD3, and without T5 itself nothing reads what it says."""
-    special = ["<pad>", "</s>", "<unk>"]
-    letters = ["▁", *map(chr, range(33, 127))]
-    end = {"id": "</s>", "ids": [1], "tokens": ["</s>"]}
-    tokenizer = {
-        "version": "1.0",
-        "added_tokens": [
-            {"id": i, "content": word, "special": True}
-            | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-            for i, word in enumerate(special)
-        ],
-        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "add_prefix_space": True},
-        "post_processor": {
-            "type": "TemplateProcessing", "special_tokens": {"</s>": end},
-            "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
-            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
-        },
-        "model": {"type": "Unigram", "unk_id": 2, "vocab": [[word, 0.0] for word in (*special, *letters)]},
-    }  # fmt: skip
-    write_json(folder / "tokenizer.json", tokenizer)
-    names = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, **names})
-    write_json(folder / "config.json", {"model_type": "t5"})
-
-
-def write_json(path: Path, value) -> None:
-    write_text(path, json.dumps(value))
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
