@@ -26,8 +26,8 @@ GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
 FEW = (1, 2, 4, 8)
-# The sections that tools.tiny.end_of_run and tools.tiny.control_quality write.
-END_OF_RUN, CONTROL = "## The end of a run", "## With a ControlNet"
+# The sections that tools.tiny.end_of_run, two_passes and control_quality write.
+END_OF_RUN, TWO_PASSES, CONTROL = "## The end of a run", "## Two passes", "## With a ControlNet"
 COLUMNS = ("shape", "colour", "count", "place", "background", "all", "distance")
 
 
@@ -145,7 +145,7 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
             if row := rows.get(str(settings[name])):
                 shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS[:-1])
                 lines.append(f"| {name} | {shares} | {row['distance']:.1f} |")
-    lines += [f"\n{kept}" for heading in (END_OF_RUN, CONTROL) if (kept := find_section(before, heading))]
+    lines += [f"\n{kept}" for heading in (END_OF_RUN, TWO_PASSES, CONTROL) if (kept := find_section(before, heading))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
