@@ -30,8 +30,8 @@ def over_time(name: str, width: int) -> Shapes:
     return keys | norm(f"{block}.ff_norm", width)
 
 
-# LayerDiffuse for SD1.5: the width of each transformer whose two attentions it replaces, in its own order.
-TRANSFORMERS = (320, 320, 640, 640, 1280, 1280, 1280, 1280, 1280, 640, 640, 640, 320, 320, 320, 1280)
+# LayerDiffuse for SD1.5: the width of each transformer whose two attentions it replaces, as small_sd15 has them.
+TRANSFORMERS = (320,) * 16
 PATCH_RANK = 256
 
 
