@@ -5,16 +5,17 @@ recorded once and then launched by one call.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 WARMUP = 3  # calls before the recording, in which libraries choose their kernels and optimizers make their state
 
 
-def own_stream(device: str) -> torch.cuda.StreamContext:
-    """A context off the default stream, on which nothing can be recorded; without a GPU it does nothing."""
+def own_stream(device: str) -> AbstractContextManager:
+    """A context off the GPU's default stream, on which nothing can be recorded; without a GPU it does nothing."""
     if torch.device(device).type != "cuda":
-        return torch.cuda.stream(None)
+        return nullcontext()
     torch.cuda.synchronize()
     return torch.cuda.stream(torch.cuda.Stream())
 
