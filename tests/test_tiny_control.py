@@ -1,5 +1,8 @@
 """The small model's ControlNet: its names are the original ones, it begins without effect, scribbles are of shapes."""
 
+import copy
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,7 @@ from tools.tiny.lora import guided
 from tools.tiny.pictures import SCENES, SHAPES, Scene, paint, place_shapes, split
 from tools.tiny.quality import CONTROL, END_OF_RUN, find_section, write_section
 from tools.tiny.scribbles import OUTLINES, scribble
-from tools.tiny.train_control import SCRIBBLES, draw_lesson, rate_at, tell
+from tools.tiny.train_control import SCRIBBLES, Trainer, draw_lesson, rate_at, tell
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,32 @@ class TestLessons:
     def test_the_rate_rises_and_falls(self):
         rates = [rate_at(step, step / 1000) for step in range(1001)]
         assert np.argmax(rates) == 99 and rates[0] < rates[50] < rates[99] > rates[500] > rates[1000] > 0
+
+
+class TestTrainer:
+    @pytest.fixture
+    def trainer(self, unet, control, batch):
+        torch.manual_seed(2)
+        networks = {"unet": unet, "vae": model.make_vae().eval().requires_grad_(False)}
+        studio = SimpleNamespace(networks=networks, device="cpu", with_lora=lambda name, weight: unet)
+        pictures = torch.randint(256, (2, 64, 64, 3), dtype=torch.uint8)
+        _, _, text, images = batch
+        lessons = SimpleNamespace(studio=studio, latents=torch.randn(2, 4, 8, 8), pictures=pictures,
+                                  batch=lambda size: (torch.arange(size), images, text))  # fmt: skip
+        return Trainer(lessons, 2, copy.deepcopy(control))
+
+    @pytest.mark.parametrize("few", [False, True])
+    def test_a_step_goes_on_from_what_is_given_and_its_average_follows(self, trainer, control, few):
+        trainer.learn(few, 1e-3)
+        before, after, average = ([*one.parameters()] for one in (control, trainer.control, trainer.average))
+        for old, new, mean in zip(before, after, average, strict=True):
+            assert (new - old).abs().max() < 1.1e-3  # the first step of Adam
+            assert torch.allclose(mean, old.lerp(new, 0.002), atol=1e-6)
+        assert any((new != old).any() for old, new in zip(before, after, strict=True))
+
+    def test_the_rate_is_that_of_the_step(self, trainer, control):
+        trainer.learn(True, 0.0)
+        assert all(torch.equal(*both) for both in zip(control.parameters(), trainer.control.parameters(), strict=True))
 
 
 class TestSections:

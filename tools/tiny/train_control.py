@@ -1,24 +1,28 @@
 """Trains the small model's ControlNet: scribbles of the training pictures, the checkpoint as it is and with a LoRA.
 
-    python -m tools.tiny.train_control --model assets/tiny --out FILE [--minutes 4] [--device cuda]
+    python -m tools.tiny.train_control --model assets/tiny --out FILE [--resume FILE] [--minutes 4] [--device cuda]
 
-Every second step goes through the unified LoRA, for what a control image must lead to in one step is no small noise but
-the whole picture; half of such a step's pictures begin with nothing but noise, and are compared as pixels as well.
+Most steps go through the unified LoRA, for what a control image must lead to in one step is no small noise but the
+whole picture; most of such a step's pictures begin with nothing but noise, and are compared as pixels as well.
 A few minutes on a GPU; two cores would take most of a day.
 """
 
 import argparse
+import copy
 import math
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from diffusers import ControlNetModel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from . import model
-from .control import Controlled, begin_control, save_control, to_images
+from .control import Controlled, begin_control, load_control, save_control, to_images
+from .graph import Graph, own_stream
 from .pictures import Scene, in_turn, paint, place_shapes, split, training_caption
 from .quality import UNIFIED
 from .sampling import Studio
@@ -27,7 +31,9 @@ from .stage import descend
 from .train import UNCONDITIONAL, add_noise, alphas_cumprod, image_weight
 from .trajectory import jump, with_image
 
-STEPS, BATCH, RATE, WARMUP, DECAY = 6000, 1024, 8e-4, 100, 0.998
+STEPS, BATCH, RATE, WARMUP, DECAY = 8000, 256, 5e-4, 100, 0.998
+WITHOUT = 4  # one step of so many has no LoRA
+BLIND = 0.75  # the share of a LoRA's pictures that begin with nothing but noise
 PICTURES, SCRIBBLES = 26_000, 4  # pictures, and scribbles of each
 SEED = 40
 BLANK = 0.05  # the share of control images without a line, which leave everything to the caption
@@ -35,8 +41,9 @@ BLANK = 0.05  # the share of control images without a line, which leave everythi
 # another. What is drawn is where and what the shapes are then; otherwise much would be left to the caption.
 MISLED = 0.15
 LEAST = 0.5  # that an error of the image counts
-PIXELS = 0.5  # the weight of the pixels' error beside that of the latents
+PIXELS = 2.0  # the weight of the pixels' error beside that of the latents
 TOP = 999  # the timestep of nothing but noise
+READ = 20  # steps from one look at the clock to the next, before which the GPU must have done what it was given
 
 
 def draw_lesson(scene: Scene, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,28 +102,36 @@ class Lessons:
         chance, blank = torch.rand(size, device=device), torch.rand(size, device=device) < BLANK
         misled = (chance > 1 - MISLED) & ~blank
         told = self.captions[chosen, misled.long()]
-        texts = self.texts[torch.where(chance < UNCONDITIONAL, 0, told)]
+        texts = self.texts[told.masked_fill(chance < UNCONDITIONAL, 0)]
         return chosen, images * ~blank[:, None, None, None], texts
 
 
 class Trainer:
-    """A ControlNet in training over the frozen networks of the lessons' studio."""
+    """A ControlNet in training over the frozen networks of the lessons' studio, and its moving average.
 
-    def __init__(self, lessons: Lessons):
+    Args:
+        control: what to go on from; None begins with the UNet's weights.
+    """
+
+    def __init__(self, lessons: Lessons, size: int, control: ControlNetModel | None = None):
         studio = lessons.studio
         self.lessons, self.vae = lessons, studio.networks["vae"]
         self.unets = [studio.networks["unet"], studio.with_lora(UNIFIED, 1.0)]
         self.alphas = with_image(alphas_cumprod(studio.device))
-        self.control = begin_control(self.unets[0]).to(studio.device).train()
-        self.average = AveragedModel(self.control, multi_avg_fn=get_ema_multi_avg_fn(DECAY))
-        self.optimizer = torch.optim.AdamW(self.control.parameters(), weight_decay=0.01, fused=True)
+        self.control = (control or begin_control(self.unets[0])).to(studio.device).train().requires_grad_(True)
+        self.average = copy.deepcopy(self.control).requires_grad_(False)
+        self.follow = partial(get_ema_multi_avg_fn(DECAY), [*self.average.parameters()])
+        self.rate = torch.zeros((), device=studio.device)
+        settings = {"weight_decay": 0.01, "fused": True, "capturable": self.rate.is_cuda}
+        self.optimizer = torch.optim.AdamW(self.control.parameters(), self.rate, **settings)
+        self.steps = [Graph(partial(self.step, few, size), studio.device) for few in (False, True)]
 
     def loss(self, few: bool, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The loss of a batch, with the few-step LoRA or without, and the error of its images."""
         chosen, images, text = self.lessons.batch(size)
         x0 = self.lessons.latents[chosen]
         t = torch.randint(TOP + 1, (size,), device=x0.device)
-        top = size // 2 if few else 0
+        top = round(BLIND * size) if few else 0
         t[:top] = TOP
         noise = torch.randn_like(x0)
         # Drawing begins with noise alone, while at the last timestep there is still a trace of the picture.
@@ -135,13 +150,17 @@ class Trainer:
             pixels = self.vae.decode(latents / model.SCALE).sample
         return (pixels.float() - model.to_pixels(self.lessons.pictures[chosen])).abs().mean()
 
-    def learn(self, few: bool, size: int, rate: float) -> torch.Tensor:
-        """One step of training; returns the error of the images before it."""
-        self.optimizer.param_groups[0]["lr"] = rate
+    def step(self, few: bool, size: int) -> torch.Tensor:
+        """One step of training at the present rate; returns the error of the images before it."""
         loss, error = self.loss(few, size)
         descend(loss, self.optimizer, longest=1.0)
-        self.average.update_parameters(self.control)
+        self.follow([*self.control.parameters()], None)
         return error.detach()
+
+    def learn(self, few: bool, rate: float) -> torch.Tensor:
+        """A step at this rate."""
+        self.rate.fill_(rate)
+        return self.steps[few]()
 
 
 def rate_at(step: int, done: float) -> float:
@@ -149,23 +168,26 @@ def rate_at(step: int, done: float) -> float:
     return RATE * min(1, (step + 1) / WARMUP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def train_control(trainer: Trainer, steps: int, minutes: float, batch: int) -> None:
+def train_control(trainer: Trainer, steps: int, minutes: float) -> None:
     """Train for so many steps, or minutes where they are over first."""
-    start, step, done = time.monotonic(), 0, 0.0
+    start, step, done, errors = time.monotonic(), 0, 0.0, {}
     while done < 1:
-        error = trainer.learn(step % 2 == 1, batch, rate_at(step, done))
+        few = step % WITHOUT > 0
+        errors["unified LoRA" if few else "no LoRA"] = trainer.learn(few, rate_at(step, done))
         step += 1
-        seconds = time.monotonic() - start
-        done = max(step / steps, seconds / 60 / minutes)
-        if step % 100 in (1, 2) or done >= 1:
-            kind = "unified LoRA" if step % 2 == 0 else "no LoRA"
-            print(f"{seconds:.0f} s, step {step}, {kind}: error {error.item():.4f}", flush=True)
+        if step % READ == 0 or step == steps:
+            values = ", ".join(f"{kind} {error.item():.4f}" for kind, error in errors.items())
+            seconds = time.monotonic() - start
+            done = max(step / steps, seconds / 60 / minutes)
+            if step % (10 * READ) == 0 or done >= 1:
+                print(f"{seconds:.0f} s, step {step}, error: {values}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.tiny.train_control", description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="the folder of tiny-sd15.safetensors and its LoRAs")
     parser.add_argument("--out", type=Path, required=True, help="the file to write")
+    parser.add_argument("--resume", type=Path, help="a ControlNet to go on from, as --out writes it")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--minutes", type=float, default=math.inf, help="of training at most")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -173,11 +195,12 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=PICTURES)
     asked = parser.parse_args()
     torch.manual_seed(SEED)
-    torch.set_float32_matmul_precision("high")  # this and the next line matter on a GPU alone
-    torch.backends.cudnn.benchmark = True
-    trainer = Trainer(Lessons(asked.model, asked.device, asked.pictures))
-    train_control(trainer, asked.steps, asked.minutes, asked.batch)
-    save_control(trainer.average.module, asked.out)
+    torch.set_float32_matmul_precision("high")  # which matters on a GPU alone
+    control = load_control(asked.resume) if asked.resume else None
+    trainer = Trainer(Lessons(asked.model, asked.device, asked.pictures), asked.batch, control)
+    with own_stream(asked.device):
+        train_control(trainer, asked.steps, asked.minutes)
+    save_control(trainer.average, asked.out)
 
 
 if __name__ == "__main__":
