@@ -140,7 +140,9 @@ class Playground:
         generator = torch.Generator().manual_seed(job.seed)
         sides = [side // LATENT_SIDE for side in reversed(self.size(job))]
         shape = (1, self.pipeline.pipe.vae.config.latent_channels, *sides)
-        return lambda: torch.randn(shape, generator=generator).to(self.pipeline.device)
+        device = self.pipeline.device
+        pinned = device.type == "cuda"  # which is sent there without waiting for it
+        return lambda: torch.randn(shape, generator=generator, pin_memory=pinned).to(device, non_blocking=pinned)
 
     def start(self, job: Job, sigma: float, noise: Callable[[], torch.Tensor]) -> torch.Tensor:
         """What the first evaluation starts from: noise, or a job's image with noise of this level."""
