@@ -125,3 +125,10 @@ def latency(session):
     """How fast the playground's live mode is."""
     install(session, "playground", "pytest")
     session.run("python", "-m", "bench.live")
+
+
+@nox.session(python=PYTHONS, default=False)
+def device(session):
+    """What a GPU needs for the samplers and the playground: ``-- --device cuda``."""
+    install(session, "playground", "pytest")
+    session.run("python", "-m", "bench.cuda", *session.posargs)

@@ -174,9 +174,13 @@ class Playground:
         return weights
 
     def warnings(self, job: Job, plan: Plan) -> list[str]:
-        """What a user should know of the plan, and whether the text encoder leaves out a part of the prompt."""
-        truncated = is_truncated(self.pipeline, without_tags(job.prompt))
-        return [*plan.warnings, *(["The end of the prompt is not read: it is too long for this model."] * truncated)]
+        """What a user should know of the plan, of a prompt that is too long, and of memory that is too short."""
+        found = list(plan.warnings)
+        if is_truncated(self.pipeline, without_tags(job.prompt)):
+            found.append("The end of the prompt is not read: it is too long for this model.")
+        if not self.pipeline.are_merged:
+            found.append("LoRAs stay beside the weights, which is slower: memory is too short to merge them.")
+        return found
 
 
 def without_tags(prompt: str) -> str:

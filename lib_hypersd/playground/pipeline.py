@@ -96,6 +96,7 @@ class LoadedPipeline:
             self.forget_prompts()
             self.in_force = wanted
         except Exception as error:  # whatever diffusers and peft make of a file
+            self.merged.take_out()
             self.pipe.unload_lora_weights()
             self.adapters.clear()
             self.encoded.clear()

@@ -1,4 +1,4 @@
-"""Where the parts of a pipeline are: on the device, or elsewhere until they work; chosen by the device's free memory."""
+"""Where the parts of a pipeline are: on the device, or elsewhere until they work; chosen by its free memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
