@@ -48,11 +48,14 @@ def main() -> None:
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--small", action="store_true", help="narrow networks, to try this out")
     parser.add_argument("--minutes", type=float, default=7.0, help="no section is begun after so many")
+    parser.add_argument("--only", metavar="TITLE", action="append", help="this section of the table; may come again")
     options = parser.parse_args()
     device, until = options.device, time.monotonic() + 60 * options.minutes
     quiet()
     kept: dict[str, list[tuple[str, str, str]]] = {}
     for title, rows in sections(device, options.small).items():
+        if options.only and title not in options.only:
+            continue
         if time.monotonic() > until:
             print(f"{title}: left out, for the time is over")
             continue
@@ -224,19 +227,19 @@ def limits(family: str, dtype: torch.dtype, device: str, small: bool) -> Rows:
 
 def within(family: str, gigabytes: int, device: str, dtype: torch.dtype) -> Rows:
     """A picture of 4 steps on a card of so many GB, which torch is held to."""
-    pipe = random_pipeline(family, dtype, device)
-    pipe.to("cpu")
-    release(device)
     free = gigabytes * GB - CONTEXT
-    torch.cuda.set_per_process_memory_fraction(free / torch.cuda.get_device_properties(0).total_memory)
+    pipe = random_pipeline(family, dtype, device)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            lora = write_lora(Path(folder, "random.safetensors"), family, "cpu")
+            lora = write_lora(Path(folder, "random.safetensors"), family, device)
+            pipe.to("cpu")
+            release(device)
+            torch.cuda.set_per_process_memory_fraction(free / torch.cuda.get_device_properties(0).total_memory)
             pipeline = loaded(pipe, family, device, free=free)
             yield pipeline.placement, "", ""
             playground = Playground(pipeline, Loras([lora]), Catalog(()))
             own = Own(4, 1.0, *(("Euler", "Simple") if family == "flux" else ("TCD", "TCD", 0.3)))
-            for prompt in ("a red square", "a blue square", "a blue square <lora:random:1>", "a cat <lora:random:1>"):
+            for prompt in ("a red square", "a blue square <lora:random:1>", "a cat <lora:random:1>"):
                 job = Job(prompt, settings=Settings(enabled=False), own=own)
                 start = time.perf_counter()
                 _, most = peak(device, lambda job=job: playground.run(job))
