@@ -20,6 +20,7 @@ import torch
 
 from bench import limit
 from bench.random_models import SCHEDULER, loaded, random_pipeline, write_lora
+from bench.report import table
 from bench.timing import seconds_in_turn
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.job import Job, Own
@@ -276,10 +277,7 @@ def write(kept: dict[str, list]) -> None:
         return
     out = Path(os.environ["OUT"])
     (out / "device.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False), encoding="utf-8")
-    text = "".join(
-        f"## {title}\n\n| | | bar |\n|---|---|---|\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows) + "\n"
-        for title, rows in kept.items()
-    )
+    text = "\n".join(f"## {title}\n\n{table(rows)}" for title, rows in kept.items())
     (out / "device.md").write_text(text, encoding="utf-8")
 
 

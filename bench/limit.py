@@ -1,22 +1,68 @@
-"""How near the playground and diffusers' own pipelines come to the limit: the time of the same modules called bare."""
+"""How near the playground and diffusers' own pipelines come to the limit: the time of the same modules called bare.
 
+``python -m bench.limit [--write]``: the embedded model, and random weights in SD1.5's shapes, on the CPU.
+"""
+
+import argparse
 import copy
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import diffusers
 import torch
 
+from bench.random_models import loaded, random_pipeline, write_lora
+from bench.report import keep, show
 from bench.timing import seconds_in_turn
+from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.job import Job, Own
+from lib_hypersd.playground.loading import load_pipeline
 from lib_hypersd.playground.loras import Loras
 from lib_hypersd.playground.pipeline import LoadedPipeline
 from lib_hypersd.recipes.catalog import Catalog
 from lib_hypersd.recipes.settings import Settings
 
 STEPS = (1, 2, 4, 8)
+MOST_OF_DIFFUSERS = 0.7
 Contestants = dict[str, Callable[[int], object]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
+    parser.add_argument("--only", choices=PARTS, help="only this part")
+    options = parser.parse_args()
+    # Threads wait for each other, so that a second one measures what else the machine does.
+    torch.set_num_threads(1)
+    for title, measured in PARTS.items():
+        if options.only in (None, title):
+            print(title)
+            section = show(measured())
+            if options.write:
+                keep({title: section})
+
+
+def embedded() -> Iterator[tuple[str, str, str]]:
+    lora = next(EMBEDDED.glob("*1step*.safetensors"))
+    named = contestants(load_pipeline(embedded_checkpoint(), "cpu"), lora)
+    yield from rows(measure(named, 5, time.process_time), MOST_OF_DIFFUSERS)
+
+
+def random_sd15() -> Iterator[tuple[str, str, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        lora = write_lora(Path(folder, "random.safetensors"), "sd15", "cpu")
+        pipeline = loaded(random_pipeline("sd15", torch.float32, "cpu"), "sd15", "cpu")
+        pipeline.size = (256, 256)
+        yield from rows(measure(contestants(pipeline, lora), 3, time.process_time), MOST_OF_DIFFUSERS)
+
+
+PARTS = {
+    "Playground: the embedded model at 64×64, on the CPU": embedded,
+    "Playground: random weights in SD1.5's shapes at 256×256, on the CPU": random_sd15,
+}
 
 
 def sharing(network: torch.nn.Module) -> torch.nn.Module:
@@ -81,10 +127,13 @@ def bare(pipeline: LoadedPipeline, network: torch.nn.Module) -> Callable[[int], 
     return run
 
 
-def measure(named: Contestants, rounds: int, steps: tuple[int, ...] = STEPS) -> Iterator[tuple[int, dict[str, float]]]:
+def measure(
+    named: Contestants, rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> Iterator[tuple[int, dict[str, float]]]:
     """For each number of steps the median seconds of each contestant, measured in turn."""
-    for count in steps:
-        spent = seconds_in_turn(*(lambda make=make, count=count: make(count) for make in named.values()), rounds=rounds)
+    for count in STEPS:
+        makers = [lambda make=make, count=count: make(count) for make in named.values()]
+        spent = seconds_in_turn(*makers, rounds=rounds, clock=clock)
         yield count, dict(zip(named, spent, strict=True))
 
 
@@ -98,3 +147,7 @@ def rows(measured: Iterator[tuple[int, dict[str, float]]], most_of_peer: float |
         yield f"{steps} steps: diffusers, of the limit", f"{peer / bare:.2f}", ""
         bar = f"at most {most_of_peer}" if most_of_peer else ""
         yield f"{steps} steps: the playground, of diffusers", f"{ours / peer:.2f}", bar
+
+
+if __name__ == "__main__":
+    main()

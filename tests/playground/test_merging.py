@@ -87,8 +87,8 @@ def test_what_is_unchanged_is_not_done_again(fresh, monkeypatch):
 
 def test_a_lora_in_the_text_encoder_has_prompts_encoded_anew(folder, tmp_path):
     path = models.write_lora(tmp_path / "words.safetensors", loras.unet(**models.UNET))
-    layer = "lora_te_text_model_encoder_layers_0_self_attn_q_proj"
-    text = {f"{layer}.lora_down.weight": torch.ones(4, 64), f"{layer}.lora_up.weight": torch.ones(64, 4)}
+    layer = "lora_te_text_model_encoder_layers_0_self_attn_out_proj"
+    text = {f"{layer}.lora_down.weight": torch.randn(4, 64), f"{layer}.lora_up.weight": torch.randn(64, 4)}
     save_file(load_file(path) | text, path)
     pipeline = models.playground_of(folder / "sd15.safetensors").pipeline
 
