@@ -10,7 +10,7 @@ def seconds_in_turn(
 ) -> list[float]:
     """The median seconds of each contestant over ``rounds`` turns, after one that is not counted.
 
-    ``clock`` is ``time.process_time`` where all is done by one thread on the CPU: other work of the machine counts less.
+    ``clock`` is ``time.process_time`` for what one thread computes: what else the machine does counts less then.
     """
     times = [[] for _ in contestants]
     for i in range(rounds + 1):
