@@ -22,7 +22,9 @@ Made by `python3 dev.py bench --webui A --webui B … --write`. All figures are 
 run; they are meant as ratios, for seconds differ from machine to machine and from hour to hour. A ratio below 1 means
 less than the other. Bars are those that the project has set itself. Networks are random, and small but for the true
 SD1.5's size on Forge and its kin: they show what the samplers, the plan and the host cost, and how many evaluations
-there are, not how fast a real model is. Last run on {machine}.
+there are, not how fast a real model is. The limit of a picture is what its text encoders, its network and its decoder
+take when they are called bare; ours and diffusers' own pipelines carry the same LoRA, which diffusers holds beside the
+weights. What was measured on a GPU comes from `python3 dev.py bench --device cuda` there. Last run on {machine}.
 
 """
 

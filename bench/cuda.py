@@ -19,7 +19,7 @@ import diffusers
 import torch
 
 from bench import limit
-from bench.random_models import SCHEDULER, loaded, random_pipeline, write_lora
+from bench.random_models import SCHEDULER, SIZE, loaded, random_pipeline, write_lora
 from bench.report import table
 from bench.timing import seconds_in_turn
 from lib_hypersd.playground.generate import Playground
@@ -78,14 +78,17 @@ def sections(device: str, small: bool) -> dict[str, Rows]:
     """The table's parts, each computed as it is read."""
     half = (torch.float32,) if device == "cpu" else (torch.float16, torch.bfloat16)
     parts = {
-        "Machine": machine(device),
-        "Samplers alone": overheads(device),
-        "Waits for the device in the loop": waits(device, small),
-        "Samplers in half precision and on the device": parity(device),
+        "the machine": machine(device),
+        "samplers alone": overheads(device),
+        "waits for the device in the loop": waits(device, small),
+        "samplers in half precision": parity(device),
     }
+    names = {"sd15": "SD1.5", "sdxl": "SDXL"}
     for family in ("sd15",) if small else ("sd15", "sdxl"):
         for dtype in half:
-            parts[f"{family}, {NAMES[dtype]}"] = limits(family, dtype, device, small)
+            parts[f"{names[family]} at {SIZE[family]}×{SIZE[family]}, {NAMES[dtype]}"] = limits(
+                family, dtype, device, small
+            )
     if device == "cuda" and not small:
         parts["SDXL in 8 GB"] = within("sdxl", 8, device, torch.float16)
         parts["FLUX in 16 GB"] = within("flux", 16, device, torch.bfloat16)

@@ -8,9 +8,8 @@ import os
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 Row = Sequence[str]  # what, its figure, its bar
 DOCS = Path(__file__).parent.parent / "docs"
@@ -42,10 +41,11 @@ def keep(sections: Mapping[str, Iterable[Row]], page: Path = PAGE, last: str = "
 
 
 def machine() -> str:
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    versions = f"Python {platform.python_version()}, torch {version('torch')}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # not on Windows
     return f"{platform.system()}, {platform.machine()}, CPU cores: {cores}, {versions}"
 
 
 if __name__ == "__main__":
-    keep(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    measured = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    keep({f"On a GPU: {title}": rows for title, rows in measured.items()})
