@@ -46,7 +46,7 @@ def choose(sizes: Mapping[str, int], network: str, free: int) -> Placement:
         free: the bytes that are free on the device.
     """
     room = free - WORKSPACE
-    # UNets lose more than transformers in 8 bits, and LoRAs for them come under too many names to be kept precise.
+    # UNets are left out: LoRAs for them come under too many names to be kept precise (merging.keep_precise).
     halved = sizes if network == "unet" else {**sizes, network: sizes[network] // 2}
     if sum(sizes.values()) <= room:
         return Placement()

@@ -101,3 +101,15 @@ def test_a_lora_in_the_text_encoder_has_prompts_encoded_anew(folder, tmp_path):
     assert relative_rms(words(), without) > 1e-3
     pipeline.set_adapters({})
     assert torch.equal(words(), without)
+
+
+def test_beside_weights_of_8_bits_a_lora_keeps_its_own_numbers(tmp_path):
+    pipeline = models.playground_of(models.write_flow(tmp_path, "flux")).pipeline
+    layers = loras.flux(width=32, double=1, single=1, prompt=64, pooled=32)
+    path = models.write_lora(tmp_path / "lora.safetensors", layers, "peft")
+    pipeline.network.enable_layerwise_casting(torch.float8_e4m3fn, torch.float32)
+    pipeline.set_adapters({str(path): 1.0})
+    layer = pipeline.network.get_submodule("transformer_blocks.0.attn.to_q")
+    file = load_file(path)["transformer.transformer_blocks.0.attn.to_q.lora_A.weight"]
+    assert not pipeline.are_merged and layer.base_layer.weight.dtype == torch.float8_e4m3fn
+    assert torch.equal(layer.lora_A["lora1"].weight, file.float())
