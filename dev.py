@@ -5,6 +5,7 @@ python3 dev.py test                   lint and tests, as CI runs them
 python3 dev.py live --webui DIR       the same proofs on real hosts that you have, one --webui for each
 python3 dev.py live --comfyui DIR     and in a ComfyUI
 python3 dev.py bench                  measurements, as ratios within one run
+python3 dev.py bench --device cuda    what a GPU needs for the samplers and the playground, in a few minutes
 python3 dev.py nox ARGUMENTS          anything else of the noxfile
 """
 
@@ -20,6 +21,7 @@ SESSIONS = {
     "test": ["lint", "tests", "panel", "playground", "coverage"],
     "live": ["live"],
     "bench": ["bench", "latency"],
+    "bench --device": ["device"],
 }
 LEAST_PYTHON = (3, 10)
 
@@ -47,6 +49,8 @@ def main(arguments: list[str]) -> int:
         print(f"Python {'.'.join(map(str, LEAST_PYTHON))} or newer is needed; this is {sys.version.split()[0]}.")
         return 2
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if command == "bench" and "--device" in rest:
+        command = "bench --device"
     if command not in (*SESSIONS, "nox"):
         print(__doc__)
         return 2

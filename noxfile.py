@@ -122,6 +122,15 @@ def bench(session):
 
 @nox.session(python=PYTHONS, default=False)
 def latency(session):
-    """How fast the playground's live mode is."""
+    """How fast the playground's live mode is, and how near its pictures come to the limit; ``-- --write`` keeps it."""
     install(session, "playground", "pytest")
-    session.run("python", "-m", "bench.live")
+    write = ["--write"] if "--write" in session.posargs else []
+    session.run("python", "-m", "bench.live", *write)
+    session.run("python", "-m", "bench.limit", *write)
+
+
+@nox.session(python=PYTHONS, default=False)
+def device(session):
+    """What a GPU needs for the samplers and the playground: ``-- --device cuda``."""
+    install(session, "playground", "pytest")
+    session.run("python", "-m", "bench.cuda", *session.posargs)

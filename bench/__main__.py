@@ -5,8 +5,6 @@ the project has set itself stand beside each figure.
 """
 
 import argparse
-import os
-import platform
 import tempfile
 from pathlib import Path
 
@@ -15,16 +13,18 @@ import torch
 import tests.conftest  # noqa: F401 (lets k-diffusion be imported beside a CPU-only torch)
 from bench import files, hosts, library
 from bench.plot import draw
+from bench.report import DOCS, PAGE, keep, machine, show
 from tests.live.kinds import kind_of
 
-DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Performance
 
 Made by `python3 dev.py bench --webui A --webui B … --write`. All figures are medians, measured in turn within one
 run; they are meant as ratios, for seconds differ from machine to machine and from hour to hour. A ratio below 1 means
 less than the other. Bars are those that the project has set itself. Networks are random, and small but for the true
 SD1.5's size on Forge and its kin: they show what the samplers, the plan and the host cost, and how many evaluations
-there are, not how fast a real model is. Last run on {machine}.
+there are, not how fast a real model is. The limit of a picture is what its text encoders, its network and its decoder
+take when they are called bare; ours and diffusers' own pipelines carry the same LoRA, which diffusers holds beside the
+weights. What was measured on a GPU comes from `python3 dev.py bench --device cuda` there. Last run on {machine}.
 
 """
 
@@ -52,25 +52,12 @@ def main():
         write(sections)
 
 
-def show(rows):
-    """Print every row as it comes, and return them all."""
-    kept = []
-    for what, figure, bar in rows:
-        print(f"{what:<100}{figure:>10}   {bar}", flush=True)
-        kept.append((what, figure, bar))
-    return kept
-
-
 def write(sections):
-    """``docs/performance.md``: a table for each section, and the plots."""
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()  # not on Windows
-    text = HEAD.format(machine=f"{platform.system()}, {platform.machine()}, CPU cores: {cores}, {versions}")
-    for title, rows in sections.items():
-        text += f"## {title}\n\n| | | bar |\n|---|---|---|\n"
-        text += "".join(f"| {what.strip()} | {figure} | {bar} |\n" for what, figure, bar in rows) + "\n"
-    text += "## How cost grows\n\n![Cost over steps, batch, files and clients](performance.svg)\n"
-    (DOCS / "performance.md").write_text(text, encoding="utf-8")
+    """``docs/performance.md``: its head, a table for each section, and the plots; other sections stay as they are."""
+    _, *parts = PAGE.read_text(encoding="utf-8").split("\n## ")
+    rest = "".join(f"\n## {part}" for part in parts)
+    PAGE.write_text(HEAD.format(machine=machine()) + rest, encoding="utf-8")
+    keep(sections)
 
 
 if __name__ == "__main__":

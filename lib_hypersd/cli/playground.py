@@ -207,7 +207,10 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     from ..playground.loading import load_pipeline
     from ..playground.loras import Loras
 
-    return Playground(load_pipeline(checkpoint, options.device), Loras(loras), catalog)
+    pipeline = load_pipeline(checkpoint, options.device)
+    if pipeline.placement:
+        print(pipeline.placement, file=sys.stderr)
+    return Playground(pipeline, Loras(loras), catalog)
 
 
 def embedded_checkpoint() -> Path:

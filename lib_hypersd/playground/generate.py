@@ -140,7 +140,9 @@ class Playground:
         generator = torch.Generator().manual_seed(job.seed)
         sides = [side // LATENT_SIDE for side in reversed(self.size(job))]
         shape = (1, self.pipeline.pipe.vae.config.latent_channels, *sides)
-        return lambda: torch.randn(shape, generator=generator).to(self.pipeline.device)
+        device = self.pipeline.device
+        pinned = device.type == "cuda"  # which is sent there without waiting for it
+        return lambda: torch.randn(shape, generator=generator, pin_memory=pinned).to(device, non_blocking=pinned)
 
     def start(self, job: Job, sigma: float, noise: Callable[[], torch.Tensor]) -> torch.Tensor:
         """What the first evaluation starts from: noise, or a job's image with noise of this level."""
@@ -172,9 +174,13 @@ class Playground:
         return weights
 
     def warnings(self, job: Job, plan: Plan) -> list[str]:
-        """What a user should know of the plan, and whether the text encoder leaves out a part of the prompt."""
-        truncated = is_truncated(self.pipeline, without_tags(job.prompt))
-        return [*plan.warnings, *(["The end of the prompt is not read: it is too long for this model."] * truncated)]
+        """What a user should know of the plan, of a prompt that is too long, and of memory that is too short."""
+        found = list(plan.warnings)
+        if is_truncated(self.pipeline, without_tags(job.prompt)):
+            found.append("The end of the prompt is not read: it is too long for this model.")
+        if not self.pipeline.are_merged:
+            found.append("LoRAs stay beside the weights, which is slower: memory is too short to merge them.")
+        return found
 
 
 def without_tags(prompt: str) -> str:

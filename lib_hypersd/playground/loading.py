@@ -17,8 +17,9 @@ from ..wording import shown
 from . import layout
 from .errors import Unloadable
 from .pipeline import LATENT_SIDE, LoadedPipeline, first_line
+from .placement import place
 
-__all__ = ["SMALL", "load_pipeline"]
+__all__ = ["SMALL", "load_pipeline", "prepare", "quiet"]
 
 PIPELINES = {
     "sd15": diffusers.StableDiffusionPipeline,
@@ -40,9 +41,7 @@ def load_pipeline(path: Path, device: str | None = None) -> LoadedPipeline:
     Raises:
         Unloadable: a sentence that says why it cannot be loaded.
     """
-    for logging in (diffusers.utils.logging, transformers.utils.logging):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
+    quiet()
     device = device or best_device()
     if not path.exists():
         raise Unloadable(f"{shown(str(path))} does not exist.")
@@ -54,6 +53,13 @@ def load_pipeline(path: Path, device: str | None = None) -> LoadedPipeline:
         raise
     except Exception as error:  # whatever diffusers makes of a file
         raise Unloadable(f"{shown(path.name)} could not be loaded ({first_line(error)}).") from error
+
+
+def quiet() -> None:
+    """Keep diffusers and transformers from saying what concerns only who writes programs with them."""
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def best_device() -> str:
@@ -117,13 +123,15 @@ def dtype_for(device: str, family: str) -> torch.dtype:
     return torch.float16 if family in ("sd15", "sdxl") else torch.bfloat16
 
 
-def prepare(pipe, model: Model, size: tuple[int, int], device: str) -> LoadedPipeline:
-    pipe.to(device)
-    pipe.vae.to(torch.float32)  # SDXL's overflows in half precision
+def prepare(pipe, model: Model, size: tuple[int, int], device: str, free: int | None = None) -> LoadedPipeline:
+    """A pipeline where it fits; ``free`` as in :func:`placement.place`."""
+    if device != "cuda" or (model.family == "sdxl" and pipe.dtype == torch.float16):
+        pipe.vae.to(torch.float32)  # SDXL's overflows in half precision
+    placement = place(pipe, torch.device(device), free)
     if device == "cpu" and max(size) <= SMALL:
         torch.set_num_threads(1)  # more would wait for each other longer than they compute
     pipe.set_progress_bar_config(disable=True)
-    return LoadedPipeline(pipe, model, size, sigmas_of(pipe, model).to(device), torch.device(device))
+    return LoadedPipeline(pipe, model, size, sigmas_of(pipe, model).to(device), torch.device(device), placement)
 
 
 def sigmas_of(pipe, model: Model) -> torch.Tensor:

@@ -29,7 +29,7 @@ class Network(ABC):
         size: tuple[int, int],
         distilled_cfg: float | None = None,
     ):
-        self.pipe, self.module, self.dtype = pipeline.pipe, pipeline.network, pipeline.dtype
+        self.pipeline, self.module, self.dtype = pipeline, pipeline.network, pipeline.dtype
         self.device, self.size, self.distilled_cfg = pipeline.device, size, distilled_cfg
         encoded = [] if negative is None else [self.encode(negative, is_negative=True)]
         encoded.append(self.encode(prompt))
@@ -62,7 +62,7 @@ class SD15(Network):
     """Stable Diffusion 1.5 and 2."""
 
     def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
-        return {"encoder_hidden_states": self.pipe.encode_prompt(prompt, self.device, 1, False)[0]}
+        return {"encoder_hidden_states": self.pipeline.encode_prompt(prompt, self.device, 1, False)[0]}
 
     def inputs(self, x: torch.Tensor, t: torch.Tensor) -> dict[str, Any]:
         return {"sample": x, "timestep": t, **self.conditioning}
@@ -70,7 +70,7 @@ class SD15(Network):
 
 class SDXL(Network):
     def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
-        words, _, pooled, _ = self.pipe.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
+        words, _, pooled, _ = self.pipeline.encode_prompt(prompt, device=self.device, do_classifier_free_guidance=False)
         if is_negative and not prompt:  # as SDXL was trained, and as the hosts do
             words, pooled = torch.zeros_like(words), torch.zeros_like(pooled)
         width, height = self.size
@@ -85,7 +85,7 @@ class SDXL(Network):
 
 class SD3(Network):
     def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
-        words, _, pooled, _ = self.pipe.encode_prompt(
+        words, _, pooled, _ = self.pipeline.encode_prompt(
             prompt, None, None, device=self.device, do_classifier_free_guidance=False
         )
         return {"encoder_hidden_states": words, "pooled_projections": pooled}
@@ -98,7 +98,7 @@ class Flux(Network):
     """FLUX.1-dev, and schnell, which takes no guidance. Both see latents as a row of patches, each with its place."""
 
     def encode(self, prompt: str, is_negative: bool = False) -> Tensors:
-        words, pooled, _ = self.pipe.encode_prompt(prompt, None, device=self.device)
+        words, pooled, _ = self.pipeline.encode_prompt(prompt, None, device=self.device)
         conditioning = {"encoder_hidden_states": words, "pooled_projections": pooled}
         if self.module.config.guidance_embeds:
             conditioning["guidance"] = torch.full((1,), self.distilled_cfg or 1.0, device=self.device)
