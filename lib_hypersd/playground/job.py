@@ -9,9 +9,10 @@ from typing import Any
 from ..recipes.settings import Settings, number, read_settings
 from ..wording import shown
 
-__all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
+__all__ = ["EXAMPLE", "NAMES", "SIDE", "Job", "Own", "read_job"]
 
 EXAMPLE = "two red circles on the left, white background"
+SIDE = 16  # pixels; widths and heights are multiples: FLUX makes one patch of so many, SD1.5 and SDXL one latent of 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Job:
     """One picture to make; width and height in pixels, None for what the model was trained for.
 
     ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
+    ``control`` is one for the ControlNet to follow; ``control_weight`` (0 to 2) is how much that counts, by default what
+    Hyper-SD's model card has with SDXL.
     """
 
     prompt: str
@@ -40,8 +43,15 @@ class Job:
     height: int | None = None
     init: Any = None
     strength: float = 0.75
+    control: Any = None
+    control_weight: float = 0.5
     settings: Settings = field(default_factory=lambda: Settings(enabled=True))
     own: Own = field(default_factory=Own)
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether a control image counts."""
+        return self.control is not None and self.control_weight > 0
 
 
 MOST_SEED = 2**32 - 1
@@ -61,13 +71,12 @@ def seed(value) -> int:
 
 
 def pixels(value) -> int:
-    """16 pixels are what FLUX makes one patch of; SD1.5 and SDXL make one latent of 8."""
     try:
         count = int(number(64, 4096, whole=True)(value))
     except ValueError:
         count = 1
-    if count % 16:
-        raise ValueError("a multiple of 16 from 64 to 4096")
+    if count % SIDE:
+        raise ValueError(f"a multiple of {SIDE} from 64 to 4096")
     return count
 
 
@@ -86,7 +95,7 @@ def file(value) -> Path:
 
 READERS = {
     "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
-    "init": file, "strength": number(0, 1), "base": truth,
+    "init": file, "strength": number(0, 1), "control": file, "control_weight": number(0, 2), "base": truth,
 }  # fmt: skip
 NAMES = tuple(READERS)
 
