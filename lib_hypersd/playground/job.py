@@ -32,8 +32,8 @@ class Job:
     """One picture to make; width and height in pixels, None for what the model was trained for.
 
     ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
-    ``control`` is one for the ControlNet to follow; ``control_weight`` (0 to 2) is how much that counts, by default what
-    Hyper-SD's model card has with SDXL.
+    ``control`` is one for the ControlNet to follow; ``control_weight`` (0 to 2) is how much that counts, unless given
+    what Hyper-SD's model card has with SDXL.
     """
 
     prompt: str

@@ -98,7 +98,7 @@ def webui_config(clip: Path) -> dict:
 
 
 def install(source: Path, webui: Path) -> None:
-    """Put checkpoint, configurations, LoRAs and the ControlNet where AUTOMATIC1111 and sd-webui-controlnet expect them."""
+    """Put checkpoint, its configurations, LoRAs and ControlNet where AUTOMATIC1111 and its ControlNet want them."""
     models = webui.resolve() / "models"
     checkpoints, loras, controlnets = models / "Stable-diffusion", models / "Lora", models / "ControlNet"
     clip = checkpoints / "tiny-clip"
