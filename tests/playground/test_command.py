@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from lib_hypersd.cli.main import main
 from lib_hypersd.playground.generate import Playground
 from tests import loras
+from tests.live.make_models import control, write
 from tests.playground import models
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,20 @@ def test_from_an_image_with_transparency(generate, tmp_path):
     Image.new("RGBA", (100, 60), (255, 0, 0, 128)).save(tmp_path / "init.png")
     code, out, _ = generate("--prompt", "a", "--init", tmp_path / "init.png", "--strength", 0.4, "--steps", 4, "--json")
     assert code == 0 and "Denoising strength: 0.4" in json.loads(out)["infotext"]
+
+
+def test_a_control_image(generate, folder, tmp_path):
+    write(tmp_path / "edges.safetensors", control(models.TINY_SD15), torch.float16)
+    Image.linear_gradient("L").save(tmp_path / "drawing.png")
+    given = ["--prompt", "a", "--steps", 1, "--json"]
+    follow = ["--control", tmp_path / "drawing.png"]
+    controlnet = ["--controlnet", tmp_path / "edges.safetensors"]
+    code, out, _ = generate(*given, *follow, *controlnet, "--control-weight", 0.4)
+    assert code == 0 and 'Model: edges, Weight: 0.4"' in json.loads(out)["infotext"]
+    code, out, _ = generate(*given, *follow)
+    assert code == 1 and json.loads(out)["problem"].endswith("give one with --controlnet.")
+    code, out, err = generate(*given, *follow, "--controlnet", folder / "sd15.safetensors")
+    assert (code, out, err) == (1, "", "sd15.safetensors holds no ControlNet.\n")
 
 
 def rejected(path, content=b"no header here"):
