@@ -66,9 +66,9 @@ def start(host: ComfyUI, _: Path | None) -> str:
     elapsed, processor = (statistics.median(column) for column in zip(*pack[1:], strict=True))
     with_it, without = (statistics.median(boots[present][1:]) for present in boots)
     return (
-        f"It adds {elapsed:.0f} ms to ComfyUI's start ({processor:.0f} ms of the processor; at most {MOST}): the median of\n"
-        f"{STARTS} starts by `python -m bench.comfyui start --comfyui DIR`. A whole start took {with_it:.1f} s with it and\n"
-        f"{without:.1f} s without, on a machine with other work.\n"
+        f"It adds {elapsed:.0f} ms to ComfyUI's start, {processor:.0f} ms of them on the processor (at most {MOST}): "
+        f"the median of {STARTS}\nstarts by `python -m bench.comfyui start --comfyui DIR`. "
+        f"A whole start took {with_it:.1f} s with it and {without:.1f} s\nwithout, on a machine with other work.\n"
     )
 
 

@@ -17,7 +17,9 @@ from tests.live.process import EXTENSION, Process, copy_extension
 
 HERE = Path(__file__).parent
 # Why a kind of checkpoint of the WebUIs' suite is not run here.
-ELSEWHERE = "the plan is the same code, which the WebUIs' suite asks; of the model only layers and prediction are read here"
+ELSEWHERE = (
+    "the plan is the same code, which the WebUIs' suite asks; of the model only layers and prediction are read here"
+)
 LACKS = {
     "flux with its text encoders": "ComfyUI makes T5 in its true size whatever the file has (9 GB): random prompts",
     **dict.fromkeys(("sdxl-pruned", "sdxl-ssd1b", "sd35-large", "flux-canny", "flux-fill"), ELSEWHERE),
