@@ -84,7 +84,7 @@ class ComfyUI(Process):
         """Have it put its models out of memory."""
         self.post("/free", {"unload_models": True, "free_memory": True})
 
-    def boot(self, *extra: str, seconds: float = 240) -> None:
+    def boot(self, *extra: str, seconds: float = 600) -> None:
         command = [
             self.python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
             "--disable-api-nodes", "--base-directory", self.data, "--database-url", "sqlite:///:memory:", *extra,
