@@ -108,8 +108,10 @@ def test_the_example_of_the_command_line_runs(capsys):
 # Sentences.
 
 PACKAGES = ("recipes", "files", "download", "plan", "panel", "webui")
+NODES = {"nodes.py", "card.py"}  # what is said there explains their inputs
 SPEAKERS = [
     *(path for name in PACKAGES for path in sorted((ROOT / "lib_hypersd" / name).glob("*.py"))),
+    *(path for path in sorted((ROOT / "lib_hypersd" / "comfyui").glob("*.py")) if path.name not in NODES),
     ROOT / "install.py",
 ]
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
