@@ -12,7 +12,7 @@ from pathlib import Path
 from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
 from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
-from lib_hypersd.playground.page import Page, launch_options
+from lib_hypersd.playground.page import Page
 from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium
 from tests.playground import models
