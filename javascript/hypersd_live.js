@@ -44,14 +44,14 @@ window.hypersdLive = function(root, send) {
         if (isAsking) return;
         isAsking = true;
         while (answered < newest) {
-            const change = newest, values = read(), start = performance.now();
+            const wanted = newest, values = read(), start = performance.now();
             const answer = await ask("", values);
             if (answer.state === "waiting") {
                 say(answer.sentence);
                 await new Promise((resolve) => setTimeout(resolve, PAUSE));
                 continue;
             }
-            answered = Math.max(answered, change);
+            answered = Math.max(answered, wanted);
             if (answer.state === "picture") show(answer, values, performance.now() - start);
             else say(answer.sentence, answer.state === "refused");
         }
@@ -94,8 +94,8 @@ window.hypersdLive = function(root, send) {
         const inside = Object.values(answer.times).reduce((sum, one) => sum + one, 0);
         const times = {...answer.times, page: total - inside};
         const parts = Object.entries(times).filter(([, time]) => rounded(time) > 0);
-        caption.textContent = `${answer.steps} step${answer.steps > 1 ? "s" : ""} in ${rounded(total)} ms: `
-            + parts.map(([name, time]) => `${name} ${rounded(time)}`).join(", ");
+        const where = parts.map(([name, time]) => `${name} ${rounded(time)}`).join(", ");
+        caption.textContent = `${answer.steps} step${answer.steps > 1 ? "s" : ""} in ${rounded(total)} ms: ${where}`;
         caption.dataset.times = JSON.stringify({...times, total});
     }
 

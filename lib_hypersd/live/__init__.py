@@ -8,4 +8,16 @@ from .markup import Page, render
 from .redraw import Redraw, Unreadable, read_redraw
 from .routes import add_routes
 
-__all__ = ["Page", "Picture", "Redraw", "Unreadable", "add_routes", "read_redraw", "refuse", "render", "say", "show", "wait"]
+__all__ = [
+    "Page",
+    "Picture",
+    "Redraw",
+    "Unreadable",
+    "add_routes",
+    "read_redraw",
+    "refuse",
+    "render",
+    "say",
+    "show",
+    "wait",
+]

@@ -34,9 +34,14 @@ def show(picture: Picture) -> dict[str, Any]:
     picture.image.save(content, "PNG", compress_level=1)  # half the bytes would take five times as long
     url = PNG_URL + base64.b64encode(content.getvalue()).decode()
     return {
-        "state": "picture", "image": url, "infotext": picture.infotext, "steps": picture.steps, "guided": picture.guided,
-        "times": dict(picture.times), "notes": list(picture.notes),
-    }  # fmt: skip
+        "state": "picture",
+        "image": url,
+        "infotext": picture.infotext,
+        "steps": picture.steps,
+        "guided": picture.guided,
+        "times": dict(picture.times),
+        "notes": list(picture.notes),
+    }
 
 
 def refuse(sentence: str) -> dict[str, Any]:

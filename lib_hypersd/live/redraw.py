@@ -24,9 +24,10 @@ class Unreadable(HyperSDError):
 
 @dataclass(frozen=True)
 class Redraw:
-    """One picture to make; ``drawing`` is a PNG to start from, as a data URL, of which ``strength`` (0 to 1) may change.
+    """One picture to make.
 
-    ``taesd``: decode with TAESD, where it is at hand.
+    ``drawing`` is a PNG to start from, as a data URL, of which ``strength`` (0 to 1) may change. ``taesd``: decode with
+    TAESD, where it is at hand.
     """
 
     prompt: str

@@ -1,137 +1,47 @@
-"""The live page's pictures: each is a request of the host's own, run while the host has nothing else to do."""
+"""The tab with the live page, beside the host's own."""
 
-from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from modules import call_queue, images, infotext_utils, paths, processing, scripts, sd_samplers, shared
+import gradio as gr
+from modules import infotext_utils, script_callbacks
 
-from ..errors import HyperSDError
-from ..live import Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
-from ..recipes.catalog import HYPER_SD
-from . import model, request
-from .api import printable
-from .live_watch import WatchedScripts
-from .options import option, shadowed, switched
+from ..live import Page, add_routes, render
+from . import callbacks, live_pictures
+from .options import option
+from .settings_page import LIVE_TAB
 
-try:  # Forge and its kin make all images in one thread, so that a model stays where it is
-    from modules_forge import main_thread
-except ImportError:
-    main_thread = None
-
-JOB = "Hyper-SD Live"
-FAILED = "The WebUI could not make this picture; its console says why."
-INTERRUPTED = "Interrupted."
-# The small decoders by the name that a host's file of theirs begins with (A, F: sd_vae_taesd.py).
-TAESD = {"sd15": "taesd", "sdxl": "taesdxl", "sd3": "taesd3", "flux": "taef1"}
+TARGETS = ("txt2img", "img2img")
+HIDDEN = ["hypersd-hidden"]
 
 
-def draw(payload: dict) -> dict[str, Any]:
-    """The picture of what the page holds; where the host makes another image, that comes first."""
-    try:
-        redraw = read_redraw(payload)
-    except HyperSDError as problem:
-        return refuse(str(problem))
-    if not call_queue.queue_lock.acquire(blocking=False):
-        return wait()
-    try:
-        answer = main_thread.run_and_wait_result(make, redraw) if main_thread else make(redraw)
-    finally:
-        call_queue.queue_lock.release()
-    return printable(answer) if answer else refuse(FAILED)
+def register(script: str | Path) -> None:
+    """Have the tab built with the host's page, and answered; called again at every reload of the UI."""
+    for category, function in (("ui_tabs", build_tab), ("app_started", answer_page)):
+        callbacks.add(script_callbacks.callback_map[f"callbacks_{category}"], category, function, script)
 
 
-def make(redraw: Redraw) -> dict[str, Any]:
-    """Run a redraw as a request; nothing is saved, and the host's own prompt history stays as it was."""
-    taesd, notes = find_taesd(redraw)
-    shared.state.begin(job=JOB)
-    try:
-        own = {"multiple_tqdm": False, "live_previews_enable": False, **taesd}
-        with closing(build_request(redraw)) as p, shadowed(**own), switched(no_prompt_history=True):
-            watched = p.scripts
-            result = processing.process_images(p)
-        is_interrupted = shared.state.interrupted
-    except Unreadable as problem:
-        return refuse(str(problem))
-    finally:
-        shared.state.end()
-    if watched.problem is not None:
-        return refuse(watched.problem)
-    if is_interrupted or not result.images:
-        return say(INTERRUPTED)
-    plan = request.state_of(p).plan
-    notes = [*watched.notes, *notes]
-    times = watched.clock.times("WebUI")
-    return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, notes))
+def answer_page(demo, app) -> None:
+    if option(LIVE_TAB, True):
+        add_routes(app, live_pictures.draw, live_pictures.interrupt, live_pictures.keep)
 
 
-def build_request(redraw: Redraw):
-    """The host's request for a redraw, with our script on and all others as they are on the page."""
-    given: dict[str, Any] = {
-        "prompt": redraw.prompt, "negative_prompt": redraw.negative, "seed": redraw.seed, "width": redraw.width,
-        "height": redraw.height, "sampler_name": sd_samplers.all_samplers[0].name, "do_not_save_samples": True,
-        "do_not_save_grid": True,
-    }  # fmt: skip
-    if redraw.drawing:
-        kind, runner = processing.StableDiffusionProcessingImg2Img, scripts.scripts_img2img
-        given |= {"init_images": [read_image(redraw.drawing)], "denoising_strength": redraw.strength}
-    else:
-        kind, runner = processing.StableDiffusionProcessingTxt2Img, scripts.scripts_txt2img
-    p = kind(**given)
-    p.scripts = WatchedScripts(runner)
-    p.script_args = arguments(runner, {"enabled": True, "steps": redraw.steps})
-    return p
-
-
-def arguments(runner, ours: Mapping[str, Any]) -> tuple:
-    """The values with which the page's scripts begin, and ours."""
-    values = [getattr(component, "value", None) for component in runner.inputs]
-    values[0] = 0  # none of the scripts that take a request over
-    script = next(script for script in runner.alwayson_scripts if script.title() == HYPER_SD)
-    values[script.args_from] = ours
-    return tuple(values)
-
-
-def read_image(url: Any):
-    """The image of a data URL, Pillow's."""
-    try:
-        image = infotext_utils.image_from_url_text(url)
-        image.load()
-    except Exception as error:  # each host raises what it likes
-        raise Unreadable("The drawing is no image that can be read.") from error
-    return image
-
-
-def find_taesd(redraw: Redraw) -> tuple[dict[str, str], list[str]]:
-    """The option that has a redraw decoded with TAESD, if that is wanted; a note where the host has no file of it, which
-    it would fetch."""
-    if not redraw.taesd:
-        return {}, []
-    loaded = model.find_loaded()
-    name = f"{TAESD.get(loaded.family or '' if loaded else '', 'taesd')}_decoder"
-    folder = Path(paths.models_path) / "VAE-taesd"
-    if any(folder.glob(f"{name}.*")):
-        return {"sd_vae_decode_method": "TAESD"}, []
-    return {}, [f"TAESD is not used: the WebUI has no {name}.pth in {folder}."]
-
-
-def interrupt(payload: dict) -> dict[str, Any]:
-    """End the picture that is being made for the page; never another image of the host's."""
-    if shared.state.job == JOB:
-        shared.state.interrupt()
-    return say(INTERRUPTED)
-
-
-def keep(payload: dict) -> dict[str, Any]:
-    """Save a picture that the page shows, by the host's own function and in its folder."""
-    try:
-        redraw, image = read_redraw(payload), read_image(payload.get("image"))
-    except HyperSDError as problem:
-        return refuse(str(problem))
-    own = "outdir_img2img_samples" if redraw.drawing else "outdir_txt2img_samples"
-    path, _ = images.save_image(
-        image, option("outdir_samples") or option(own), "", redraw.seed, redraw.prompt, option("samples_format", "png"),
-        info=str(payload.get("infotext") or ""),
-    )  # fmt: skip
-    return printable(say(f"Kept as {path}."))
+def build_tab() -> list[tuple]:
+    """The tab with its title and id; none where the user does not want it."""
+    if not option(LIVE_TAB, True):
+        return []
+    with gr.Blocks(analytics_enabled=False) as tab:
+        gr.HTML(render(Page(targets=TARGETS, taesd=True)))
+        # The page's script puts a picture into these, and presses the button that has the host paste it.
+        infotext, image = (
+            gr.Textbox(lines=2, elem_id=f"hypersd_live_{name}", elem_classes=HIDDEN) for name in ("infotext", "image")
+        )
+        buttons = {name: gr.Button(name, elem_id=f"hypersd_live_{name}", elem_classes=HIDDEN) for name in TARGETS}
+        for component in (infotext, image, *buttons.values()):
+            component.do_not_save_to_config = True
+        for name, button in buttons.items():
+            infotext_utils.register_paste_params_button(
+                infotext_utils.ParamBinding(
+                    paste_button=button, tabname=name, source_text_component=infotext, source_image_component=image
+                )
+            )
+    return [(tab, "Hyper-SD Live", "hypersd_live")]

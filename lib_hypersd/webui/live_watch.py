@@ -44,7 +44,7 @@ class WatchedScripts:
 
     def __init__(self, runner):
         self.runner, self.clock = runner, Clock()
-        self.problem: str | None = None
+        self.problem = ""
         self.notes: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
