@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
 # The packages, each of which may import those before it, and of its own whatever makes no cycle.
-ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "playground", "cli")
-PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("panel") + 1]]
+ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "live", "playground", "cli")
+PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("live") + 1]]
 PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
 SHIPPED = sorted(
     {*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"}
@@ -26,6 +26,7 @@ ALLOWED = {
     "tqdm",
     "gradio",
     "modules",
+    "modules_forge",
     "k_diffusion",
     "requests",
     "urllib3",

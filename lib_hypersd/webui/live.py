@@ -16,8 +16,9 @@ HIDDEN = ["hypersd-hidden"]
 
 def register(script: str | Path) -> None:
     """Have the tab built with the host's page, and answered; called again at every reload of the UI."""
-    for category, function in (("ui_tabs", build_tab), ("app_started", answer_page)):
-        callbacks.add(script_callbacks.callback_map[f"callbacks_{category}"], category, function, script)
+    lists = script_callbacks.callback_map
+    callbacks.add(lists["callbacks_ui_tabs"], "ui_tabs", build_tab, script)
+    callbacks.add(lists["callbacks_app_started"], "app_started", answer_page, script)
 
 
 def answer_page(demo, app) -> None:

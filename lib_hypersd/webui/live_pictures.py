@@ -44,12 +44,15 @@ def draw(payload: dict) -> dict[str, Any]:
 
 def make(redraw: Redraw) -> dict[str, Any]:
     """Run a redraw as a request; nothing is saved, and the host's own prompt history stays as it was."""
-    taesd, notes = find_taesd(redraw)
+    decoder, notes = choose_decoder(redraw)
     shared.state.begin(job=JOB)
     try:
-        own = {"multiple_tqdm": False, "live_previews_enable": False, **taesd}
-        with closing(build_request(redraw)) as p, shadowed(**own), switched(no_prompt_history=True):
-            watched = p.scripts
+        p, watched = build_request(redraw)
+        with (
+            closing(p),
+            shadowed(sd_vae_decode_method=decoder, multiple_tqdm=False, live_previews_enable=False),
+            switched(no_prompt_history=True),
+        ):
             result = processing.process_images(p)
         is_interrupted = shared.state.interrupted
     except Unreadable as problem:
@@ -66,8 +69,8 @@ def make(redraw: Redraw) -> dict[str, Any]:
     return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, notes))
 
 
-def build_request(redraw: Redraw):
-    """The host's request for a redraw, with our script on and all others as they are on the page."""
+def build_request(redraw: Redraw) -> tuple[Any, WatchedScripts]:
+    """The host's request for a redraw, with our script on and all others as they are when the page opens."""
     given: dict[str, Any] = {
         "prompt": redraw.prompt, "negative_prompt": redraw.negative, "seed": redraw.seed, "width": redraw.width,
         "height": redraw.height, "sampler_name": sd_samplers.all_samplers[0].name, "do_not_save_samples": True,
@@ -80,9 +83,9 @@ def build_request(redraw: Redraw):
         kind, runner = processing.StableDiffusionProcessingTxt2Img, scripts.scripts_txt2img
     p = kind(**given)
     p.is_api = True  # else the page's own scripts put its seed and sampler into the request
-    p.scripts = WatchedScripts(runner)
+    p.scripts = watched = WatchedScripts(runner)
     p.script_args = arguments(runner, {"enabled": True, "steps": redraw.steps})
-    return p
+    return p, watched
 
 
 def arguments(runner, ours: Mapping[str, Any]) -> tuple:
@@ -104,17 +107,17 @@ def read_image(url: Any):
     return image
 
 
-def find_taesd(redraw: Redraw) -> tuple[dict[str, str], list[str]]:
-    """The option that has a redraw decoded with TAESD, if that is wanted; a note where the host has no such file, which
-    it would fetch."""
+def choose_decoder(redraw: Redraw) -> tuple[str, list[str]]:
+    """How the host is to decode, by its own names; and a note where it has no file of TAESD, which it would fetch."""
+    own = option("sd_vae_decode_method", "Full")
     if not redraw.taesd:
-        return {}, []
+        return own, []
     loaded = model.find_loaded()
     name = f"{TAESD.get(loaded.family or '' if loaded else '', 'taesd')}_decoder"
     folder = Path(paths.models_path) / "VAE-taesd"
     if any(folder.glob(f"{name}.*")):
-        return {"sd_vae_decode_method": "TAESD"}, []
-    return {}, [f"TAESD is not used: the WebUI has no {name}.pth in {folder}."]
+        return "TAESD", []
+    return own, [f"TAESD is not used: the WebUI has no {name}.pth in {folder}."]
 
 
 def interrupt(payload: dict) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class Live:
         self.page.evaluate(RECORD)
 
     def show(self):
-        self.page.locator("#tabs").get_by_role("tab", name="Hyper-SD Live").click()
+        self.page.locator("#tabs button", has_text="Hyper-SD Live").first.click()
         self.page.wait_for_selector("#hypersd_live [name=prompt]")
 
     def control(self, name):
@@ -139,8 +139,8 @@ def test_where_the_plan_refuses_its_sentence_stands_in_place_of_the_picture(host
     live.control("prompt").fill("a cat")
     live.wait_for("a cat")
     host.get("/hypersd-probe/calls")
-    live.control("prompt").fill("a cat <lora:Hyper-SD15-8steps-CFG-lora:1>")
-    live.expect_status("Hyper-SD15-8steps-CFG-lora")
+    live.control("prompt").fill("a cat <lora:Hyper-SD15-1step-lora:nan>")
+    live.expect_status("The weight in <lora:Hyper-SD15-1step-lora:nan> is no number.")
     assert live.page.locator("#hypersd_live figure").is_hidden() and host.get("/hypersd-probe/calls") == []
     live.control("seed").fill("")
     live.expect_status("“seed” must be a whole number from 0 to 4294967295, not ''.")
@@ -148,6 +148,19 @@ def test_where_the_plan_refuses_its_sentence_stands_in_place_of_the_picture(host
     live.control("prompt").fill("a dog")
     live.wait_for("a dog")
     assert live.page.locator("#hypersd_live figure").is_visible()
+
+
+def test_the_negative_prompt_is_there_where_the_plan_has_guidance(host, live):
+    live.control("prompt").fill("a cat")
+    live.wait_for("a cat")
+    assert live.control("negative").is_hidden()
+    guided = "a cat <lora:Hyper-SD15-8steps-CFG-lora:1>"
+    live.control("prompt").fill(guided)
+    live.wait_for(guided)
+    without = live.pixels
+    live.control("negative").fill("a dog")
+    live.page.wait_for_function("count => pictures.length > count", arg=len(live.pictures))
+    assert live.pixels != without
 
 
 def test_interrupt_ends_the_picture_and_the_next_key_begins_another(host, live):
