@@ -199,7 +199,7 @@ def test_without_the_tab_there_is_nothing(host, tab):
 def test_who_may_see_the_page_may_ask(host, tab):
     with gr.Blocks() as page:
         gr.HTML("page")
-    app, url, _ = page.launch(prevent_thread_lock=True, quiet=True, auth=("me", "secret"), server_name="127.0.0.1")
+    app, _, _ = page.launch(prevent_thread_lock=True, quiet=True, auth=("me", "secret"), server_name="127.0.0.1")
     try:
         tab.answer_page(page, app)
         client = TestClient(app)
