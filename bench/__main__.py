@@ -15,7 +15,7 @@ import torch
 import tests.conftest  # noqa: F401 (lets k-diffusion be imported beside a CPU-only torch)
 from bench import files, hosts, library
 from bench.plot import draw
-from tests.live.host import kind_of
+from tests.live.kinds import kind_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Performance

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from bench.timing import seconds_in_turn
-from tests.live.host import A1111, Host
+from tests.live.host import Host
+from tests.live.kinds import A1111
 from tests.live.process import EXTENSION
 
 STARTS = 4

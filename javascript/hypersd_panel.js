@@ -13,7 +13,10 @@ window.hypersdPanel = function(page) {
     const TYPING_PAUSE = 400;
     const UPDATE_PAUSE = 1000;
     const MOST_UPDATES = 60;
-    const CONTROLS = ["steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler"];
+    const CONTROLS = [
+        "steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler",
+        "hr_scale", "denoising_strength", "hr_upscaler",
+    ];
     const badges = new Map(); // control → its badge
 
     const byId = (id) => page.root().getElementById(id);

@@ -12,8 +12,8 @@ class InputAccordion(gr.Checkbox):
 
     def get_config(self, *args, **kwargs):
         # Gradio 4 tells the page only what the constructor names.
-        told = {name: getattr(self, name) for name in ("label", "elem_id", "visible")}
-        return {**super().get_config(*args, **kwargs), **told}
+        own = {name: getattr(self, name) for name in ("label", "elem_id", "visible")}
+        return {**super().get_config(*args, **kwargs), **own}
 
     def __enter__(self):
         self.accordion.__enter__()

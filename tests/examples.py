@@ -56,14 +56,14 @@ def curl(line: str, folder: Path):
     """What comes back for a command; an error's status fails."""
     program, *arguments = shlex.split(line)
     assert program == "curl", line
-    asked = CURL.parse_args(arguments)
-    data = asked.data
+    options = CURL.parse_args(arguments)
+    data = options.data
     if data is not None and data.startswith("@"):
         data = (folder / data[1:]).read_bytes()
-    headers = dict(header.split(": ", 1) for header in asked.headers)
-    method = asked.method or ("GET" if data is None else "POST")
-    reply = requests.request(method, asked.address, data=data, headers=headers, timeout=600)
+    headers = dict(header.split(": ", 1) for header in options.headers)
+    method = options.method or ("GET" if data is None else "POST")
+    reply = requests.request(method, options.address, data=data, headers=headers, timeout=600)
     assert reply.ok, f"{line}: {reply.status_code} {reply.text[:1000]}"
-    if asked.file:
-        (folder / asked.file).write_bytes(reply.content)
+    if options.file:
+        (folder / options.file).write_bytes(reply.content)
     return reply.json()

@@ -32,9 +32,9 @@ def unet(width=320, levels=((2, 1), (2, 1), (2, 1), (2, 0)), context=768, middle
         shapes[f"{name}.proj_in"] = shapes[f"{name}.proj_out"] = (out, out, *kernel)
         for d in range(depth):
             block = f"{name}.transformer_blocks.{d}"
-            for attn, seen in (("attn1", out), ("attn2", context)):
+            for attn, source in (("attn1", out), ("attn2", context)):
                 shapes[f"{block}.{attn}.to_q"] = shapes[f"{block}.{attn}.to_out.0"] = (out, out)
-                shapes[f"{block}.{attn}.to_k"] = shapes[f"{block}.{attn}.to_v"] = (out, seen)
+                shapes[f"{block}.{attn}.to_k"] = shapes[f"{block}.{attn}.to_v"] = (out, source)
             shapes[f"{block}.ff.net.0.proj"], shapes[f"{block}.ff.net.2"] = (8 * out, out), (out, 4 * out)
 
     widths = [width * factor for factor in (1, 2, 4, 4)[: len(levels)]]

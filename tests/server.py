@@ -82,9 +82,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.wfile.write(b"fault")
 
         content, first = answer.content, 0
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if asked and not answer.ignores_range and self.headers.get("If-Range") in (None, answer.etag):
-            first = int(asked[1])
+        requested = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if requested and not answer.ignores_range and self.headers.get("If-Range") in (None, answer.etag):
+            first = int(requested[1])
             if first >= len(content):
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(content)}")
@@ -92,8 +92,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.end_headers()
             first += answer.range_off
         body = content[first:]
-        self.send_response(206 if asked and first else 200)
-        if asked and first:
+        self.send_response(206 if requested and first else 200)
+        if requested and first:
             self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         if answer.etag:
             self.send_header("ETag", answer.etag)

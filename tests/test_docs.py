@@ -126,7 +126,7 @@ def spoken():
     return {sentence for path in SPEAKERS for sentence in sentences(path)}
 
 
-def said():
+def list_sentences():
     """All that tells of some trouble; what a checkpoint resembles is put into its sentence."""
     reasons = {re.sub(r"^.*(?=, for which no)", "…", what) for what in LOOKALIKES.values()}
     return (spoken() | {f"is {what}." for what in reasons}) - NO_TROUBLE - set(HELP.values())
@@ -140,11 +140,11 @@ def explained():
 
 
 def test_every_sentence_of_trouble_is_explained():
-    assert said() - set(explained()) == set()
+    assert list_sentences() - set(explained()) == set()
 
 
 def test_nothing_is_explained_that_is_never_said():
-    assert set(explained()) - said() == set()
+    assert set(explained()) - list_sentences() == set()
 
 
 def test_what_is_no_trouble_is_still_said():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.live.__main__ import counted, split
-from tests.live.host import KINDS
+from tests.live.kinds import KINDS
 from tests.live.report import Check, Report, all_checks, render
 
 
@@ -60,12 +60,12 @@ def test_no_cell_is_empty_and_what_is_left_out_has_its_reason():
 
 
 def test_what_is_said_of_what_goes_wrong_stands_once_for_all_hosts_that_say_it():
-    def said(sentence):
+    def run_with(sentence):
         run = Report({"a": Check("one", "sd15", "The LoRA is missing.")})
-        run.add("a", "passed", said=sentence)
+        run.add("a", "passed", sentence=sentence)
         return {"host": "x", "date": "2026-01-01", "lacks": {}, **run.as_json()}
 
-    text = render({"A": said("It is | not there."), "B": said("It is | not there."), "C": said("No LoRA.")})
+    text = render({"A": run_with("It is | not there."), "B": run_with("It is | not there."), "C": run_with("No LoRA.")})
     assert "| The LoRA is missing. | A, B | It is \\| not there. |\n| The LoRA is missing. | C | No LoRA. |\n" in text
 
 

@@ -32,10 +32,11 @@ def controls():
         kind, props = component["type"], component["props"]
         if kind == "button" and "hypersd-hidden" not in (props.get("elem_classes") or []):
             yield props["value"]
-        if kind in ("dropdown", "accordion"):
+        if kind in ("dropdown", "checkbox", "accordion"):
             yield props["label"]
-        if kind == "dropdown":
+        if props.get("info"):
             yield props["info"]
+        if kind == "dropdown":
             # From gradio 4 on each has a text and a value.
             yield from (choice if isinstance(choice, str) else choice[0] for choice in props["choices"])
 

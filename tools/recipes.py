@@ -5,14 +5,15 @@ from pathlib import Path
 from lib_hypersd.recipes.catalog import FAMILIES, HYPER_SD, KINDS, Recipe, published
 
 PLACE = Path(__file__).parent.parent / "docs" / "recipes.md"
-COLUMNS = ("LoRA or checkpoint", "Steps", "Weight", "CFG", "Sampler", "Schedule", "Eta")
+COLUMNS = ("LoRA or checkpoint", "Steps", "Weight", "CFG", "Sampler", "Schedule", "Eta", "Two passes")
 
 TEXT = """# Recipes, and where their numbers come from
 
 Written by `python -m tools.recipes` from [`lib_hypersd/recipes/catalog.json`](../lib_hypersd/recipes/catalog.json),
 which is what the extension reads. Steps “6–8”: any number of them. CFG “1 (1–1.5)”: 1 is recommended, and up to 1.5 the
 panel says nothing. “Distilled” is FLUX's *Distilled CFG Scale*, “shift” the *Shift* that Forge Neo has in its place.
-The last column names the sources, which stand below.
+“Two passes” are the factor of enlargement and the denoising strength of a second pass, with the host's upscaler
+“None”, and what steps and CFG are then where they differ. The last column names the sources, which stand below.
 
 To change a number or to add a recipe, put a file `hypersd-recipes.json` beside the WebUI's `config.json`. An entry with
 an `id` from here changes only what it names; a new one needs every value. This one takes SDXL's 8-step LoRA at 0.9:
@@ -54,7 +55,17 @@ def values(recipe: Recipe) -> tuple[str, ...]:
         cfg = f"{recipe.cfg:g}, distilled {recipe.distilled_cfg:g}"
     if recipe.shift is not None:
         cfg += f", shift {recipe.shift:g}"
-    return name(recipe), steps, number(recipe.weight), cfg, recipe.sampler, recipe.schedule, number(recipe.eta)
+    how = recipe.sampler, recipe.schedule, number(recipe.eta), two_passes(recipe)
+    return name(recipe), steps, number(recipe.weight), cfg, *how
+
+
+def two_passes(recipe: Recipe) -> str:
+    """What differs where a second pass follows, and what that is made with."""
+    if recipe.two_pass_scale is None:
+        return "–"
+    first = [f"{recipe.two_pass_steps} steps"] if recipe.two_pass_steps else []
+    first += [f"CFG {recipe.two_pass_cfg:g}"] if recipe.two_pass_cfg else []
+    return ", ".join([*first, f"×{recipe.two_pass_scale:g}", f"{recipe.two_pass_strength:g}"])
 
 
 def name(recipe: Recipe) -> str:

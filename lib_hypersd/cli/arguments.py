@@ -19,4 +19,8 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         "--cfg-preserved", action="store_const", const="cfg", dest="variant", help="short for --variant cfg"
     )
     for field in FIELDS:
+        if field.is_switch:
+            option = f"--{field.name.replace('_', '-')}"
+            command.add_argument(option, action="store_true", default=None, help=f"{field.label}; off unless given")
+            continue
         command.add_argument(f"--{field.name}", default=None, help=f"{field.label}; recommended unless given")

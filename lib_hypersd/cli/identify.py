@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.header import read_checkpoint
-from ..files.library import Library, LoraFile
-from ..files.library import as_json as lora_as_json
+from ..files.library import Library, LoraFile, lora_as_json
 from ..files.names import distillation_of
 from ..files.scan import below
 from ..recipes.catalog import Catalog
@@ -34,7 +33,7 @@ def run(options: argparse.Namespace, catalog: Catalog) -> int:
     files = examine(paths, catalog, may_hash=not options.no_hash)
     if options.json:
         # Whatever a name is made of, its escapes can be printed and read back.
-        print(json.dumps([{"path": file.path, **as_json(file)} for file in files], indent=2))
+        print(json.dumps([{"path": file.path, **file_as_json(file)} for file in files], indent=2))
     else:
         for file in files:
             print(f"{shown(file.path)}: {sentence_of(file)}")
@@ -57,7 +56,7 @@ def is_checkpoint(file: LoraFile) -> bool:
     return not file.identification.refused or read_checkpoint(file.path).kind is not None
 
 
-def as_json(file: LoraFile) -> dict[str, Any]:
+def file_as_json(file: LoraFile) -> dict[str, Any]:
     """All that is known of a LoRA, or of a checkpoint."""
     if not is_checkpoint(file):
         return {"kind": "lora", **lora_as_json(file)}

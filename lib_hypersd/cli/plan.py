@@ -9,9 +9,9 @@ from ..files.header import read_checkpoint
 from ..files.library import file_of
 from ..files.names import family_named
 from ..files.scan import below
-from ..plan import File, Model, Request, as_json, make_plan
+from ..plan import File, Model, Request, make_plan, plan_as_json
 from ..recipes.catalog import FAMILIES, Catalog
-from ..recipes.settings import FIELDS, read
+from ..recipes.settings import FIELDS, read_settings
 from .arguments import DONE, REFUSED, USAGE, add_settings
 from .identify import examine
 
@@ -37,7 +37,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, catalog: Catalog) -> int:
     given = {field.name: getattr(options, field.name) for field in FIELDS}
-    settings, problems, _ = read([{"enabled": True, **given}])
+    settings, problems, _ = read_settings([{"enabled": True, **given}])
     if options.loras is not None and not options.loras.is_dir():
         problems.append(f"{options.loras} is not a folder.")
     try:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace, catalog: Catalog) -> int:
     files = files_in(options.loras, catalog, model.path) if options.loras else None
     plan = make_plan(Request(settings, model, files, (options.prompt,)), catalog)
     if options.json:
-        print(json.dumps(as_json(plan, options.prompt), ensure_ascii=False, indent=2))
+        print(json.dumps(plan_as_json(plan, options.prompt), ensure_ascii=False, indent=2))
     else:
         print("\n".join([plan.sentence, *plan.warnings]))
     return REFUSED if plan.problem else DONE

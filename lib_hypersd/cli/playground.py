@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import HyperSDError
 from ..files.header import PREFIX, read_header
 from ..files.lora import lora_of
-from ..plan import as_json
+from ..plan import plan_as_json
 from ..playground.errors import RefusedJob, Unloadable, UnwritableFolder
 from ..playground.job import EXAMPLE, NAMES, Job, Own, read_job
 from ..recipes.catalog import Catalog, published
@@ -179,7 +179,7 @@ def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict[s
         "seconds": round(picture.seconds, 3),
         "infotext": picture.infotext,
         "warnings": playground.warnings(job, picture.plan),
-        "plan": as_json(picture.plan, job.prompt),
+        "plan": plan_as_json(picture.plan, job.prompt),
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..files.scan import SUFFIX, is_safetensors
 from ..plan.outcome import Refusal
-from ..recipes.settings import RECOMMENDED, Settings, read
+from ..recipes.settings import RECOMMENDED, Settings, read_settings
 
 __all__ = ["file_name", "settings_of"]
 
@@ -23,7 +23,7 @@ def settings_of(inputs: Mapping[str, Any]) -> Settings:
     given = dict(inputs)
     if isinstance(given.get("file"), str) and given["file"] != RECOMMENDED:
         given["file"] = file_name(given["file"])
-    settings, problems, _ = read([{**given, "enabled": True}])
+    settings, problems, _ = read_settings([{**given, "enabled": True}])
     if problems:
         raise Refusal(" ".join(problems))
     return settings

@@ -34,7 +34,7 @@ from .lora import lora_of
 from .names import NAME_KEYS
 from .scan import Stamp, is_safetensors, stamp_of
 
-__all__ = ["Library", "LoraFile", "as_json", "file_of", "hashes_of"]
+__all__ = ["Library", "LoraFile", "file_of", "hashes_of", "lora_as_json"]
 
 BLOCK = 1 << 20
 
@@ -253,7 +253,7 @@ def file_of(lora: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | Non
     return File(lora.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit)
 
 
-def as_json(lora: LoraFile) -> dict[str, Any]:
+def lora_as_json(lora: LoraFile) -> dict[str, Any]:
     """All that is known of a file, for programs; ``layers`` is None while nobody has opened it, or if it is no LoRA."""
     found, clues = lora.identification, lora.clues
     recipe = found.recipe

@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
+from ..recipes.settings import fold
 
 __all__ = [
     "MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "own_recipe", "recipe_inside", "titles",
@@ -174,9 +175,9 @@ def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Dis
         metadata: the free texts of its header.
     """
     for text in names_in(metadata or {}):
-        if inside := read(text, "its metadata"):
+        if inside := read_distillation(text, "its metadata"):
             return inside
-    return read(name, "its name")
+    return read_distillation(name, "its name")
 
 
 def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
@@ -196,7 +197,7 @@ def names_in(metadata: Mapping[str, str]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=65536)
-def read(name: str, evidence: str) -> Distillation | None:
+def read_distillation(name: str, evidence: str) -> Distillation | None:
     """What a single name says; where it names several distillations, the last."""
     stem = SUFFIX.sub("", SUFFIX.sub("", re.split(r"[/\\]", name)[-1]))
     text = FUSION.sub("flux~fluxfusion", split(stem))
@@ -262,18 +263,13 @@ def recipe_inside(catalog: Catalog, inside: Distillation, family: str | None) ->
 
 def family_named(text: str) -> str | None:
     """The family of ``catalog.FAMILIES`` that somebody means: ``SD1.5``, ``FLUX.1-dev``, ``pony``; else None."""
-    whole = next((key for key, name in FAMILIES.items() if letters(text) in (letters(key), letters(name))), None)
+    whole = next((key for key, name in FAMILIES.items() if fold(text) in (fold(key), fold(name))), None)
     if whole is not None:
         return whole
     have = words(text.lower().replace("stable diffusion", "sd"))
     families = {FAMILY_WORDS[word] for word in have if word in FAMILY_WORDS}
     beside = have - FAMILY_WORDS.keys()
     return families.pop() if len(families) == 1 and beside <= BESIDE_FAMILY else None
-
-
-def letters(text: str) -> str:
-    """Small letters and digits only."""
-    return "".join(filter(str.isalnum, text.lower()))
 
 
 def own_recipe(catalog: Catalog, family: str | None, architecture: str | None) -> Recipe | None:

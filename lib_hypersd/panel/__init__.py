@@ -6,6 +6,6 @@ It decides nothing: every change of a control makes a plan and shows it. What di
 
 from .backend import Backend
 from .controls import HELP, Panel, build
-from .status import render_downloads, render_status, status
+from .status import render_downloads, render_sentence, render_status
 
-__all__ = ["HELP", "Backend", "Panel", "build", "render_downloads", "render_status", "status"]
+__all__ = ["HELP", "Backend", "Panel", "build", "render_downloads", "render_sentence", "render_status"]

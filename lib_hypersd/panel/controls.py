@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..plan import MORE_DETAIL
-from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Field, pasted
+from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Field, read_pasted
 from .backend import Backend, file_choices, inside_choices, inside_value
 from .handlers import Handlers
 from .status import render_status
@@ -17,10 +17,11 @@ HELP = {
     "cfg": "Above 1 the negative prompt counts, with a LoRA that was made for it.",
     "eta": "Fresh noise per step; lower keeps more detail.",
     "file": "Any few-step LoRA at hand that fits the checkpoint.",
+    "two_pass": "A second pass over the enlarged image, with fewer artifacts; for SD1.5 and SDXL.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
 }
 CONTROLS = ("enable", *(field.name for field in FIELDS))
-ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:])
+ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:7], FIELDS[7:])
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def build(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend, pr
     return Panel(controls, list(zip(controls, readers, strict=True)))
 
 
-def reader_of(field: Field, backend: Backend) -> Callable[[Mapping[str, str]], str]:
-    return lambda params: pasted(field, params, backend.catalog())
+def reader_of(field: Field, backend: Backend) -> Callable[[Mapping[str, str]], str | bool]:
+    return lambda params: read_pasted(field, params, backend.catalog())
 
 
 def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) -> dict[str, Any]:
@@ -74,8 +75,11 @@ def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) 
         for row in ROWS:
             with gr.Row():
                 for field in row:
-                    choices = file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices]
                     texts = {"label": field.label, "info": HELP[field.name]}
+                    if field.is_switch:
+                        put(gr.Checkbox, field.name, False, visible=tab != "img2img", **texts)
+                        continue
+                    choices = file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices]
                     is_free = field.name != "variant"
                     put(gr.Dropdown, field.name, choices, value=RECOMMENDED, allow_custom_value=is_free, **texts)
         with gr.Row():

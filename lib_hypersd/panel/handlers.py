@@ -6,9 +6,9 @@ from typing import Any
 
 from ..errors import HyperSDError
 from ..plan import Memory
-from ..recipes.settings import read
+from ..recipes.settings import read_settings
 from .backend import INSIDE, Backend, file_choices, inside_choices, inside_value
-from .status import Status, render_downloads, render_status, status
+from .status import Status, render_downloads, render_sentence, render_status
 
 Updates = tuple[Any, ...]
 
@@ -16,18 +16,18 @@ Updates = tuple[Any, ...]
 @dataclass(frozen=True)
 class Handlers:
     """Each handler gets the values of the panel's controls and, with ``has_prompt``, the prompt behind them, which
-    ``read`` passes over; what it returns goes into the parts of the panel that ``controls.connect`` names."""
+    ``read_settings`` passes over; what it returns goes into the parts of the panel that ``controls.connect`` names."""
 
     gr: Any
     backend: Backend
     has_prompt: bool
 
-    def status(self, values: Updates) -> Status:
+    def render(self, values: Updates) -> Status:
         return render_status(values, self.backend, values[-1] if self.has_prompt else "")
 
     def show(self, *values: Any) -> Updates:
         """The status, the buttons that it offers, and the downloads."""
-        html, offers, missing = self.status(values)
+        html, offers, missing = self.render(values)
         downloads, label = render_downloads(self.backend.downloads, missing)
         update = self.gr.update
         return (
@@ -53,7 +53,7 @@ class Handlers:
 
     def download(self, label: str, *values: Any) -> Updates:
         """Fetch what is missing, if it is what the button names: the checkpoint may have changed since it was shown."""
-        missing = self.status(values).missing
+        missing = self.render(values).missing
         if missing is not None and label == render_downloads(self.backend.downloads, missing)[1]:
             self.backend.downloads.start(missing.id)
         return self.show_with_lists(*values)
@@ -64,7 +64,7 @@ class Handlers:
         return self.show_with_lists(*values)
 
     def keep(self, *values: Any) -> Updates:
-        settings, _, _ = read(values)
+        settings, _, _ = read_settings(values)
         return self.remember(values, lambda memory: replace(memory, settings=replace(settings, enabled=False)))
 
     def forget(self, *values: Any) -> Updates:
@@ -80,5 +80,5 @@ class Handlers:
             try:
                 self.backend.remember(change(model.memory))
             except HyperSDError as error:
-                return status("problem", str(error), model), *self.show_with_lists(*values)[1:]
+                return render_sentence("problem", str(error), model), *self.show_with_lists(*values)[1:]
         return self.show_with_lists(*values)

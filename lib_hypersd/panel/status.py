@@ -9,7 +9,7 @@ from ..download.downloads import Downloads
 from ..download.transfer import CHECKING, Download
 from ..plan import File, Model, Plan, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Recipe
-from ..recipes.settings import read
+from ..recipes.settings import read_settings
 from .backend import Backend
 
 MOST_SKIPPED = 3
@@ -26,32 +26,32 @@ class Status(NamedTuple):
 def render_status(args: Sequence[Any], backend: Backend, prompt: str) -> Status:
     """The status for the values of the panel's controls, in their order."""
     model, catalog = backend.model(), backend.catalog()
-    settings, problems, comments = read(args)
+    settings, problems, comments = read_settings(args)
     if model is None:
-        return Status(status("loading", "The checkpoint is not loaded yet."))
+        return Status(render_sentence("loading", "The checkpoint is not loaded yet."))
     request = backend.request(settings, model, catalog, prompt)
     if not settings.enabled:
         hint = point_out(request, catalog)
-        return Status(status("tag" if hint else "off", hint or "Off. Your own settings are used.", model))
+        return Status(render_sentence("tag" if hint else "off", hint or "Off. Your own settings are used.", model))
     plan = make_plan(request, catalog)
     problems += filter(None, [backend.obstacle(), plan.problem])
-    notes = [*plan.warnings, *comments, *catalog.problems, *skipped(request.files or (), model.family)]
+    notes = [*plan.warnings, *comments, *catalog.problems, *explain_skipped(request.files or (), model.family)]
     if problems or plan.problem is not None:
         sentence = f"{' '.join(problems)} Until then your own settings are used."
-        return Status(status("problem", sentence, model, notes), missing=plan.missing)
+        return Status(render_sentence("problem", sentence, model, notes), missing=plan.missing)
     if plan.cfg <= 1:
         notes.append("At CFG 1 the negative prompt has no effect.")
-    return Status(status("on", plan.sentence, model, notes, plan), plan.offers)
+    return Status(render_sentence("on", plan.sentence, model, notes, plan), plan.offers)
 
 
-def skipped(files: Sequence[File], family: str | None) -> list[str]:
+def explain_skipped(files: Sequence[File], family: str | None) -> list[str]:
     """Why files that look like few-step LoRAs for this family are not used; the first few of them."""
     problems = [f.problem for f in files if f.problem and (f.looks_like is None or f.looks_like.family == family)]
     more = [f"{len(problems) - MOST_SKIPPED} more files cannot be used."] if len(problems) > MOST_SKIPPED else []
     return problems[:MOST_SKIPPED] + more
 
 
-def status(
+def render_sentence(
     state: str, sentence: str, model: Model | None = None, notes: Sequence[str] = (), plan: Plan | None = None
 ) -> str:
     """A sentence with its notes; ``data-hypersd`` tells the page's script which values of the plan are in force."""
@@ -66,6 +66,11 @@ def status(
         data["override"] = {
             "steps": str(plan.steps), "cfg_scale": f"{plan.cfg:g}", "sampling": plan.sampler, "scheduler": plan.schedule
         }  # fmt: skip
+        if plan.adds_second_pass:
+            data["override"] |= {
+                "hr_scale": f"{plan.hires_scale:g}", "denoising_strength": f"{plan.hires_strength:g}",
+                "hr_upscaler": plan.hires_upscaler,
+            }  # fmt: skip
         if plan.distilled_cfg is not None:
             data["override"]["distilled_cfg_scale"] = f"{plan.distilled_cfg:g}"
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -78,7 +83,7 @@ def status(
 def render_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str, str | None]:
     """What is being fetched and what is missing; and the text of the button that fetches what is missing, None if it
     cannot be fetched or is being fetched."""
-    lines = [progress(download) for download in downloads.active()]
+    lines = [render_progress(download) for download in downloads.active()]
     recipe = missing and downloads.find(missing.id)
     last = recipe and downloads.get(recipe.id)
     label = None
@@ -92,7 +97,7 @@ def render_downloads(downloads: Downloads, missing: Recipe | None) -> tuple[str,
     return html, label
 
 
-def progress(download: Download) -> str:
+def render_progress(download: Download) -> str:
     """A download as a line and a bar; the page's script updates the panel as long as there is one."""
     file, done, total = escape(download.path.name), download.done, download.total
     if download.cancel_requested.is_set():

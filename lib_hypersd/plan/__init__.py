@@ -16,15 +16,15 @@ from ..recipes.catalog import Catalog
 from ..recipes.memory import Memory
 from . import describe
 from .choose import Choice, choose, sort_tags
-from .outcome import NoPlan, Plan, Refusal, as_json
+from .outcome import NoPlan, Plan, Refusal, plan_as_json
 from .passes import remark_on_pass
 from .request import Model, Request, SecondPass
 from .resolve import Facts, resolve
 from .settle import MORE_DETAIL, Settled, settle
 
 __all__ = [
-    "MORE_DETAIL", "File", "Memory", "Model", "NoPlan", "Plan", "Refusal", "Request", "SecondPass", "as_json",
-    "make_plan", "point_out", "remark_on_pass",
+    "MORE_DETAIL", "File", "Memory", "Model", "NoPlan", "Plan", "Refusal", "Request", "SecondPass",
+    "make_plan", "plan_as_json", "point_out", "remark_on_pass",
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ def misses_cfg(settings: Settings, recipe: Recipe, file: File) -> bool:
 PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], Any]], ...] = (
     ("fits a CFG that is set", misses_cfg),
     ("is Hyper-SD's", lambda settings, recipe, file: recipe.maker != HYPER_SD),
+    ("has a CFG of its own for two passes", lambda s, recipe, file: bool(s.two_pass) and not recipe.two_pass_cfg),
     ("needs no other CFG than 1", lambda settings, recipe, file: not settings.cfg and recipe.kind == "cfg"),
     ("is nearest to 8 steps", lambda s, recipe, file: 0 if s.steps else abs(recipe.steps - FAVOURITE_STEPS)),
     ("is made for the fewest step counts", lambda settings, recipe, file: recipe.steps_max - recipe.steps_min),

@@ -38,7 +38,15 @@ def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, A
     evidence = facts.checkpoint.evidence or YOUR_WORD
     reason = ITS_ARCHITECTURE if file is None and evidence == ITS_ARCHITECTURE else recipe.kind
     why = WHY[reason].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
-    return f"{in_steps(values['steps'])} with {lora}: {how}. {why}"
+    return f"{in_steps(values['steps'])} with {lora}: {how}{second_pass(values)}. {why}"
+
+
+def second_pass(values: Mapping[str, Any]) -> str:
+    """The second pass that the plan adds."""
+    scale, strength = values["hires_scale"], values["hires_strength"]
+    if scale is None:
+        return ""
+    return f"; then a second pass at ×{scale:g}, denoising strength {strength:g}, upscaler {values['hires_upscaler']}"
 
 
 def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
@@ -129,6 +137,12 @@ def other_hires_steps(steps: int, recipe: Recipe) -> str:
 
 def hires_steps_passed_over(recipe: Recipe) -> str:
     return f"{in_range(recipe)} is what this is made for, so the second pass takes as many as the first."
+
+
+def own_second_pass(recipe: Recipe) -> str:
+    strength, upscaler = recipe.two_pass_strength, recipe.two_pass_upscaler
+    values = f"×{recipe.two_pass_scale:g}, denoising strength {strength:g}, upscaler {upscaler}"
+    return f"The second pass that is set comes before the one of “Two passes”: {values}."
 
 
 def outside(label: str, value: float, low: float, high: float) -> str | None:

@@ -8,7 +8,7 @@ from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
 from . import tags
 
-__all__ = ["NoPlan", "Plan", "Refusal", "as_json"]
+__all__ = ["NoPlan", "Plan", "Refusal", "plan_as_json"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +17,9 @@ class Plan:
 
     ``recipe`` is None for a plan without Hyper-SD. ``file`` and ``weight`` are None where no LoRA is added.
     ``distilled_cfg`` is for the hosts' one control of distilled guidance or, where the recipe has one, of the shift.
-    ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. ``eta`` None leaves
-    the sampler its own.
+    ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. The other three are its
+    factor of enlargement, denoising strength and upscaler where the plan itself adds that pass. ``eta`` None leaves the
+    sampler its own.
 
     :meth:`edit` carries out ``rename``, ``strip`` and ``file``. ``offers`` name what one click could change: "cfg"
     (to the CFG-preserved variant) and "detail" (to a lower eta).
@@ -31,6 +32,9 @@ class Plan:
     weight: float | None = None
     steps: int
     hires_steps: int | None = None
+    hires_scale: float | None = None
+    hires_strength: float | None = None
+    hires_upscaler: str | None = None
     cfg: float
     distilled_cfg: float | None = None
     sampler: str
@@ -42,6 +46,10 @@ class Plan:
     offers: tuple[str, ...] = ()
     sentence: str
     missing: None = None
+
+    @property
+    def adds_second_pass(self) -> bool:
+        return self.hires_scale is not None
 
     def edit(self, prompt: str) -> str:
         """The prompt with the plan's LoRA tag in it, once, and without the tags that the plan drops.
@@ -87,7 +95,7 @@ class Refusal(HyperSDError):
         self.missing = missing
 
 
-def as_json(plan: Plan | NoPlan, prompt: str) -> dict[str, Any]:
+def plan_as_json(plan: Plan | NoPlan, prompt: str) -> dict[str, Any]:
     """A plan for programs: recipes by their ids, and the edited prompt; where there is no plan, its values are null."""
     hidden = ("rename", "strip")
     values = {f.name: getattr(plan, f.name, None) for f in fields(Plan) if f.name not in hidden}

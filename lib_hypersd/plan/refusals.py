@@ -105,5 +105,12 @@ def no_number(tag: Tag) -> str:
     return f"The weight in {tag} is no number."
 
 
+def no_two_passes(recipe: Recipe) -> str:
+    return (
+        f"For {recipe.maker} on {FAMILIES[recipe.family]} no two passes are recommended: untick them, or set the "
+        "WebUI's own second pass."
+    )
+
+
 def by_image_size(family: str | None) -> str:
     return f"The schedule “{BY_IMAGE_SIZE}” is for FLUX, and the loaded checkpoint is {called(family)}."

@@ -34,13 +34,17 @@ class Model:
 class SecondPass:
     """The host's controls of a second pass (hires fix); 0 steps, or None for sampler or schedule: as in the first.
 
-    ``model`` is the checkpoint of the second pass, if that is another one.
+    ``model`` is the checkpoint of the second pass, if that is another one. ``scale``, ``strength`` (of denoising) and
+    ``upscaler`` are None where they are not known.
     """
 
     steps: int = 0
     sampler: str | None = None
     schedule: str | None = None
     model: Model | None = None
+    scale: float | None = None
+    strength: float | None = None
+    upscaler: str | None = None
 
 
 @dataclass(frozen=True)

@@ -37,11 +37,16 @@ class Case:
 
     @property
     def recipe(self) -> Recipe:
-        return self.choice.recipe
+        return self.choice.recipe.for_two_passes() if self.settings.two_pass else self.choice.recipe
 
     @property
     def second(self) -> SecondPass:
         return self.facts.request.second_pass or SecondPass()
+
+    @property
+    def adds_second_pass(self) -> bool:
+        """Whether the plan has a second pass where the user has set none."""
+        return bool(self.settings.two_pass) and self.facts.request.second_pass is None
 
     @property
     def sampler(self) -> str:
@@ -110,6 +115,8 @@ def refuse_what_cannot_be(case: Case) -> None:
         raise Refusal(refusals.no_number(tag))
     if case.schedule == BY_IMAGE_SIZE and BY_IMAGE_SIZE not in (case.recipe.schedule, case.recipe.also_schedule):
         raise Refusal(refusals.by_image_size(case.facts.family))
+    if case.adds_second_pass and case.recipe.two_pass_scale is None:
+        raise Refusal(refusals.no_two_passes(case.recipe))
 
 
 # What is wanted, where that is not simply what the user has fixed.
@@ -129,8 +136,10 @@ def want_eta(case: Case) -> float | None:
 
 def want_hires_steps(case: Case) -> int | None:
     """With a second pass, the steps that are fixed, else those of the host's control where the recipe serves them."""
-    if case.facts.request.second_pass is None or case.settings.hires_steps is not None:
-        return case.settings.hires_steps if case.facts.request.second_pass else None
+    if not case.adds_second_pass and case.facts.request.second_pass is None:
+        return None
+    if case.settings.hires_steps is not None:
+        return case.settings.hires_steps
     return case.second.steps if case.recipe.serves(case.second.steps) else None
 
 
@@ -169,7 +178,18 @@ def recommend_distilled_cfg(case: Case) -> float | None:
 
 
 def recommend_hires_steps(case: Case) -> int | None:
-    return 0 if case.facts.request.second_pass else None
+    return 0 if case.adds_second_pass or case.facts.request.second_pass else None
+
+
+def second_pass(name: str) -> Callable[[Case], Any]:
+    """What the user has fixed or the recipe has for the second pass that the plan adds; None where it adds none."""
+
+    def recommend(case: Case) -> Any:
+        fixed = getattr(case.settings, f"hires_{name}")
+        recommended = getattr(case.recipe, f"two_pass_{name}") if fixed is None else fixed
+        return recommended if case.adds_second_pass else None
+
+    return recommend
 
 
 # The remarks.
@@ -251,6 +271,22 @@ def remark_on_second_pass(value: str | None, ours: str) -> str | None:
     return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
 
 
+def remark_on_two_passes(case: Case, two_pass: bool | None) -> str | None:
+    """Where the user's own second pass is on, it comes first."""
+    own = case.facts.request.second_pass
+    if not two_pass or own is None or case.recipe.two_pass_scale is None:
+        return None
+    same = all(
+        getattr(own, name) in (None, getattr(case.recipe, f"two_pass_{name}"))
+        for name in ("scale", "strength", "upscaler")
+    )
+    return None if same else describe.own_second_pass(case.recipe)
+
+
+def no_remark(case: Case, value: Any) -> None:
+    """Any value is fine."""
+
+
 def remark_on_eta(case: Case, eta: float | None) -> str | None:
     recipe, sent = case.recipe, case.facts.request.eta
     if case.settings.eta is None:
@@ -273,6 +309,10 @@ RULES = (
     Rule("eta", remark_on_eta, want_eta, recommend_eta),
     Rule("distilled_cfg", remark_on_distilled_cfg, want_distilled_cfg, recommend_distilled_cfg),
     Rule("hires_steps", remark_on_hires_steps, want_hires_steps, recommend_hires_steps),
+    Rule("two_pass", remark_on_two_passes, recommend=recommend_nothing),
+    Rule("hires_scale", no_remark, second_pass("scale"), recommend_nothing),
+    Rule("hires_strength", no_remark, second_pass("strength"), recommend_nothing),
+    Rule("hires_upscaler", no_remark, second_pass("upscaler"), recommend_nothing),
     Rule("hires_sampler", remark_on_hires_sampler, lambda case: case.second.sampler, recommend_nothing),
     Rule("hires_schedule", remark_on_hires_schedule, lambda case: case.second.schedule, recommend_nothing),
 )

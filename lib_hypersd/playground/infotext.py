@@ -21,7 +21,7 @@ def write_infotext(job: Job, plan: Plan, model: str, size: tuple[int, int]) -> s
         "Denoising strength": job.strength if job.init is not None else None,
         ETA_KEYS.get(plan.sampler): plan.eta,
     }  # fmt: skip
-    values.update(settings.infotext(job.settings, plan.recipe))
+    values.update(settings.make_infotext(job.settings, plan.recipe))
     line = ", ".join(f"{key}: {quoted(value)}" for key, value in values.items() if None not in (key, value))
     negative = [f"Negative prompt: {job.negative}"] if job.negative else []
     return "\n".join([plan.edit(job.prompt), *negative, line])

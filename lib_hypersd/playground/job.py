@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..recipes.settings import Settings, number, read
+from ..recipes.settings import Settings, number, read_settings
 from ..recipes.values import MOST_SEED, pixels, seed, text, truth
 from ..wording import shown
 
@@ -80,7 +80,7 @@ def read_job(given: Mapping[str, Any]) -> tuple[Job | None, list[str], list[str]
                 problems.append(f"“{name}” must be {expected}, not {shown(str(value)[:200])!r}.")
     if given.get("prompt") is None:
         problems.append("A prompt is needed.")
-    settings, wrong, comments = read([{**rest, "enabled": not values.pop("base", False)}])
+    settings, wrong, comments = read_settings([{**rest, "enabled": not values.pop("base", False)}])
     problems += wrong
     if problems:
         return None, problems, comments

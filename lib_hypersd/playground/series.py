@@ -40,14 +40,14 @@ class Series:
                     picture = self.playground.run(job, partial(progress, index), stop.is_set)
                     path = save(picture.image, picture.infotext, self.out, str(job.seed))
                 except Interrupted:
-                    messages += panel.status("tag", "Interrupted.")
+                    messages += panel.render_sentence("tag", "Interrupted.")
                     break
                 except HyperSDError as refusal:
-                    messages += panel.status("problem", str(refusal))
+                    messages += panel.render_sentence("problem", str(refusal))
                 else:
                     pictures.append((str(path), caption(picture)))
                     notes = self.playground.warnings(job, picture.plan)
-                    messages += panel.status("on", picture.plan.sentence, notes=notes)
+                    messages += panel.render_sentence("on", picture.plan.sentence, notes=notes)
                 yield pictures, messages
         yield pictures, messages
 

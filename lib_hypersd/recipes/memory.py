@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import HyperSDError
 from ..writing import replace_text
-from .settings import Settings, read
+from .settings import Settings, read_settings
 
 __all__ = ["CannotRemember", "Content", "Entry", "Memories", "Memory", "read_memory"]
 
@@ -101,7 +101,7 @@ class Memories:
             self.write([*others, entry] if entry.memory != Memory() else others)
 
     def write(self, entries: list[Entry]) -> None:
-        text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False, indent=2)
+        text = json.dumps([entry_as_json(entry) for entry in entries], ensure_ascii=False, indent=2)
         try:
             replace_text(self.path, text, "utf-8")
         except (OSError, UnicodeEncodeError) as error:
@@ -109,7 +109,7 @@ class Memories:
             raise CannotRemember(f"{self.path.name} could not be written ({why}); nothing is remembered.") from None
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
+def entry_as_json(entry: Entry) -> dict[str, Any]:
     """An entry as it stands in the file; settings that are not set are left out."""
     settings = entry.memory.values()
     whole = {"name": entry.name, "size": entry.size, "sha256": entry.sha256, "inside": entry.memory.inside}
@@ -147,7 +147,7 @@ def read_memory(value: Mapping[str, Any]) -> Memory:
         raise CannotRemember('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.')
     if not isinstance(given, Mapping):
         raise CannotRemember("“settings” must be an object of the panel's values.")
-    settings, problems, comments = read([{**given, "enabled": True}])
+    settings, problems, comments = read_settings([{**given, "enabled": True}])
     if problems or comments:
         raise CannotRemember(" ".join((*problems, *comments)))
     return Memory(inside, replace(settings, enabled=False))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Recipe:
     was made for, where its family has several.
     ``distilled_cfg`` (a guidance that the model takes as an input) and ``shift`` (of a flow model's sigmas) are for
     the same control of the hosts. ``eta`` may be set from ``eta_min`` to ``eta_max``; without these two it is fixed.
+    ``two_pass_…`` are for a second pass over the enlarged image: by what factor, with which upscaler (as the hosts call
+    it) and denoising strength; and what the number of steps and CFG are then, where they differ.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
 
     Of the kind "merged", ``maker`` is whose distillation the checkpoint has in it, and ``file`` is that maker's own
@@ -64,6 +66,11 @@ class Recipe:
     eta: float | None = None
     eta_min: float | None = None
     eta_max: float | None = None
+    two_pass_scale: float | None = None
+    two_pass_strength: float | None = None
+    two_pass_upscaler: str | None = None
+    two_pass_cfg: float | None = None
+    two_pass_steps: int | None = None
     words: str = ""
     file: str | None = None
     bytes: int | None = None
@@ -95,6 +102,10 @@ class Recipe:
 
     def serves(self, steps: int) -> bool:
         return self.steps_min <= steps <= self.steps_max
+
+    def for_two_passes(self) -> "Recipe":
+        """The recipe with the number of steps and the CFG that it has where a second pass follows."""
+        return replace(self, cfg=self.two_pass_cfg or self.cfg, steps=self.two_pass_steps or self.steps)
 
     def made_for(self, architecture: str | None) -> bool:
         """Whether it was made for the architecture of this name; True where either is unknown."""
@@ -133,6 +144,16 @@ REQUIREMENTS: tuple[tuple[Collection[str], Callable[[Any, Any], bool], str], ...
      "there with eta_max or not at all"),
     (["eta"], lambda recipe, value: recipe.eta_min is None or is_number(value, recipe.eta_min, recipe.eta_max),
      "between eta_min and eta_max"),
+    (["two_pass_scale"], lambda recipe, value: value is None or is_number(value, 1, 4), "null or a number from 1 to 4"),
+    (["two_pass_strength"],
+     lambda recipe, value: is_number(value, 0, 1) if recipe.two_pass_scale else value is None,
+     "a number from 0 to 1 with two_pass_scale, and null without it"),
+    (["two_pass_upscaler"], lambda recipe, value: is_text(value) if recipe.two_pass_scale else value is None,
+     "a name with two_pass_scale, and null without it"),
+    (["two_pass_cfg"], lambda recipe, value: value is None or recipe.cfg_min <= value <= recipe.cfg_max,
+     "null or between cfg_min and cfg_max"),
+    (["two_pass_steps"], lambda recipe, value: value is None or (is_whole(value, 1) and recipe.serves(value)),
+     "null or between steps_min and steps_max"),
     (["sampler", "schedule", "maker"], lambda recipe, value: is_text(value), "a name"),
     (["also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"],
      lambda recipe, value: value is None or isinstance(value, str), "null or a text"),

@@ -13,7 +13,7 @@ from ..sampling.names import SAMPLERS, SCHEDULES
 from ..wording import spell
 from .catalog import Catalog, Recipe
 
-__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "infotext", "pasted", "read"]
+__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "make_infotext", "read_pasted", "read_settings"]
 
 RECOMMENDED = "Recommended"
 VARIANTS = {
@@ -28,7 +28,8 @@ VARIANTS = {
 class Settings:
     """Values that the user has fixed; ``None`` leaves the choice to the plan.
 
-    The last three have no control in the panel: only axes and the API set them.
+    The last six have no control in the panel: only axes and the API set them. The three about a second pass count for
+    the one that ``two_pass`` adds.
     """
 
     enabled: bool = False
@@ -39,9 +40,13 @@ class Settings:
     eta: float | None = None
     file: str | None = None
     schedule: str | None = None
+    two_pass: bool | None = None
     sampler: str | None = None
     hires_steps: int | None = None
     distilled_cfg: float | None = None
+    hires_scale: float | None = None
+    hires_strength: float | None = None
+    hires_upscaler: str | None = None
 
 
 def read_variant(value: object) -> str:
@@ -56,7 +61,7 @@ def fold(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def spelled(name: str, names: Iterable[str]) -> str:
+def find_spelling(name: str, names: Iterable[str]) -> str:
     """The one of ``names`` that differs from ``name`` in spelling only; else ``name`` itself."""
     names = list(names)
     return name if name in names else next((other for other in names if fold(other) == fold(name)), name)
@@ -67,7 +72,7 @@ def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
 
     def read_name(value: object) -> str:
         if isinstance(value, str) and 0 < len(value) <= 255:
-            return spelled(value.strip(), names)
+            return find_spelling(value.strip(), names)
         raise ValueError(f"the name of {what}")
 
     return read_name
@@ -88,6 +93,14 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[Any], floa
     return read_number
 
 
+def read_switch(value: object) -> bool | None:
+    """True for what is switched on. Off is what is recommended, and so None."""
+    word = str(value).strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError("true or false")
+    return True if word == "true" else None
+
+
 @dataclass(frozen=True)
 class Field:
     """A setting: its name in code and API, its label in the panel, its infotext key, and its reader.
@@ -102,7 +115,12 @@ class Field:
     choices: tuple[str, ...] = ()
     in_force: str | None = None
 
+    @property
+    def is_switch(self) -> bool:
+        return self.read is read_switch
 
+
+TWO_PASS = Field("two_pass", "Two passes", "Hyper-SD two passes", read_switch)
 FIELDS = (
     Field("variant", "Variant", "Hyper-SD variant", read_variant, tuple(VARIANTS.values())),
     Field("steps", "Steps", "Hyper-SD steps", number(1, 150, whole=True), (*"12345678", "12", "16"), "Steps"),
@@ -111,18 +129,22 @@ FIELDS = (
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
     Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
     Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
+    TWO_PASS,
 )
 # The readers of what only axes and the API may set.
 EXTRA = {
     "sampler": name_of("a sampler", SAMPLERS),
     "hires_steps": number(0, 150, whole=True),
     "distilled_cfg": number(0, 30),
+    "hires_scale": number(1, 4),
+    "hires_strength": number(0, 1),
+    "hires_upscaler": name_of("an upscaler"),
 }
 READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”", read) for name, read in EXTRA.items()}
 ENABLED = "Hyper-SD"
 
 
-def read(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
+def read_settings(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
     """Settings from a host's script arguments: ``enabled`` and then FIELDS in order, or one dict of the same names.
 
     None leaves a field to the recipe; a dict without ``enabled`` switches Hyper-SD on.
@@ -162,7 +184,7 @@ def read(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[S
     return Settings(enabled, **values), problems, comments
 
 
-def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
+def make_infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
     """The infotext keys that restore the panel: the recipe that was used, and what the user had fixed; none without
     a recipe."""
     if recipe is None:
@@ -175,17 +197,19 @@ def infotext(settings: Settings, recipe: Recipe | None) -> dict[str, str]:
     return written
 
 
-def keys() -> list[str]:
-    """All infotext keys that :func:`infotext` may write."""
+def list_keys() -> list[str]:
+    """All infotext keys that :func:`make_infotext` may write."""
     return [ENABLED, *(f.infotext for f in FIELDS)]
 
 
-def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
+def read_pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str | bool:
     """The value that a field of the panel shows after an infotext was pasted.
 
     A value that was recommended when the image was made is so again, unless the recipe has changed: then the value
     that was used is fixed, so that the image comes out the same.
     """
+    if f.is_switch:
+        return ENABLED in params and f.read(params.get(f.infotext, False)) is True
     if ENABLED not in params:
         return RECOMMENDED
     if f.infotext in params:
@@ -194,7 +218,10 @@ def pasted(f: Field, params: Mapping[str, str], catalog: Catalog) -> str:
     used = params.get(f.in_force) if f.in_force else None
     if used in (None, "Automatic"):  # which hosts read where an image names no schedule
         return RECOMMENDED
-    recommended = next((getattr(r, f.name) for r in catalog.recipes if r.id == params[ENABLED]), None)
+    recipe = next((r for r in catalog.recipes if r.id == params[ENABLED]), None)
+    if recipe is not None and TWO_PASS.infotext in params:
+        recipe = recipe.for_two_passes()
+    recommended = getattr(recipe, f.name, None)
     try:
         same = recommended is not None and f.read(used) == f.read(recommended)
     except ValueError:

@@ -11,11 +11,10 @@ from typing import Any
 from fastapi import HTTPException
 from modules import script_callbacks
 
-from ..files.library import as_json as file_as_json
-from ..plan import as_json, make_plan, point_out
+from ..files.library import lora_as_json
+from ..plan import make_plan, plan_as_json, point_out
 from ..recipes import settings as panel
-from ..recipes.memory import CannotRemember, read_memory
-from ..recipes.memory import as_json as entry_as_json
+from ..recipes.memory import CannotRemember, entry_as_json, read_memory
 from . import callbacks, downloads, loras, memory, model, payloads, planning, samplers
 
 HOSTS_ROUTE = "/sdapi/v1/txt2img"
@@ -43,7 +42,7 @@ def list_files(every: bool = False) -> dict[str, Any]:
     """
     everything = loras.list_all(planning.load_recipes())
     few_step = [lora for lora in everything if lora.identification.recipe or lora.identification.refused]
-    listed = [printable(file_as_json(lora)) for lora in (everything if every else few_step)]
+    listed = [make_printable(lora_as_json(lora)) for lora in (everything if every else few_step)]
     return {"files": listed, "unread": sum(lora.unread for lora in everything)}
 
 
@@ -59,13 +58,13 @@ def plan_payload(payload: dict) -> dict[str, Any]:
     Read are the prompt, our arguments (where there are none, the panel is taken to be off), the checkpoint, eta, the
     refiner and the second pass. Nothing is loaded or changed.
     """
-    args, problem = payloads.arguments(payload)
-    given, problems, comments = panel.read(args)
+    args, problem = payloads.find_arguments(payload)
+    given, problems, comments = panel.read_settings(args)
     problems += [problem] if problem else []
     prompt = payload.get("prompt") or ""
     if not isinstance(prompt, str):
         problems.append("“prompt” must be a text.")
-    selected = model.find_selected(payloads.checkpoint(payload))
+    selected = model.find_selected(payloads.find_checkpoint_name(payload))
     if selected is None:
         problems.append("The checkpoint is not loaded yet, and its file does not tell what it is.")
     if problems or selected is None:
@@ -83,31 +82,32 @@ def plan_payload(payload: dict) -> dict[str, Any]:
         problem = samplers.find_unknown(plan.sampler, plan.schedule)
     if problem:
         return {"enabled": True, "problem": problem, "sentence": problem}
-    return printable({"enabled": True, **as_json(plan, prompt), "comments": comments})
+    return make_printable({"enabled": True, **plan_as_json(plan, prompt), "comments": comments})
 
 
 def list_checkpoints() -> dict[str, Any]:
     """What is remembered of checkpoints, and what is wrong with the file in which it stands."""
-    content = memory.store().read()
-    return printable({"checkpoints": list(map(entry_as_json, content.entries)), "problem": content.problem})
+    content = memory.get_store().read()
+    return make_printable({"checkpoints": list(map(entry_as_json, content.entries)), "problem": content.problem})
 
 
 def remember(payload: dict) -> dict[str, Any]:
     """Remember ``inside`` (a maker, "" for a plain checkpoint) and ``settings`` of ``checkpoint``, or of the selected
     one; what is left out is forgotten."""
     try:
-        return printable(entry_as_json(memory.remember(read_memory(payload), payloads.text_in(payload, "checkpoint"))))
+        entry = memory.remember(read_memory(payload), payloads.find_text(payload, "checkpoint"))
     except CannotRemember as error:
         raise HTTPException(422, str(error)) from None
+    return make_printable(entry_as_json(entry))
 
 
-def printable(value):
+def make_printable(value):
     """The same with every text in UTF-8: file names may hold bytes that are in no alphabet."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, Mapping):
-        return {printable(key): printable(item) for key, item in value.items()}
-    return [printable(item) for item in value] if isinstance(value, list | tuple) else value
+        return {make_printable(key): make_printable(item) for key, item in value.items()}
+    return [make_printable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 ROUTES = [

@@ -12,25 +12,25 @@ from ..download.source import HUB, Failed, Folder, Server, Source
 from ..download.transfer import Download
 from ..recipes.catalog import Recipe
 from . import loras
-from .options import option, switch
+from .options import get_option, get_switch
 from .settings_page import MIRROR, OFFLINE_FOLDER
 
 
-def source() -> Source:
+def choose_source() -> Source:
     """The offline folder if one is set, else the mirror that is set, else the one of huggingface_hub's convention."""
-    folder, mirror = ((option(name) or "").strip() for name in (OFFLINE_FOLDER, MIRROR))
+    folder, mirror = ((get_option(name) or "").strip() for name in (OFFLINE_FOLDER, MIRROR))
     return Folder(Path(folder)) if folder else Server(mirror or os.environ.get("HF_ENDPOINT") or HUB)
 
 
-def folder(recipe: Recipe) -> Path:
+def choose_folder(recipe: Recipe) -> Path:
     """Where the host looks for LoRAs, or for checkpoints: in the first folder of its command line that is there."""
     if recipe.is_lora:
         # Without its built-in LoRA extension a host has no such switch.
-        return first([switch("lora_dir"), *switch("lora_dirs", ())]) or Path(paths.models_path) / "Lora"
-    return first([switch("ckpt_dir"), *switch("ckpt_dirs", ())]) or Path(sd_models.model_path)
+        return choose_first([get_switch("lora_dir"), *get_switch("lora_dirs", ())]) or Path(paths.models_path) / "Lora"
+    return choose_first([get_switch("ckpt_dir"), *get_switch("ckpt_dirs", ())]) or Path(sd_models.model_path)
 
 
-def first(folders: Iterable[str | None]) -> Path | None:
+def choose_first(folders: Iterable[str | None]) -> Path | None:
     return next((Path(folder) for folder in folders if folder), None)
 
 
@@ -42,7 +42,7 @@ def refresh(recipe: Recipe) -> None:
         sd_models.list_models()
 
 
-DOWNLOADS = Downloads(source, folder, refresh)
+DOWNLOADS = Downloads(choose_source, choose_folder, refresh)
 
 
 def start(wanted: dict) -> dict:

@@ -9,7 +9,7 @@ from .options import shadowed
 SKIPPED = "Skip Early CFG"
 
 
-def positive_only(denoiser, p) -> None:
+def skip_negative(denoiser, p) -> None:
     """Let this denoiser, made by the host for one pass of one request, leave out the negative half at CFG 1.
 
     Hosts that keep the network behind a patcher do so by themselves (F:backend/sampling/sampling_function.py:295).

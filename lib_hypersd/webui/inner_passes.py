@@ -11,7 +11,7 @@ from modules import script_callbacks
 from ..plan import remark_on_pass
 from . import callbacks, loading
 from .notes import note
-from .request import state_of
+from .request import get_state
 
 
 @dataclass
@@ -43,7 +43,7 @@ def remark(step) -> None:
     outer, inner = OUTER.request(), step.denoiser.p
     if step.sampling_step or outer is None or inner is outer:
         return
-    state = state_of(outer)
+    state = get_state(outer)
     plan = state.plan
     if plan is None:
         return

@@ -7,7 +7,7 @@ from modules import infotext_utils, script_callbacks
 
 from ..live import Page, add_routes, render
 from . import callbacks, live_pictures
-from .options import option
+from .options import get_option
 from .settings_page import LIVE_TAB
 
 TARGETS = ("txt2img", "img2img")
@@ -22,13 +22,13 @@ def register(script: str | Path) -> None:
 
 
 def answer_page(demo, app) -> None:
-    if option(LIVE_TAB, True):
+    if get_option(LIVE_TAB, True):
         add_routes(app, live_pictures.draw, live_pictures.interrupt, live_pictures.keep)
 
 
 def build_tab() -> list[tuple]:
     """The tab with its title and id; none where the user does not want it."""
-    if not option(LIVE_TAB, True):
+    if not get_option(LIVE_TAB, True):
         return []
     with gr.Blocks(analytics_enabled=False) as tab:
         gr.HTML(render(Page(targets=TARGETS, taesd=True)))

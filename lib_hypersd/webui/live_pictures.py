@@ -11,9 +11,9 @@ from ..errors import HyperSDError
 from ..live import Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
 from . import model, request
-from .api import printable
+from .api import make_printable
 from .live_watch import WatchedScripts
-from .options import option, shadowed, switched
+from .options import get_option, shadowed, switched
 
 try:  # Forge and its kin make all images in one thread, so that a model stays where it is
     from modules_forge import main_thread
@@ -39,7 +39,7 @@ def draw(payload: dict) -> dict[str, Any]:
         answer = main_thread.run_and_wait_result(make, redraw) if main_thread else make(redraw)
     finally:
         call_queue.queue_lock.release()
-    return printable(answer) if answer else refuse(FAILED)
+    return make_printable(answer) if answer else refuse(FAILED)
 
 
 def make(redraw: Redraw) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def make(redraw: Redraw) -> dict[str, Any]:
         return refuse(str(problem))
     finally:
         shared.state.end()
-    plan = request.state_of(p).plan
+    plan = request.get_state(p).plan
     if plan is None:
         return refuse(watched.problem)
     if is_interrupted or not result.images:
@@ -109,7 +109,7 @@ def read_image(url: Any):
 
 def choose_decoder(redraw: Redraw) -> tuple[str, list[str]]:
     """How the host is to decode, by its own names; and a note where it has no file of TAESD, which it would fetch."""
-    own = option("sd_vae_decode_method", "Full")
+    own = get_option("sd_vae_decode_method", "Full")
     if not redraw.taesd:
         return own, []
     loaded = model.find_loaded()
@@ -135,7 +135,7 @@ def keep(payload: dict) -> dict[str, Any]:
         return refuse(str(problem))
     own = "outdir_img2img_samples" if redraw.drawing else "outdir_txt2img_samples"
     path, _ = images.save_image(
-        image, option("outdir_samples") or option(own), "", redraw.seed, redraw.prompt, option("samples_format", "png"),
+        image, get_option("outdir_samples") or get_option(own), "", redraw.seed, redraw.prompt, get_option("samples_format", "png"),
         info=str(payload.get("infotext") or ""),
     )  # fmt: skip
-    return printable(say(f"Kept as {path}."))
+    return make_printable(say(f"Kept as {path}."))

@@ -67,6 +67,6 @@ class WatchedScripts:
         """Keep what the request's note says, and end it where that is why there is no plan."""
         sentence = p.extra_generation_params.get(NOTE, "")
         self.notes = [sentence] if sentence else []
-        if request.state_of(p).plan is None:
+        if request.get_state(p).plan is None:
             self.problem = sentence.removeprefix(NOT_APPLIED)
             shared.state.interrupt()

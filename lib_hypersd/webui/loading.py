@@ -8,8 +8,8 @@ from typing import Any
 from modules import extra_networks
 
 from ..files.layers import Fit, count_layers
-from .loras import networks
-from .options import option
+from .loras import find_networks
+from .options import get_option
 
 
 def register() -> None:
@@ -24,7 +24,7 @@ def name_sd3_as_diffusers() -> None:
     Forge has a table of these names, and does not use it (F:packages_3rdparty/comfyui_lora_collection/lora.py:314).
     """
     tables: Any = sys.modules.get("packages_3rdparty.comfyui_lora_collection.utils")
-    layers = getattr(networks(), "model_lora_keys_unet", None)
+    layers = getattr(find_networks(), "model_lora_keys_unet", None)
     if layers is None or hasattr(layers, "hypersd") or not hasattr(tables, "mmdit_to_diffusers"):
         return
 
@@ -37,7 +37,7 @@ def name_sd3_as_diffusers() -> None:
         return names
 
     vars(layers_by_all_names)["hypersd"] = True
-    networks().model_lora_keys_unet = layers_by_all_names
+    find_networks().model_lora_keys_unet = layers_by_all_names
 
 
 def count_patches() -> None:
@@ -46,7 +46,7 @@ def count_patches() -> None:
     A host drops a LoRA that does not fit and keeps its name among the loaded ones; whose the patches are
     is not kept (N:extensions-builtin/sd_forge_lora/networks.py:56-79).
     """
-    load = getattr(networks(), "load_lora_for_models", None)
+    load = getattr(find_networks(), "load_lora_for_models", None)
     if load is None or hasattr(load, "hypersd"):
         return
     parameters = inspect.signature(load)
@@ -56,15 +56,15 @@ def count_patches() -> None:
         given = parameters.bind(*args, **kwargs).arguments
         patcher, filename = given["model"], given.get("filename")
         loaded = load(*args, **kwargs)
-        layers = patches_in(loaded[0]) - patches_in(patcher)
+        layers = count_changes(loaded[0]) - count_changes(patcher)
         patcher.model.hypersd_layers = {**getattr(patcher.model, "hypersd_layers", {}), filename: layers}
         return loaded
 
     vars(load_and_count)["hypersd"] = True
-    networks().load_lora_for_models = load_and_count
+    find_networks().load_lora_for_models = load_and_count
 
 
-def patches_in(patcher) -> int:
+def count_changes(patcher) -> int:
     """How many changes of layers a patched network holds; Forge keeps them by their LoRA, its kin all together."""
     by_lora = getattr(patcher, "lora_patches", None)
     layers = [patcher.patches] if by_lora is None else by_lora.values()
@@ -79,7 +79,7 @@ def is_loaded(name: str, sd_model) -> bool:
 
 def count_loaded(name: str, sd_model) -> Fit | None:
     """How many layers of a LoRA are part of the model now; None where the host has not loaded it."""
-    loaded = getattr(networks(), "loaded_networks", [])
+    loaded = getattr(find_networks(), "loaded_networks", [])
     network = next((net for net in loaded if net.network_on_disk.name == name), None)
     if network is None:
         return None
@@ -104,7 +104,7 @@ def holds_loras_itself(patcher, filename: str) -> bool:
 
 def name_for_refiner(name: str) -> str:
     """What the host calls the LoRA once a refiner has taken over, by an option of Neo (N:sd_samplers_common.py:201)."""
-    for line in option("refiner_lora_replacement", "").splitlines():
+    for line in get_option("refiner_lora_replacement", "").splitlines():
         before, _, after = (part.strip() for part in line.partition("="))
         name = name.replace(before, after) if before else name
     return name

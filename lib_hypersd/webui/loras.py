@@ -14,10 +14,10 @@ from ..files.library import Library, LoraFile, file_of
 from ..plan import File, Model
 from ..plan.tags import Tag, find, write
 from ..recipes.catalog import Catalog
-from .options import option, switch
+from .options import get_option, get_switch
 
 
-def networks():
+def find_networks():
     """The module of the host's built-in LoRA extension, or None where that is switched off."""
     return sys.modules.get("networks")
 
@@ -44,26 +44,26 @@ class Shelf:
 
 
 @cache
-def shelf() -> Shelf:
+def get_shelf() -> Shelf:
     """What was read of the files, kept beside the host's own settings; made at its first use."""
-    may_hash = not switch("no_hashing", False)
-    return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", hosts_hashes, may_hash))
+    may_hash = not get_switch("no_hashing", False)
+    return Shelf(Library(Path(paths.data_path) / "hypersd-files.json", read_hosts_hashes, may_hash))
 
 
-def hosts_hashes(path: str) -> tuple[str, str]:
+def read_hosts_hashes(path: str) -> tuple[str, str]:
     """SHA-256 and addnet hash of a LoRA from the host's own cache, "" where it has none."""
     title = f"lora/{Path(path).stem}"
     read = hashes.sha256_from_cache
     return read(path, title) or "", read(path, title, use_addnet_hash=True) or ""
 
 
-def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
+def find_at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
     """The LoRAs that the host has listed, for a checkpoint.
 
     A file that has changed is examined again; a new one counts once the host has listed it. Files that do not look like
     few-step LoRAs are read in the background, and count once they have been read.
     """
-    last, disks = shelf(), listed()
+    last, disks = get_shelf(), get_listed()
     path = checkpoint.path if checkpoint else None
     basis = (catalog, path, last.library.news, [disk.hash for disk in disks])
     # Whenever the host lists its folder, it makes new objects.
@@ -83,12 +83,12 @@ def at_hand(catalog: Catalog, checkpoint: Model | None) -> AtHand:
 
 def list_all(catalog: Catalog) -> list[LoraFile]:
     """Every LoRA that the host has listed."""
-    return list(examine(shelf().library, listed(), catalog).values())
+    return list(examine(get_shelf().library, get_listed(), catalog).values())
 
 
-def listed() -> list:
+def get_listed() -> list:
     """What the host has listed, as its own objects."""
-    return list(getattr(networks(), "available_networks", {}).values())
+    return list(getattr(find_networks(), "available_networks", {}).values())
 
 
 def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFile]:
@@ -97,17 +97,17 @@ def examine(library: Library, disks: list, catalog: Catalog) -> dict[str, LoraFi
     return {lora.path: lora for lora in files}
 
 
-def standing_tag() -> str:
+def find_standing_tag() -> str:
     """The LoRA that the option "Add network to prompt" adds to every prompt, as a tag; or nothing."""
-    name = option("sd_lora", "None")
-    if name == "None" or name not in {disk.name for disk in listed()}:
+    name = get_option("sd_lora", "None")
+    if name == "None" or name not in {disk.name for disk in get_listed()}:
         return ""
-    return " " + write(name, option("extra_networks_default_multiplier", 1.0))
+    return " " + write(name, get_option("extra_networks_default_multiplier", 1.0))
 
 
 def refresh() -> None:
     """Let the host list its LoRA folder again, as its own refresh button does."""
-    list_again = getattr(networks(), "list_available_networks", None)
+    list_again = getattr(find_networks(), "list_available_networks", None)
     if list_again:
         list_again()
 
@@ -125,10 +125,10 @@ def find_unreadable(prompts: Sequence[str]) -> list[Tag]:
 
 def find_missing(prompts: Sequence[str]) -> list[str]:
     """The LoRAs that the prompts name and the host does not have."""
-    listed_names = names()
+    listed_names = list_names()
     return list(dict.fromkeys(tag.name for prompt in prompts for tag in find(prompt) if tag.name not in listed_names))
 
 
-def names() -> set[str]:
+def list_names() -> set[str]:
     """By which the host's LoRAs can be called."""
-    return {name for disk in listed() for name in (disk.name, disk.alias)}
+    return {name for disk in get_listed() for name in (disk.name, disk.alias)}

@@ -8,20 +8,20 @@ from modules import paths, sd_models, shared
 
 from ..plan import Memory
 from ..recipes.memory import CannotRemember, Entry, Memories
-from .options import option
+from .options import get_option
 
 FORGET = "hypersd_forget"  # the option in which the entries to be forgotten are ticked
 
 
 @cache
-def store() -> Memories:
+def get_store() -> Memories:
     return Memories(Path(paths.data_path) / "hypersd-checkpoints.json")
 
 
 def recall(info) -> Memory:
     """What is remembered of a checkpoint of the host's."""
-    entry = entry_of(info, Memory())
-    return store().find(entry.name, entry.size, entry.sha256)
+    entry = make_entry(info, Memory())
+    return get_store().find(entry.name, entry.size, entry.sha256)
 
 
 def remember(memory: Memory, name: str | None = None) -> Entry:
@@ -30,30 +30,30 @@ def remember(memory: Memory, name: str | None = None) -> Entry:
     Raises:
         CannotRemember: there is no such checkpoint, or the file cannot be written.
     """
-    info = sd_models.get_closet_checkpoint_match(name or option("sd_model_checkpoint", ""))
+    info = sd_models.get_closet_checkpoint_match(name or get_option("sd_model_checkpoint", ""))
     if info is None:
         raise CannotRemember("The WebUI has no checkpoint of that name.")
-    entry = entry_of(info, memory)
-    store().keep(entry)
+    entry = make_entry(info, memory)
+    get_store().keep(entry)
     return entry
 
 
-def entry_of(info, memory: Memory) -> Entry:
+def make_entry(info, memory: Memory) -> Entry:
     """A checkpoint by its name, its size and the hash that the host has of it."""
     size = os.path.getsize(info.filename) if os.path.exists(info.filename) else 0
     return Entry(info.name_for_extra, size, getattr(info, "sha256", None) or "", memory)
 
 
-def labels() -> dict[str, Entry]:
+def label_entries() -> dict[str, Entry]:
     """All entries, as the settings page lists them."""
-    return {f"{entry.name}: {entry.memory.summary()}": entry for entry in store().read().entries}
+    return {f"{entry.name}: {entry.memory.summary()}": entry for entry in get_store().read().entries}
 
 
 def forget_ticked() -> None:
     """Forget the entries that are ticked on the settings page; nothing stays ticked."""
-    entries = labels()
-    for label in option(FORGET) or []:
+    entries = label_entries()
+    for label in get_option(FORGET) or []:
         if label in entries:
             entry = entries[label]
-            store().keep(Entry(entry.name, entry.size, entry.sha256))
+            get_store().keep(Entry(entry.name, entry.size, entry.sha256))
     shared.opts.data[FORGET] = []

@@ -8,7 +8,7 @@ from modules import sd_models
 from ..files.header import Checkpoint, read_checkpoint
 from ..plan import Model
 from . import memory
-from .options import option
+from .options import get_option
 
 FAMILY_FLAGS = {"is_sd1": "sd15", "is_sd2": "sd2", "is_sdxl": "sdxl", "is_sd3": "sd3"}
 # Families that neither file nor flag shows, by the end of the host's name for the network (N:backend/loader.py).
@@ -40,7 +40,7 @@ def find_selected(name: str | None = None) -> Model | None:
     Args:
         name: the checkpoint of a request, where that is not the one that the user has selected.
     """
-    info = find_checkpoint(name or option("sd_model_checkpoint", ""))
+    info = find_checkpoint(name or get_option("sd_model_checkpoint", ""))
     in_memory = getattr(sd_models.model_data.sd_model, "sd_checkpoint_info", None)
     # A reloaded UI lists the checkpoints anew, as other objects.
     is_loaded = info is None or info.filename == getattr(in_memory, "filename", None)
@@ -68,7 +68,7 @@ def read_file(info) -> Model | None:
 
 def flows_by_its_path(info, file: Checkpoint) -> bool:
     """Whether the host will take an SDXL for a flow model, as Neo does by its path (N:backend/loader.py:894)."""
-    return file.family == "sdxl" and hasattr(choices(), "kontext") and "rectified" in info.filename.lower()
+    return file.family == "sdxl" and hasattr(find_choices(), "kontext") and "rectified" in info.filename.lower()
 
 
 def build_model(info, file: Checkpoint, family: str | None, prediction: str, coarse: bool) -> Model:
@@ -108,9 +108,9 @@ def keeps_loras_apart() -> bool:
 
     A host that has no such choice makes the weights wider when it loads them.
     """
-    return choices() is None or choices().get("online_lora", False)
+    return find_choices() is None or find_choices().get("online_lora", False)
 
 
-def choices() -> Any:
+def find_choices() -> Any:
     """What hosts with a patcher have chosen for the network; None elsewhere."""
     return getattr(sys.modules.get("backend.args"), "dynamic_args", None)

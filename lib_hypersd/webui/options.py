@@ -9,23 +9,23 @@ from typing import Any
 from modules import scripts, shared
 
 
-def option(name: str, default: Any = None) -> Any:
+def get_option(name: str, default: Any = None) -> Any:
     """What the user has set on the host's settings page, or ``default`` where the host has no such option."""
     return getattr(shared.opts, name, default)
 
 
-def switch(name: str, default: Any = None) -> Any:
+def get_switch(name: str, default: Any = None) -> Any:
     """A switch of the host's command line, or ``default`` where the host has no such switch."""
     return getattr(shared.cmd_opts, name, default)
 
 
-def comment_stripper() -> Callable[[str], str] | None:
+def find_comment_stripper() -> Callable[[str], str] | None:
     """The host's own function that takes comments out of a prompt, None where it keeps them.
 
     Hosts write comments in different ways (A and F:processing_scripts/comments.py); one that has no option for them
     always takes them out.
     """
-    if not option("enable_prompt_comments", True):
+    if not get_option("enable_prompt_comments", True):
         return None
     module = sys.modules.get("modules.processing_scripts.comments") or next(
         (script.module for script in scripts.scripts_data if Path(script.path).name == "comments.py"), None

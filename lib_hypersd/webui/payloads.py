@@ -11,13 +11,13 @@ from .planning import complete
 
 def read_payload(payload: Mapping, prompt: str, given: Settings, selected: Model, catalog: Catalog) -> Request:
     """A payload as the planner reads it."""
-    eta, refiner = payload.get("eta"), model.find_named(text_in(payload, "refiner_checkpoint"))
+    eta, refiner = payload.get("eta"), model.find_named(find_text(payload, "refiner_checkpoint"))
     eta = float(eta) if isinstance(eta, int | float) else None
-    own = Request(given, selected, (), [prompt], second_pass=second_pass(payload), refiner=refiner, eta=eta)
+    own = Request(given, selected, (), [prompt], second_pass=read_second_pass(payload), refiner=refiner, eta=eta)
     return complete(own, catalog)
 
 
-def arguments(payload: Mapping) -> tuple[list, str | None]:
+def find_arguments(payload: Mapping) -> tuple[list, str | None]:
     """Our arguments of a payload, as the host finds them: by the script's title, in any case; and a sentence where the
     host would fail on them."""
     scripts = payload.get("alwayson_scripts")
@@ -28,24 +28,25 @@ def arguments(payload: Mapping) -> tuple[list, str | None]:
     return [], None
 
 
-def checkpoint(payload: Mapping) -> str | None:
+def find_checkpoint_name(payload: Mapping) -> str | None:
     """The checkpoint that a payload names."""
     overridden = payload.get("override_settings")
-    return text_in(overridden, "sd_model_checkpoint") if isinstance(overridden, Mapping) else None
+    return find_text(overridden, "sd_model_checkpoint") if isinstance(overridden, Mapping) else None
 
 
-def text_in(payload: Mapping, key: str) -> str | None:
+def find_text(payload: Mapping, key: str) -> str | None:
     value = payload.get(key)
     return value if isinstance(value, str) and value else None
 
 
-def second_pass(payload: Mapping) -> SecondPass | None:
+def read_second_pass(payload: Mapping) -> SecondPass | None:
     if not payload.get("enable_hr"):
         return None
     steps = payload.get("hr_second_pass_steps")
     return SecondPass(
         steps if isinstance(steps, int) and steps > 0 else 0,
-        text_in(payload, "hr_sampler_name"),
-        text_in(payload, "hr_scheduler"),
-        model.find_named(text_in(payload, "hr_checkpoint_name")),
+        find_text(payload, "hr_sampler_name"),
+        find_text(payload, "hr_scheduler"),
+        model.find_named(find_text(payload, "hr_checkpoint_name")),
+        *(payload.get(name) for name in ("hr_scale", "denoising_strength", "hr_upscaler")),
     )

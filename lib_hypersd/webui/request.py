@@ -19,7 +19,7 @@ from modules import sd_samplers
 from ..plan import Plan, make_plan
 from ..recipes import settings as panel
 from ..sampling.names import BY_IMAGE_SIZE
-from . import guidance, loading, loras, model, planning, samplers, schedules, strength
+from . import guidance, loading, loras, model, planning, samplers, schedules, second_pass, strength
 from .notes import NOTE, note, refuse
 from .settings_page import EXACT_STRENGTH_INFOTEXT
 
@@ -28,10 +28,11 @@ REFINER = "Refiner"  # the host's infotext key of a refiner that has taken over
 ATTRIBUTES = {
     "steps": "steps", "cfg_scale": "cfg", "distilled_cfg_scale": "distilled_cfg", "sampler_name": "sampler",
     "scheduler": "schedule", "eta": "eta", "hr_second_pass_steps": "hires_steps", "hr_cfg": "cfg",
-    "hr_distilled_cfg": "distilled_cfg",
+    "hr_distilled_cfg": "distilled_cfg", "hr_scale": "hires_scale", "denoising_strength": "hires_strength",
+    "hr_upscaler": "hires_upscaler",
 }  # fmt: skip
 PROMPTS = ("all_prompts", "all_hr_prompts")
-INFOTEXT_KEYS = panel.keys()
+INFOTEXT_KEYS = panel.list_keys()
 # The host writes these two where a schedule is set, and leaves them where none is.
 SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
 STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, NOTE)
@@ -60,7 +61,7 @@ class State:
     remarks: tuple[str, ...] = ()
 
 
-def state_of(p) -> State:
+def get_state(p) -> State:
     return getattr(p, "_hypersd", None) or State()
 
 
@@ -71,9 +72,9 @@ def begin(p, args: Sequence) -> None:
         p.extra_generation_params.pop(key, None)
 
     take_back(p)  # scripts such as Loopback run the same request several times
-    state = state_of(p)
+    state = get_state(p)
     fixed = {ATTRIBUTES[name]: getattr(p, name) for name in state.fixed_by_host}
-    settings, problems, comments = panel.read(args, {**fixed, **state.fixed})
+    settings, problems, comments = panel.read_settings(args, {**fixed, **state.fixed})
     if not settings.enabled:
         return note(p, comments)
     catalog = planning.load_recipes()
@@ -91,7 +92,7 @@ def begin(p, args: Sequence) -> None:
         return refuse(p, plan.problem, comments)
     if problem := planning.find_obstacle_to(plan, p):
         return refuse(p, problem, comments)
-    carry_out(p, plan, panel.infotext(settings, plan.recipe))
+    carry_out(p, plan, panel.make_infotext(settings, plan.recipe))
     # ADetailer has the hooks of a copy of the request run once more behind its own passes.
     note(p, [*comments, *plan.warnings, *state.remarks])
 
@@ -102,15 +103,18 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
     names = [name for name in ATTRIBUTES if name == "scheduler" or hasattr(p, name)]
     values = {name: getattr(plan, ATTRIBUTES[name]) for name in names}
     values = {name: value for name, value in values.items() if value is not None}
-    if values.get("eta") == samplers.default_eta(plan.sampler):
+    if plan.adds_second_pass:
+        values |= second_pass.list_values(p)
+    if values.get("eta") == samplers.find_default_eta(plan.sampler):
         values["eta"] = None  # the sampler's own, and a sampler of the user's for another pass keeps that of its own
     for name in PROMPTS:
-        if getattr(p, name, None):
-            values[name] = [plan.edit(prompt) for prompt in getattr(p, name)]
+        prompts = values.get(name) or getattr(p, name, None)
+        if prompts:
+            values[name] = [plan.edit(prompt) for prompt in prompts]
     values["main_prompt"] = plan.edit(p.main_prompt)
 
     own = {name: getattr(p, name, None) for name in values}
-    p._hypersd = replace(state_of(p), stage=Stage.CARRIED_OUT, plan=plan, values=values, own=own)
+    p._hypersd = replace(get_state(p), stage=Stage.CARRIED_OUT, plan=plan, values=values, own=own)
     for name, value in values.items():
         setattr(p, name, value)
     p.extra_generation_params.update(infotext)
@@ -119,25 +123,25 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
 def take_back(p) -> None:
     """Give the request its own values again, wherever it has those of the plan."""
     loading.release(p)
-    state = state_of(p)
+    state = get_state(p)
     strip = state.plan.strip if state.plan else None
     for name, value in state.own.items():
         if getattr(p, name) == state.values[name]:
             setattr(p, name, value)
-        elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == without(strip, state.values[name]):
-            setattr(p, name, without(strip, value))  # the host has taken the comments out since
+        elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == strip_each(strip, state.values[name]):
+            setattr(p, name, strip_each(strip, value))  # the host has taken the comments out since
     if state.plan is not None:
         p._hypersd = replace(state, stage=Stage.OFF, plan=None, values={}, own={})
 
 
-def without(strip: Callable[[str], str], prompts):
+def strip_each(strip: Callable[[str], str], prompts):
     """A prompt or a list of them without comments."""
     return strip(prompts) if isinstance(prompts, str) else [strip(prompt) for prompt in prompts]
 
 
 def keep_tags(p) -> None:
     """Put the tag back where another extension has rewritten the prompts since (hook ``before_process_batch``)."""
-    state = state_of(p)
+    state = get_state(p)
     if state.plan is None:
         return
     for name in ("prompts", *PROMPTS):
@@ -153,7 +157,7 @@ def keep_tags(p) -> None:
 
 def confirm(p) -> None:
     """Take the plan back if its LoRA is not in the model: never few steps without it (hook ``process_batch``)."""
-    plan = state_of(p).plan
+    plan = get_state(p).plan
     if plan is None:
         return
     fit = None
@@ -162,9 +166,9 @@ def confirm(p) -> None:
         fit = loading.count_loaded(plan.file, p.sd_model)
         if fit is None or not fit.is_enough:
             return give_up(p, plan.file, fit)
-        if planning.refiner_of(p):
+        if planning.find_refiner(p):
             loading.keep_loaded(loading.name_for_refiner(plan.file), p)
-    p._hypersd = replace(state_of(p), stage=Stage.CONFIRMED)
+    p._hypersd = replace(get_state(p), stage=Stage.CONFIRMED)
 
 
 def give_up(p, file: str, fit: loading.Fit | None) -> None:
@@ -173,8 +177,12 @@ def give_up(p, file: str, fit: loading.Fit | None) -> None:
     missing = [name for name in loras.find_missing(p.all_prompts) if name != file]
     why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
     why += "".join(f" It cannot read {tag}." for tag in loras.find_unreadable(p.all_prompts))
+    keys = list(INFOTEXT_KEYS)
+    plan = get_state(p).plan
+    if plan is not None and plan.adds_second_pass:
+        keys += filter(second_pass.is_infotext, p.extra_generation_params)
     take_back(p)
-    for key in INFOTEXT_KEYS:
+    for key in keys:
         p.extra_generation_params.pop(key, None)
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
@@ -186,14 +194,14 @@ def give_up(p, file: str, fit: loading.Fit | None) -> None:
 
 def prepare_pass(p, x) -> None:
     """Set this pass's sampler up (hook ``process_before_every_sampling``; some hosts call it twice)."""
-    if schedules.in_force(p.sampler, p) == BY_IMAGE_SIZE:
+    if schedules.find_in_force(p.sampler, p) == BY_IMAGE_SIZE:
         schedules.keep_size(p.sampler.model_wrap, x)
-    if state_of(p).stage is not Stage.CONFIRMED:
+    if get_state(p).stage is not Stage.CONFIRMED:
         return
     if not isinstance(p.sampler, samplers.FewStepSampler):  # which is exact by itself
         strength.make_exact(p.sampler)
     if p.cfg_scale == 1:
-        guidance.positive_only(p.sampler.model_wrap_cfg, p)
+        guidance.skip_negative(p.sampler.model_wrap_cfg, p)
 
 
 def check_refiner(p) -> None:
@@ -201,8 +209,8 @@ def check_refiner(p) -> None:
 
     Of few steps none may lie behind the switch; Neo's goes by sigma (N:sd_samplers_common.py:221).
     """
-    is_off = state_of(p).stage is not Stage.CONFIRMED
-    if is_off or not planning.refiner_of(p) or REFINER in p.extra_generation_params:
+    is_off = get_state(p).stage is not Stage.CONFIRMED
+    if is_off or not planning.find_refiner(p) or REFINER in p.extra_generation_params:
         return
     sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
     if sentence not in p.extra_generation_params.get(NOTE, ""):

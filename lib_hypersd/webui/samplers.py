@@ -6,23 +6,23 @@ from typing import NamedTuple
 from modules import sd_samplers, sd_samplers_kdiffusion
 from modules.sd_samplers_common import SamplerData
 
-from ..recipes.settings import Settings, spelled
+from ..recipes.settings import Settings, find_spelling
 from ..sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
 from ..sampling.schedules import is_flow, model_sigmas
 from . import schedules, strength
-from .options import option, shadowed
+from .options import get_option, shadowed
 from .settings_page import DEFAULT_ETA, TCD_ETA, TCD_ETA_INFOTEXT
 
 
-def tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3):
-    return sample_tcd(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(model))
+def run_tcd(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.3):
+    return sample_tcd(model, x, sigmas, extra_args, callback, disable, eta, make_image_noise(model))
 
 
-def ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0):
-    return sample_ddim(model, x, sigmas, extra_args, callback, disable, eta, image_by_image_noise(model))
+def run_ddim(model, x, sigmas, extra_args=None, callback=None, disable=None, eta=0.0):
+    return sample_ddim(model, x, sigmas, extra_args, callback, disable, eta, make_image_noise(model))
 
 
-def image_by_image_noise(denoiser):
+def make_image_noise(denoiser):
     """Image i of a batch gets the noise of its own seed, from the request's own generators.
 
     The host gives it to k-diffusion's samplers by replacing their ``torch``, each host that of another copy of them.
@@ -41,23 +41,23 @@ class FewStepSampler(sd_samplers_kdiffusion.KDiffusionSampler):
 
     def get_sigmas(self, p, steps):
         if schedules.sd_schedulers is None:
-            return schedules.sigmas(schedules.in_force(self, p), steps, None, None, self.model_wrap, "cpu")
+            return schedules.compute_sigmas(schedules.find_in_force(self, p), steps, None, None, self.model_wrap, "cpu")
         # The option would drop a timestep that these LoRAs were distilled for.
         with shadowed(always_discard_next_to_last_sigma=False):
             return super().get_sigmas(p, steps)
 
     def sample(self, p, x, *args, steps=None, **kwargs):
-        if not option("sgm_noise_multiplier"):
+        if not get_option("sgm_noise_multiplier"):
             # The host multiplies by σ. With the option "SGM noise multiplier" it does what is wanted here by itself.
             sigma = self.get_sigmas(p, steps or p.steps)[0].item()
             x = x * (start_noise_scale(sigma, is_flow(model_sigmas(self.model_wrap))) / sigma)
         return super().sample(p, x, *args, steps=steps, **kwargs)
 
     def sample_img2img(self, p, *args, **kwargs):
-        return strength.exact(self, super().sample_img2img)(p, *args, **kwargs)
+        return strength.wrap_sampling(self, super().sample_img2img)(p, *args, **kwargs)
 
 
-def few_step_sampler(name, function, schedule, **options):
+def make_sampler(name, function, schedule, **options):
     def construct(sd_model):
         return FewStepSampler(function, sd_model, ETAS[name])
 
@@ -78,8 +78,8 @@ ETAS = {
 }
 ETA_INFOTEXTS = tuple(eta.infotext for eta in ETAS.values())
 SAMPLERS = (
-    few_step_sampler("TCD", tcd, "TCD"),
-    few_step_sampler("DDIM-Trailing", ddim, "Trailing", default_eta_is_0=True),
+    make_sampler("TCD", run_tcd, "TCD"),
+    make_sampler("DDIM-Trailing", run_ddim, "Trailing", default_eta_is_0=True),
 )
 
 
@@ -96,10 +96,10 @@ def register() -> None:
 
 def spell_as_host(settings: Settings) -> Settings:
     """The settings with a sampler and a schedule as the host spells them."""
-    sampler = settings.sampler and spelled(settings.sampler, [data.name for data in sd_samplers.all_samplers])
-    return replace(
-        settings, sampler=sampler, schedule=settings.schedule and spelled(settings.schedule, schedules.list_labels())
-    )
+    names = [data.name for data in sd_samplers.all_samplers]
+    sampler = settings.sampler and find_spelling(settings.sampler, names)
+    schedule = settings.schedule and find_spelling(settings.schedule, schedules.list_labels())
+    return replace(settings, sampler=sampler, schedule=schedule)
 
 
 def find_unknown(sampler: str, schedule: str) -> str | None:
@@ -111,6 +111,6 @@ def find_unknown(sampler: str, schedule: str) -> str | None:
     return None
 
 
-def default_eta(sampler: str) -> float | None:
+def find_default_eta(sampler: str) -> float | None:
     """The eta that one of our samplers takes from the host's options when a request sets none."""
-    return option(ETAS[sampler].option, ETAS[sampler].default) if sampler in ETAS else None
+    return get_option(ETAS[sampler].option, ETAS[sampler].default) if sampler in ETAS else None

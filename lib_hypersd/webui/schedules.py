@@ -6,7 +6,7 @@ from modules import processing
 
 from ..sampling.names import BY_IMAGE_SIZE
 from ..sampling.schedules import TIMESTEPS, levels
-from .options import option
+from .options import get_option
 
 try:
     from modules import sd_schedulers
@@ -31,8 +31,8 @@ def register() -> None:
     knows_flux = hasattr(processing.StableDiffusionProcessing, "distilled_cfg_scale")
     for label in NAMES if sd_schedulers else ():
         if label != BY_IMAGE_SIZE or knows_flux:
-            entry = sd_schedulers.Scheduler(NAMES[label], label, partial(sigmas, label), need_inner_model=True)
-            if label not in option("hide_schedulers", ()):
+            entry = sd_schedulers.Scheduler(NAMES[label], label, partial(compute_sigmas, label), need_inner_model=True)
+            if label not in get_option("hide_schedulers", ()):
                 put(sd_schedulers.schedulers, entry)
             sd_schedulers.schedulers_map[entry.name] = sd_schedulers.schedulers_map[entry.label] = entry
 
@@ -43,9 +43,9 @@ def put(entries: list, entry) -> None:
     entries[index : index + 1] = [entry]
 
 
-def sigmas(label, n, sigma_min, sigma_max, inner_model, device):
+def compute_sigmas(label, n, sigma_min, sigma_max, inner_model, device):
     """One of our schedules as the host calls it."""
-    ours = levels(label, n, 1.0, inner_model.sigmas, tokens(inner_model))
+    ours = levels(label, n, 1.0, inner_model.sigmas, get_tokens(inner_model))
     if ours is None:
         raise ValueError(f"“{label}” is none of Hyper-SD's schedules.")
     return ours.to(device)
@@ -64,7 +64,7 @@ def list_labels() -> list[str]:
     return list(dict.fromkeys(entry.label for entry in entries))
 
 
-def in_force(sampler, p) -> str | None:
+def find_in_force(sampler, p) -> str | None:
     """The label of the schedule by which this pass of the request is sampled, or None for the sampler's own."""
     name = getattr(p, "hr_scheduler", None) if getattr(p, "is_hr_pass", False) else getattr(p, "scheduler", None)
     if name in (None, "", "Automatic"):
@@ -79,6 +79,6 @@ def keep_size(denoiser, x) -> None:
     denoiser.hypersd_tokens = x.shape[-2] * x.shape[-1] // 4
 
 
-def tokens(denoiser) -> int | None:
+def get_tokens(denoiser) -> int | None:
     """The number of a transformer's tokens for the image, where it was kept."""
     return getattr(denoiser, "hypersd_tokens", None)

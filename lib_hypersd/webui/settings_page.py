@@ -45,7 +45,7 @@ def register() -> None:
     add(
         memory.FORGET, [], "Checkpoints of which something is remembered; those that are ticked are forgotten",
         "it stands in hypersd-checkpoints.json, beside the WebUI's own settings",
-        gr.CheckboxGroup, lambda: {"choices": list(memory.labels())}, onchange=memory.forget_ticked,
+        gr.CheckboxGroup, lambda: {"choices": list(memory.label_entries())}, onchange=memory.forget_ticked,
     )  # fmt: skip
 
 

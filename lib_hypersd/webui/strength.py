@@ -12,11 +12,11 @@ import torch
 
 from ..sampling.schedules import levels
 from . import schedules
-from .options import option, shadowed
+from .options import get_option, shadowed
 from .settings_page import EXACT_STRENGTH, EXACT_STRENGTH_INFOTEXT
 
 
-def exact(sampler, sample_img2img: Callable) -> Callable:
+def wrap_sampling(sampler, sample_img2img: Callable) -> Callable:
     """``sample_img2img`` of one of the host's samplers, from exactly the request's strength.
 
     A schedule of the host's, whose law is not ours, keeps its levels and gets the exact number of steps.
@@ -30,16 +30,16 @@ def exact(sampler, sample_img2img: Callable) -> Callable:
                 steps=count, image_conditioning=image_conditioning,
             )  # fmt: skip
 
-        wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(option(EXACT_STRENGTH, True))
+        wanted = p.extra_generation_params[EXACT_STRENGTH_INFOTEXT] = bool(get_option(EXACT_STRENGTH, True))
         if not wanted:
             return run(steps)
         count = steps or p.steps
         with shadowed(always_discard_next_to_last_sigma=False):
             if p.denoising_strength >= 1 or not hasattr(sampler, "get_sigmas"):
                 return run(count)
-            label = schedules.in_force(sampler, p)
+            label = schedules.find_in_force(sampler, p)
             table = sampler.model_wrap.sigmas
-            sigmas = levels(label, count, p.denoising_strength, table, schedules.tokens(sampler.model_wrap))
+            sigmas = levels(label, count, p.denoising_strength, table, schedules.get_tokens(sampler.model_wrap))
             if sigmas is None:
                 return run(count)
             count = len(sigmas) - 1
@@ -70,4 +70,4 @@ def starting_at(sampler, sigmas: torch.Tensor) -> Iterator[None]:
 def make_exact(sampler) -> None:
     """Let this sampler, made by the host for one pass of one request, start at exactly the strength."""
     if "sample_img2img" not in vars(sampler):
-        sampler.sample_img2img = exact(sampler, sampler.sample_img2img)
+        sampler.sample_img2img = wrap_sampling(sampler, sampler.sample_img2img)

@@ -16,22 +16,23 @@ from .planning import find_obstacle, load_recipes
 
 def build(tab: str, prompt) -> tuple[list, list]:
     """The panel's controls, and what each becomes when an infotext is pasted."""
-    built = build_panel(gr, InputAccordion, tab, backend(), prompt)
+    built = build_panel(gr, InputAccordion, tab, make_backend(), prompt)
     return built.controls, [PasteField(control, value) for control, value in built.paste]
 
 
-def backend() -> Backend:
+def make_backend() -> Backend:
     """The host behind the panel."""
     return Backend(
-        load_recipes, model.find_selected, list_files, request, loras.refresh, DOWNLOADS, memory.remember, find_obstacle
-    )
+        load_recipes, model.find_selected, list_files, make_request, loras.refresh, DOWNLOADS,
+        memory.remember, find_obstacle,
+    )  # fmt: skip
 
 
 def list_files(catalog: Catalog, checkpoint: Model | None) -> list[File]:
     """The LoRAs that the panel may offer."""
-    return loras.at_hand(catalog, checkpoint).files
+    return loras.find_at_hand(catalog, checkpoint).files
 
 
-def request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
+def make_request(settings: Settings, selected: Model, catalog: Catalog, prompt: str) -> Request:
     """The request that an image with these settings and this prompt would be."""
     return payloads.read_payload({}, prompt, samplers.spell_as_host(settings), selected, catalog)

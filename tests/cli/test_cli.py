@@ -30,7 +30,7 @@ def test_a_plan_as_json(capsys):
     assert code == 0 and err == ""
     assert plan == {
         "family": "sdxl", "problem": None, "recipe": "hyper-sdxl-8steps-cfg", "file": "Hyper-SDXL-8steps-CFG-lora", "weight": 0.6,
-        "steps": 8, "hires_steps": None, "cfg": 5.0, "distilled_cfg": None, "sampler": "DDIM-Trailing", "schedule": "Trailing", "eta": 0.0,
+        "steps": 8, "hires_steps": None, "hires_scale": None, "hires_strength": None, "hires_upscaler": None, "cfg": 5.0, "distilled_cfg": None, "sampler": "DDIM-Trailing", "schedule": "Trailing", "eta": 0.0,
         "warnings": [], "offers": [], "sentence": plan["sentence"], "missing": None, "prompt": "a <lora:Hyper-SDXL-8steps-CFG-lora:0.6>",
     }  # fmt: skip
 
@@ -211,5 +211,5 @@ def test_a_plan_for_the_file_of_a_checkpoint(capsys, tmp_path):
 @pytest.mark.parametrize("family", ["SD1.5", "sd15", "FLUX.1-dev", "flux", "pony", "Illustrious", "SDXL"])
 def test_a_family_is_read_as_people_write_it(capsys, family):
     code, out, _ = run(capsys, "--family", family, "--json")
-    made_for = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
-    assert code == 0 and json.loads(out)["family"] == made_for.get(family, family)
+    families = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
+    assert code == 0 and json.loads(out)["family"] == families.get(family, family)

@@ -17,9 +17,9 @@ OWN = ("host", "nodes", "card", "pack", "carry_out")
 
 
 def module(name, **names):
-    made = ModuleType(name)
-    vars(made).update(names)
-    return made
+    part = ModuleType(name)
+    vars(part).update(names)
+    return part
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def comfyui(monkeypatch, tmp_path):
     modules["comfy"] = module(
         "comfy", samplers=samplers, k_diffusion=k_diffusion, sd=modules["comfy.sd"], utils=modules["comfy.utils"]
     )
-    for name, made in modules.items():
-        monkeypatch.setitem(sys.modules, name, made)
+    for name, part in modules.items():
+        monkeypatch.setitem(sys.modules, name, part)
     forget()
-    yield SimpleNamespace(**{name.replace(".", "_"): made for name, made in modules.items()})
+    yield SimpleNamespace(**{name.replace(".", "_"): part for name, part in modules.items()})
     forget()
 
 

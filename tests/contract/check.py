@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 class Contract:
     """The facts by name, as ``facts.record`` makes them, of what the adapter uses and of what the double has beside it.
 
-    ``kind`` is one of those of ``tests.live.host``.
+    ``kind`` is one of those of ``tests.live.kinds``.
     """
 
     host: str
@@ -44,21 +44,23 @@ def contracts() -> list[Contract]:
 
 def problems(found: Found, facts: dict[str, dict | None]) -> list[str]:
     """What the adapter does that a host of these facts does not allow, as sentences."""
-    told = [f"Nothing uses {name}." for name in facts.keys() - found.uses.keys()]
+    sentences = [f"Nothing uses {name}." for name in facts.keys() - found.uses.keys()]
     for name, use in found.uses.items():
         if name not in facts:
-            told.append(f"{use.where} uses {name}, which was not recorded.")
+            sentences.append(f"{use.where} uses {name}, which was not recorded.")
         elif facts[name] is None:
-            told += [f"{place} takes {name}, which is not there." for place in needs(name, use, facts)]
+            sentences += [f"{place} takes {name}, which is not there." for place in needs(name, use, facts)]
     for call in found.calls:
         theirs = signature_in(facts.get(call.name))
         if theirs and not call.tried and not fits(parsed(theirs), call.positional, call.keywords, call.more):
-            told.append(f"{call.where} calls {call.name} with what does not fit {theirs}.")
+            sentences.append(f"{call.where} calls {call.name} with what does not fit {theirs}.")
     for one in found.stand_ins:
         theirs = signature_in(facts.get(one.name))
         if theirs and not serves(one.signature, theirs):
-            told.append(f"{one.where} stands in for {one.name} with {one.signature}, which does not serve {theirs}.")
-    return sorted(told)
+            sentences.append(
+                f"{one.where} stands in for {one.name} with {one.signature}, which does not serve {theirs}."
+            )
+    return sorted(sentences)
 
 
 def needs(name: str, use: Use, facts: dict) -> list[str]:
@@ -66,7 +68,7 @@ def needs(name: str, use: Use, facts: dict) -> list[str]:
     guards = [(WITH.get(name), True), (WITHOUT.get(name), False)]
     if not is_there(around(name), facts) or any(other and is_there(other, facts) != wanted for other, wanted in guards):
         return []
-    return [place for file, place in use.taken.items() if file not in use.asked]
+    return [place for file, place in use.taken.items() if file not in use.optional]
 
 
 def is_there(name: str, facts: dict) -> bool:
@@ -123,12 +125,12 @@ def serves(ours: str, theirs: str) -> bool:
 def moved(before: dict, after: dict) -> list[str]:
     """What is not as it was, one line for each name."""
 
-    def told(facts, name):
+    def describe(facts, name):
         fact = facts.get(name, "not recorded")
         if not isinstance(fact, dict):
             return fact or "not there"
         return fact["kind"] + (fact.get("signature") or "") + "".join(f", a {base}" for base in fact.get("bases", ()))
 
     names = sorted(before.keys() | after.keys())
-    pairs = [(name, told(before, name), told(after, name)) for name in names]
+    pairs = [(name, describe(before, name), describe(after, name)) for name in names]
     return [f"{name}: {was} → {now}" for name, was, now in pairs if was != now]

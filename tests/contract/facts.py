@@ -53,12 +53,12 @@ def fact(called, *found):
     if not found:
         return None
     kind = kind_of(found[0])
-    told = {"kind": kind}
+    result = {"kind": kind}
     if kind == "class":
-        told["bases"] = [base.__name__ for base in found[0].__bases__ if base is not object]
+        result["bases"] = [base.__name__ for base in found[0].__bases__ if base is not object]
     if called and kind in ("class", "function"):
-        told["signature"] = signature(found[0])
-    return told
+        result["signature"] = signature(found[0])
+    return result
 
 
 def kind_of(value):
@@ -75,11 +75,11 @@ class Default:
 def signature(function):
     """Its parameters as they are written, such as ``(p, x, *, steps=...)``; None where Python does not know them."""
     try:
-        told = inspect.signature(function)
+        found = inspect.signature(function)
     except (TypeError, ValueError):
         return None
     parameters = [
         one.replace(annotation=one.empty, default=one.empty if one.default is one.empty else Default())
-        for one in told.parameters.values()
+        for one in found.parameters.values()
     ]
     return str(inspect.Signature(parameters))

@@ -59,18 +59,18 @@ VARIABLES = {
     "disk": "disk",
     "webui/axes.py: module": "xyz",
     "webui/axes.py: apply": "axis.apply",
-    "webui/loading.py: networks()": "networks",
+    "webui/loading.py: find_networks()": "networks",
     "webui/loading.py: network": "network",
     "webui/loading.py: patcher": "unet",
     "webui/loading.py: model": "unet.model",
     "webui/loading.py: load": "networks.load_lora_for_models",
     "webui/loading.py: layers": "networks.model_lora_keys_unet",
-    "webui/loras.py: networks()": "networks",
+    "webui/loras.py: find_networks()": "networks",
     "webui/inner_passes.py: outer": "p",
     "webui/inner_passes.py: inner": "p",
     "webui/live_pictures.py: runner": "modules.scripts.scripts_txt2img",
     "webui/live_watch.py: runner": "modules.scripts.scripts_txt2img",
-    "webui/model.py: choices()": "backend_args.dynamic_args",
+    "webui/model.py: find_choices()": "backend_args.dynamic_args",
     "webui/model.py: model": "sd_model",
     "webui/model.py: network": "unet.model",
     "webui/schedules.py: other": "scheduler",
@@ -82,6 +82,7 @@ VARIABLES = {
 COMPUTED = {
     "webui/planning.py: p": ("all_prompts", "all_hr_prompts"),
     "webui/request.py: p": ("ATTRIBUTES", "PROMPTS", "prompts"),
+    "webui/second_pass.py: p": ("SWITCHES", "PROMPTS", "all_prompts", "all_negative_prompts"),
     "webui/model.py: sd_model": ("FAMILY_FLAGS",),
     "webui/options.py: modules.shared.opts": (),
     "webui/options.py: modules.shared.cmd_opts": (),
@@ -93,7 +94,7 @@ COMPUTED = {
     "webui/strength.py: modules.shared.opts": (),
 }
 # Functions of ours that ask the host for what it may lack.
-DOORS = {"option": "modules.shared.opts", "switch": "modules.shared.cmd_opts"}
+DOORS = {"get_option": "modules.shared.opts", "get_switch": "modules.shared.cmd_opts"}
 # Functions of ours whose keywords are names of the host's.
 KEYWORDS = {"shadowed": "modules.shared.opts", "switched": "modules.shared.cmd_opts"}
 # What a class of ours has beside what it takes from its base.
@@ -102,6 +103,9 @@ OWN = {"modules.scripts.Script.prompt"}
 WITH = {
     "img2img.hr_second_pass_steps": "img2img.enable_hr",
     "img2img.hr_sampler_name": "img2img.enable_hr",
+    "img2img.hr_scale": "img2img.enable_hr",
+    "img2img.hr_upscaler": "img2img.enable_hr",
+    "img2img.all_negative_prompts": "img2img.enable_hr",
     "img2img.hr_extra_network_data": "img2img.enable_hr",
     "sd_model.current_lora_hash": "unet.patches",
     "unet.model.diffusion_model.config": "unet.model.diffusion_model.joint_blocks",

@@ -27,7 +27,7 @@ class Use:
 
     where: str
     taken: dict[str, str] = field(default_factory=dict)
-    asked: dict[str, str] = field(default_factory=dict)
+    optional: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def walk() -> Found:
 
 
 class Walk(ast.NodeVisitor):
-    """Through one file. ``known`` is what each name stands for at that place: a path, or None for what is not the host's."""
+    """Through one file. ``names`` is what each name stands for at that place: a path, or None for what is not the host's."""
 
     def __init__(self, file: str, found: Found):
         self.file, self.found = file, found
-        self.known: dict[str, str | None] = {}
+        self.names: dict[str, str | None] = {}
         self.functions: dict[str, ast.FunctionDef] = {}
         self.literals: dict[str, list] = {}
         self.instance: str | None = None
@@ -103,7 +103,7 @@ class Walk(ast.NodeVisitor):
         """The same, by the way that is written here and not by that of ``table.SAME``."""
         match node:
             case ast.Name(id=name):
-                return self.known[name] if name in self.known else self.declared(name)
+                return self.names[name] if name in self.names else self.declared(name)
             case ast.Attribute(value=of, attr=name) if name not in OF_CONTAINERS:
                 return self.below(of, name)
             case ast.Subscript(value=of, slice=ast.Constant(value=str(key))):
@@ -123,8 +123,8 @@ class Walk(ast.NodeVisitor):
             case ast.Call(func=ast.Name(id="super")):
                 return self.instance
             case ast.Call(func=function):
-                made = f"{self.path(function) or ast.unparse(function)}()"
-                return made if made in SAME else self.declared(made)
+                result = f"{self.path(function) or ast.unparse(function)}()"
+                return result if result in SAME else self.declared(result)
         return None
 
     def below(self, node, name: str, form: str = "{}.{}") -> str | None:
@@ -138,20 +138,20 @@ class Walk(ast.NodeVisitor):
         """Let the names of a target stand for ``path``, or else for what is declared of them."""
         match target:
             case ast.Name(id=name):
-                self.known[name] = SAME.get(path, path) if path else self.declared(name)
+                self.names[name] = SAME.get(path, path) if path else self.declared(name)
             case ast.Tuple(elts=parts):
                 for part in parts:
                     self.bind(part)
 
     # What is taken.
 
-    def use(self, path: str | None, node, asked=False, taken=True) -> None:
+    def use(self, path: str | None, node, optional=False, taken=True) -> None:
         if path is None or path in OWN or path.endswith("[]"):
             return
         for name in meant(path):
             use = self.found.uses.setdefault(name, Use(self.place(node)))
-            if asked or taken:
-                (use.asked if asked else use.taken).setdefault(self.file, self.place(node))
+            if optional or taken:
+                (use.optional if optional else use.taken).setdefault(self.file, self.place(node))
 
     def place(self, node) -> str:
         return f"{self.file}:{node.lineno}"
@@ -170,15 +170,15 @@ class Walk(ast.NodeVisitor):
     def visit_Import(self, node):
         for alias in node.names:
             word = alias.name.split(".")[0]
-            self.known[word] = word if word in MODULES else None
+            self.names[word] = word if word in MODULES else None
 
     def visit_ImportFrom(self, node):
         theirs = node.module if not node.level and node.module.split(".")[0] in MODULES else None
         if theirs != "modules":
-            self.use(theirs, node, asked="ImportError" in self.caught)
+            self.use(theirs, node, optional="ImportError" in self.caught)
         for alias in node.names:
-            self.known[alias.asname or alias.name] = theirs and f"{theirs}.{alias.name}"
-            self.use(theirs and f"{theirs}.{alias.name}", node, asked="ImportError" in self.caught)
+            self.names[alias.asname or alias.name] = theirs and f"{theirs}.{alias.name}"
+            self.use(theirs and f"{theirs}.{alias.name}", node, optional="ImportError" in self.caught)
 
     def visit_Try(self, node):
         self.caught = {ast.unparse(handler.type) for handler in node.handlers if handler.type}
@@ -198,17 +198,17 @@ class Walk(ast.NodeVisitor):
         function = ast.unparse(node.func)
         if function in ("getattr", "hasattr", "setattr"):
             if isinstance(node.args[1], ast.Constant):
-                asked = function == "hasattr" or (function == "getattr" and len(node.args) > 2)
-                self.use(self.written(node), node, asked)
+                optional = function == "hasattr" or (function == "getattr" and len(node.args) > 2)
+                self.use(self.written(node), node, optional)
             elif path := self.path(node.args[0]):
                 self.computed(path, node)
         elif function in DOORS:
             if isinstance(node.args[0], ast.Constant):
-                self.use(self.written(node), node, asked=True)
+                self.use(self.written(node), node, optional=True)
             else:
                 self.computed(DOORS[function], node)
         elif function.endswith(".get"):
-            self.use(self.written(node), node, asked=True)
+            self.use(self.written(node), node, optional=True)
         elif function in KEYWORDS:
             for one in node.keywords:
                 self.use(f"{KEYWORDS[function]}.{one.arg}", node)
@@ -277,15 +277,15 @@ class Walk(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node):
         self.functions[node.name] = node
-        outer, self.known = self.known, dict(self.known)
+        outer, self.names = self.names, dict(self.names)
         for one in ast.walk(node.args):
             if isinstance(one, ast.arg):
-                self.known[one.arg] = self.declared(one.arg)
+                self.names[one.arg] = self.declared(one.arg)
         if node.args.args and node.args.args[0].arg == "self":
-            self.known["self"] = self.instance
+            self.names["self"] = self.instance
             self.stand_in(self.instance and f"{self.instance}.{node.name}", node)
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "wraps":
                 self.stand_in(self.path(decorator.args[0]), node)
         self.generic_visit(node)
-        self.known = outer
+        self.names = outer

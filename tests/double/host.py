@@ -50,8 +50,8 @@ class Host(Loras, Modules, OwnRequests, Requests):
         self.switch_at = 0.5  # the part of the steps behind which a refiner takes over
         self.failure = None  # raised inside the next evaluation of the network
         self.folder = tmp_path
-        self.loras_seen = []  # at each evaluation
-        self.in_folder, self.checkpoints, self.known_hashes = [], {}, {}
+        self.loras_used = []  # at each evaluation
+        self.in_folder, self.checkpoints, self.hashes = [], {}, {}
         self.placed = {}  # how many of its layers find a place, for LoRAs that do not fit
         self.have_options(kind)
         self.have_samplers(kind)
@@ -115,7 +115,8 @@ class Host(Loras, Modules, OwnRequests, Requests):
             AxisOption("Nothing", str, do_nothing if kind == "neo" else lambda p, x, xs: None), AxisOption("Steps", int, set_field("steps")),
             AxisOption("CFG Scale", float, set_field("cfg_scale")), AxisOption("Sampler", str, set_field("sampler_name")),
             AxisOption("Sampler", str, set_field("sampler_name")), AxisOption("Schedule type", str, set_field("scheduler")),
-            AxisOption("Eta", float, set_field("eta")),
+            AxisOption("Eta", float, set_field("eta")), AxisOption("Denoising", float, set_field("denoising_strength")),
+            AxisOption("Hires upscaler", str, set_field("hr_upscaler")),
         ])  # fmt: skip
         if kind == "classic":
             callback = namedtuple("ScriptCallback", ["script", "callback"])
@@ -147,8 +148,8 @@ class Host(Loras, Modules, OwnRequests, Requests):
             unet = SimpleNamespace(model=inner, **{PATCHES[self.kind]: {}})
             model.forge_objects, model.current_lora_hash = SimpleNamespace(unet=unet), "[]"
         if self.kind in WITH_PREDICTORS:
-            told = "const" if is_flow else {"eps": "epsilon", "v": "v_prediction"}[parameterization]
-            inner.predictor, inner.storage_dtype = SimpleNamespace(prediction_type=told), torch.float32
+            prediction = "const" if is_flow else {"eps": "epsilon", "v": "v_prediction"}[parameterization]
+            inner.predictor, inner.storage_dtype = SimpleNamespace(prediction_type=prediction), torch.float32
             inner.diffusion_model.config, model.model_config = {}, SimpleNamespace(huggingface_repo="x/other")
         else:
             model.parameterization = parameterization
@@ -173,7 +174,7 @@ class Host(Loras, Modules, OwnRequests, Requests):
         raise AssertionError("the real one would inspect the stack")
 
     def sha256_from_cache(self, filename, title, use_addnet_hash=False):
-        return self.known_hashes.get((title, use_addnet_hash))
+        return self.hashes.get((title, use_addnet_hash))
 
     def create_sampler(self, name, model):
         sampler = self.sd_samplers.all_samplers_map[name].constructor(model)

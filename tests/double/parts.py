@@ -10,9 +10,9 @@ WITH_PREDICTORS = ("forge", "neo")
 
 
 def module(name, **content):
-    made = ModuleType(name)
-    vars(made).update(content)
-    return made
+    new = ModuleType(name)
+    vars(new).update(content)
+    return new
 
 
 class OptionInfo:

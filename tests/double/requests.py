@@ -35,6 +35,10 @@ class Processing:
             fields |= {
                 "enable_hr": False,
                 "hr_prompt": None,
+                "hr_scale": 2.0,
+                "hr_resize_x": 0,
+                "hr_resize_y": 0,
+                "hr_upscaler": "Latent",
                 "hr_second_pass_steps": 0,
                 "hr_sampler_name": None,
                 "hr_checkpoint_name": None,
@@ -47,6 +51,8 @@ class Processing:
             fields |= {"distilled_cfg_scale": 3.5}
             if host.kind == "forge" or not img2img:
                 fields |= {"hr_distilled_cfg": 3.5}
+        if host.kind in ("forge", "neo") and not img2img:
+            fields |= {"hr_additional_modules": None}
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
         vars(self).update(fields | given)
@@ -80,10 +86,14 @@ class Requests:
         """Run the request; ``between`` stands for another extension's ``process``, after ours. Returns the latents."""
         prompts = p.prompt if isinstance(p.prompt, list) else [p.prompt] * p.batch_size
         p.all_prompts, p.main_prompt = list(prompts), prompts[0]
+        p.all_negative_prompts = [""] * len(prompts)
         if not p._img2img:
             p.all_hr_prompts = [p.hr_prompt or prompt for prompt in prompts] if p.hr_prompt is not None else None
+            p.all_hr_negative_prompts = p.all_hr_prompts and [""] * len(prompts)
         self.hook(script.process, p, *args)
         between(p)
+        if getattr(p, "enable_hr", False):
+            self.prepare_second_pass(p)
         self.prepare_batch(p, script, args)
         noise = p.rng.next()
         conds = Conds(
@@ -117,6 +127,17 @@ class Requests:
     def before_sampling(self, p, script, args, x, noise, conds, times=1):
         for _ in range(times):
             self.hook(script.process_before_every_sampling, p, *args, x=x, noise=noise, c=conds, uc=None)
+
+    @staticmethod
+    def prepare_second_pass(p):
+        """What the host does in ``init``; it wants the prompts of the second pass from then on."""
+        values = {
+            "Denoising strength": p.denoising_strength,
+            "Hires upscale": p.hr_scale,
+            "Hires upscaler": p.hr_upscaler,
+        }
+        p.extra_generation_params |= values
+        assert len(p.all_hr_prompts) == len(p.all_hr_negative_prompts) == len(p.all_prompts)
 
     def sample(self, p, noise, conds, before_sampling):
         """The latents of the request's only pass, or of its second."""

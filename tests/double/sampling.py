@@ -61,7 +61,7 @@ class Denoiser(torch.nn.Module):
             self.p.extra_generation_params["Refiner"] = "refiner"
             self._host.networks.loaded_networks.clear()  # as does a host that loads another checkpoint
             self.p.setup_conds()
-        self._host.loras_seen.append([network.network_on_disk.name for network in self._host.networks.loaded_networks])
+        self._host.loras_used.append([network.network_on_disk.name for network in self._host.networks.loaded_networks])
         for callback in self._host.script_callbacks.callback_map["callbacks_cfg_denoiser"]:
             callback.callback(SimpleNamespace(denoiser=self, sampling_step=self.step))
         skip = opts.skip_early_cond != 0 and self.step / self.total_steps <= opts.skip_early_cond

@@ -191,8 +191,8 @@ def test_there_are_enough_names_and_none_comes_twice():
 
 def test_every_maker_has_a_recipe_for_every_family_that_it_made_one_for():
     merged = {(r.maker, r.family) for r in CATALOG.recipes if r.kind == "merged"}
-    told_by_name = {r.maker for r in CATALOG.recipes if r.kind == "merged" and not r.bases and not r.words}
-    assert told_by_name == set(CHECKPOINTS) - {None}
+    by_name = {r.maker for r in CATALOG.recipes if r.kind == "merged" and not r.bases and not r.words}
+    assert by_name == set(CHECKPOINTS) - {None}
     loras = {(r.maker, r.family) for r in CATALOG.recipes if r.is_lora and r.maker != "TDD"}
     nobody_merges = {(HYPER_SD, "sd3"), ("Z-Image-Fun-Distill", "z-image")}
     assert loras - merged == nobody_merges, "a LoRA that keeps guidance; one whose base has a Turbo of its own"

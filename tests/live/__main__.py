@@ -15,7 +15,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from tests.live.host import kind_of
+from tests.live.kinds import kind_of
 
 LOGS = Path("outputs")
 COLUMNS = ("passed", "failed", "error", "skipped")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser import chromium
-from tests.live.host import Host, kind_of
+from tests.live.host import Host
+from tests.live.kinds import kind_of
 from tests.live.report import Check, Report, check_of
 
 
@@ -68,7 +69,7 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if report.when == "call" or report.outcome != "passed":
         why = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
-        item.config.report.add(item.nodeid, report.outcome, why, dict(item.user_properties).get("said"))
+        item.config.report.add(item.nodeid, report.outcome, why, dict(item.user_properties).get("sentence"))
     if report.failed:
         print_failure(item.config.pluginmanager.get_plugin("terminalreporter"), report)
 
@@ -95,7 +96,7 @@ def pytest_terminal_summary(terminalreporter, config):
 @pytest.fixture
 def say(record_property):
     """For a silent case: what the host's user is told, which docs/hosts.md then says too."""
-    return partial(record_property, "said")
+    return partial(record_property, "sentence")
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:

@@ -1,7 +1,9 @@
 """Random checkpoints in the layouts of the published ones, and LoRAs for them; nothing is downloaded.
 
-``tiny-…`` are as small as AUTOMATIC1111's config files allow (a request takes half a second on a CPU). Forge and its
-kin build the published sizes, so that ``rand_…`` have their true shapes, with as few blocks as those hosts accept.
+``tiny-…`` are as small as AUTOMATIC1111's config files allow (a request takes half a second on a CPU). Forge, its kin
+and ComfyUI tell a network by its shapes: ``small_…`` have the true ones where they look, which is at the widths of the
+first block and of the prompt, and are no wider further in. ``rand_…`` have the true shapes throughout, with as few
+blocks as those hosts accept.
 """
 
 import json
@@ -14,13 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-import yaml
 from safetensors.torch import save_file
 
-from lib_hypersd.playground.layout import write_tokenizer
 from lib_hypersd.recipes.catalog import HYPER_SD, published
+from tests.live.configs import CONFIGS, write_config
 from tests.live.few_bits import nf4, write_gguf
 from tests.live.layouts import Shapes, clip, conv, flux, join, mmdit, open_clip, preview, t5, under, unet, vae
+from tests.live.tokenizers import COMMONEST, write_hub
 
 NETWORK, IMAGE = "model.diffusion_model.", "first_stage_model."
 TEXT = "cond_stage_model.transformer."
@@ -59,10 +61,12 @@ def control(checkpoint: Shapes) -> Shapes:
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)
 TRUE_SD15 = {"channels": 320, "context": 768, "inner": 4, "image": 128, "text": CLIP_L}
-TRUE_SDXL = {"channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32))}
-# The wide encoder knows CLIP's commonest words only; the other one is the smallest that open_clip has.
-WORDS = 4096
-WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=WORDS), open_clip(256, 10)
+SMALL_SD15 = {**TRUE_SD15, "mult": (1, 1, 1, 1)}
+SMALL_SDXL = {
+    "channels": 320, "adm": 2816, "image": 128, "texts": (CLIP_L, open_clip(1280, 32)), "mult": (1, 1, 1),
+}  # fmt: skip
+# The wide encoder knows the commonest words only; the other one is the smallest that open_clip has.
+WIDE_CLIP, SMALL_OPEN_CLIP = clip(1792, 1, 128, vocabulary=COMMONEST), open_clip(256, 10)
 TINY_SDXL = {
     "channels": 32, "adm": 1792, "image": 32, "texts": (WIDE_CLIP, SMALL_OPEN_CLIP),
     "depths": [0, 0, 1, 1, 1, 1], "out_depths": [1] * 6 + [0] * 3,
@@ -72,16 +76,18 @@ TINY_SD15 = {"channels": 32, "context": 64, "image": 32, "text": SMALL_CLIP}
 # Empty tensors, which tell hosts what else a checkpoint of SDXL predicts, and that its noise is whole at the end.
 V_AND_ZERO_SNR = {"v_pred": (0,), "ztsnr": (0,)}
 
-# Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and rand_sdxl10
-# nowhere else. A pruned SDXL has none (rand_sdxl has Segmind-Vega's blocks).
+# Hyper-SDXL needs transformers of depth 10: SDXL has them on the way down, where all hosts look, and small_sdxl nowhere
+# else. A pruned SDXL has none (small_vega has Segmind-Vega's blocks).
+SDXL_DEPTHS = {"depths": [0, 0, 2, 2, 10, 10], "middle": 1, "out_depths": [0] * 9}
 CHECKPOINTS = {
     "rand_sd15": sd15(**TRUE_SD15),
-    "rand_4SHyper": sd15(**TRUE_SD15),
-    "rand_sdxl10": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
-    "rand_sdxl10_v": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9) | V_AND_ZERO_SNR,
-    "rand_sdxl": sdxl(**TRUE_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
-    "rand_ssd1b": sdxl(**TRUE_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
-    "rand_sd15_two": sd15(**TRUE_SD15),
+    "small_sd15": sd15(**SMALL_SD15),
+    "small_4SHyper": sd15(**SMALL_SD15),
+    "small_sd15_two": sd15(**SMALL_SD15),
+    "small_sdxl": sdxl(**SMALL_SDXL, **SDXL_DEPTHS),
+    "small_sdxl_v": sdxl(**SMALL_SDXL, **SDXL_DEPTHS) | V_AND_ZERO_SNR,
+    "small_vega": sdxl(**SMALL_SDXL, depths=[0, 0, 1, 1, 2, 2], middle=1, out_depths=[2, 2, 2, 1, 1, 1, 0, 0, 0]),
+    "small_ssd1b": sdxl(**SMALL_SDXL, depths=[0, 0, 2, 2, 4, 4], middle=-1, out_depths=[4, 4, 10, 2, 1, 1, 0, 0, 0]),
     "rand_sd3": whole({NETWORK: mmdit(depth=4, adm=2048, positions=192), IMAGE: vae(128, 16, quant=False)}),
     "rand_sd35_large": whole({
         NETWORK: mmdit(depth=38, adm=2048, positions=192, blocks=(0, 1, 37), head_norms=True), IMAGE: vae(128, 16, quant=False),
@@ -92,9 +98,6 @@ CHECKPOINTS = {
     "rand_flux_fill": flux(double=1, single=1, patch=384),
     "rand_flux_Q4_K_S": flux(double=1, single=1),
     "rand_flux_nf4": flux(double=1, single=1),
-    # What ComfyUI takes for the true ones: as many channels at first, and no more of them further in.
-    "small_sd15": sd15(**TRUE_SD15, mult=(1, 1, 1, 1)),
-    "small_sdxl": sdxl(**TRUE_SDXL, mult=(1, 1, 1), depths=[0, 0, 2, 2, 10, 10], middle=1, out_depths=[0] * 9),
     "tiny-sd15": sd15(**TINY_SD15, inner=4),
     "tiny_4SHyper": sd15(**TINY_SD15, inner=4),
     "tiny-sd15-two": sd15(**TINY_SD15, inner=4),
@@ -124,52 +127,15 @@ FILES = {f"{FOLDER}/{file_of(name)}": shapes for name, shapes in CHECKPOINTS.ite
     "text_encoder/rand_t5xxl.safetensors": t5(layers=2),
 }
 # The same file under a name that tells a host, or a user, something else of it.
-SAME = {"rand_flux_kontext": "rand_flux", "rand_sdxl10_rectified": "rand_sdxl10"}
+SAME = {"rand_flux_kontext": "rand_flux", "small_sdxl_rectified": "small_sdxl"}
 NAMES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}  # in a file's header
 PREVIEWS = {"model.pt": 4, "vaeapprox-sdxl.pt": 4, "vaeapprox-sd3.pt": 16}
-
-# What AUTOMATIC1111 is told of the tiny checkpoints: a config file of its own, and what is changed in it.
-V1, V1_INPAINTING = "configs/v1-inference.yaml", "configs/v1-inpainting-inference.yaml"
-XL = "repositories/generative-models/configs/inference/sd_xl_base.yaml"
-SMALL_V1 = {
-    "unet_config.params": {"model_channels": 32, "context_dim": 64, "num_heads": 4},
-    "first_stage_config.params.ddconfig": {"ch": 32},
-    "cond_stage_config": {"params": {"version": "hypersd/small-clip"}},
-}
-V_PREDICTION = {"": {"parameterization": "v"}}
-
-
-def small_xl(middle: int) -> dict[str, dict]:
-    sizes = {"model_channels": 32, "num_head_channels": 32, "adm_in_channels": 1792}
-    return {
-        "network_config.params": {**sizes, "transformer_depth": [1, 1, 1], "transformer_depth_middle": middle},
-        "first_stage_config.params.ddconfig": {"ch": 32},
-        "conditioner_config.params.emb_models.0.params": {"version": "hypersd/wide-clip", "layer": "last"},
-        "conditioner_config.params.emb_models.1.params": {"arch": "ViT-S-32-alt"},
-    }
-
-
-CONFIGS = {
-    "tiny-sd15": (V1, SMALL_V1),
-    "tiny_4SHyper": (V1, SMALL_V1),
-    "tiny-sd15-two": (V1, SMALL_V1),
-    "tiny-sd15-v": (V1, SMALL_V1 | V_PREDICTION),
-    "tiny-sd15-zero-snr": (V1, SMALL_V1 | V_PREDICTION),
-    "tiny-sd15-inpainting": (V1_INPAINTING, SMALL_V1),
-    "tiny-sdxl": (XL, small_xl(middle=10)),
-    "tiny-sdxl-fp8": (XL, small_xl(middle=10)),
-    "tiny-sdxl-pruned": (XL, small_xl(middle=1)),
-}
-CLIP_CONFIG = {
-    "model_type": "clip_text_model", "architectures": ["CLIPTextModel"], "max_position_embeddings": 77,
-    "hidden_act": "quick_gelu", "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
-}  # fmt: skip
 
 
 def prepare(webui: Path, models: Path, data: Path, hub: Path, families: dict[str, dict]) -> None:
     """Everything a host needs for its families: files of ``models``, made where absent, and the rest below ``data``.
 
-    ``families`` are the options that choose each one's checkpoint (see ``tests.live.host.Kind``).
+    ``families`` are the options that choose each one's checkpoint (see ``tests.live.kinds.Kind``).
     """
     chosen = {options["sd_model_checkpoint"] for options in families.values()}
     names = {file_of(SAME.get(name, name)) for name in chosen}
@@ -262,16 +228,6 @@ def write(path: Path, shapes: Shapes, dtype: torch.dtype, make=values, metadata:
     part.replace(path)
 
 
-def write_config(webui: Path, path: Path, base: str, changes: dict[str, dict]) -> None:
-    config = yaml.safe_load((webui / base).read_text(encoding="utf-8"))
-    for place, change in changes.items():
-        node = config["model"]["params"]
-        for step in filter(None, place.split(".")):
-            node = node[int(step) if step.isdigit() else step]
-        node.update(change)
-    write_json(path, config)  # which is YAML, too
-
-
 # LoRAs.
 
 
@@ -313,60 +269,3 @@ def lora_values(key: str, shape: tuple, seed: str) -> torch.Tensor:
     if key.endswith(".alpha"):
         return torch.tensor(float(RANK))
     return values(key, shape, seed)
-
-
-# Tokenizers, where hosts look them up: in the local cache of the Hugging Face hub.
-
-
-def write_hub(hub: Path) -> None:
-    def snapshot(name):
-        entry = hub / f"models--{name.replace('/', '--')}"
-        write_text(entry / "refs" / "main", "0")
-        return entry / "snapshots" / "0"
-
-    for name, vocabulary, width, layers, heads, feed in (
-        ("openai/clip-vit-large-patch14", 49408, 768, 12, 12, 3072),
-        ("hypersd/small-clip", 49408, 64, 2, 4, 128),
-        ("hypersd/wide-clip", WORDS, 1792, 1, 28, 128),
-    ):
-        folder = snapshot(name)
-        write_tokenizer(folder, vocabulary)
-        sizes = {"vocab_size": vocabulary, "hidden_size": width, "projection_dim": width, "intermediate_size": feed}
-        config = {**CLIP_CONFIG, **sizes, "num_hidden_layers": layers, "num_attention_heads": heads}
-        write_json(folder / "config.json", config)
-    write_t5_tokenizer(snapshot("google/t5-v1_1-xxl"))
-
-
-def write_t5_tokenizer(folder: Path) -> None:
-    """A tokenizer of letters: A1111 asks for T5's with every SD3, and without T5 itself nothing reads what it says."""
-    special = ["<pad>", "</s>", "<unk>"]
-    letters = ["▁", *map(chr, range(33, 127))]
-    end = {"id": "</s>", "ids": [1], "tokens": ["</s>"]}
-    tokenizer = {
-        "version": "1.0",
-        "added_tokens": [
-            {"id": i, "content": word, "special": True}
-            | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-            for i, word in enumerate(special)
-        ],
-        "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "add_prefix_space": True},
-        "post_processor": {
-            "type": "TemplateProcessing", "special_tokens": {"</s>": end},
-            "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}],
-            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
-        },
-        "model": {"type": "Unigram", "unk_id": 2, "vocab": [[word, 0.0] for word in (*special, *letters)]},
-    }  # fmt: skip
-    write_json(folder / "tokenizer.json", tokenizer)
-    names = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", "extra_ids": 0, **names})
-    write_json(folder / "config.json", {"model_type": "t5"})
-
-
-def write_json(path: Path, value) -> None:
-    write_text(path, json.dumps(value))
-
-
-def write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")

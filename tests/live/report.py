@@ -37,16 +37,16 @@ class Report:
     planned: dict[str, Check] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     left_out: list[tuple[Check, str]] = field(default_factory=list)
-    said: dict[str, str] = field(default_factory=dict)
+    sentences: dict[str, str] = field(default_factory=dict)
 
-    def add(self, node: str, outcome: str, why: str = "", said: str | None = None) -> None:
+    def add(self, node: str, outcome: str, why: str = "", sentence: str | None = None) -> None:
         """How a test came out; the worst counts of what is said of one and the same."""
         if self.outcomes.get(node) != "failed":
             self.outcomes[node] = outcome
         if why:
             self.left_out.append((self.planned[node], why))
-        if said:
-            self.said[self.planned[node].case or node] = said
+        if sentence:
+            self.sentences[self.planned[node].case or node] = sentence
 
     @property
     def is_whole(self) -> bool:
@@ -71,7 +71,7 @@ class Report:
             checks.setdefault(check.name, {}).setdefault(check.family, Counter())[outcome] += 1
         left_out = {f"{check.name}: {why}": [check.name, why] for check, why in self.left_out}
         silent = {check.case: why for check, why in self.left_out if check.case}
-        return {"checks": checks, "left_out": sorted(left_out.values()), "silent": silent | self.said}
+        return {"checks": checks, "left_out": sorted(left_out.values()), "silent": silent | self.sentences}
 
 
 @cache

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from tests.examples import run
+from tests.live.common import ON
 from tests.live.process import Refused
-from tests.live.test_requests import ON
 from tests.server import Answer, Hub
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"
@@ -28,9 +28,9 @@ def test_the_files_and_the_catalog(host):
 
 def test_a_dry_run_says_what_the_request_then_does(host):
     payload = {"prompt": "a cat", "alwayson_scripts": {"Hyper-SD": {"args": [{**ON, "steps": 4}]}}}
-    told = plan(host, **payload)
-    made = host.txt2img({**ON, "steps": 4})
-    assert len(made.timesteps) == told["steps"] == 4 and told["prompt"] in made.infotext
+    planned = plan(host, **payload)
+    result = host.txt2img({**ON, "steps": 4})
+    assert len(result.timesteps) == planned["steps"] == 4 and planned["prompt"] in result.infotext
     assert plan(host, **{**payload, "alwayson_scripts": {}})["enabled"] is False
 
 

@@ -10,10 +10,10 @@ from functools import partial
 
 import pytest
 
+from tests.live.common import ON, OWN, tcd, trailing, within
 from tests.live.host import rounded_alike
 from tests.live.process import free_port
 from tests.live.test_families import PICTURE, encoded
-from tests.live.test_requests import ON, OWN, tcd, trailing, within
 
 FOUR = {**ON, "steps": 4}
 LORA = "Hyper-SD15-4steps-lora"
@@ -270,9 +270,9 @@ def test_two_instances_share_a_batch(company, make_host, request):
         master = company(name, "--distributed-config", str(path))
         for panel in (FOUR, {**FOUR, "variant": "unified"}, {**ON, "variant": "cfg"}):
             shared = master.txt2img(panel, batch_size=4, **OWN)
-            asked_of_worker = worker.get("/hypersd-probe/calls")
+            calls_of_worker = worker.get("/hypersd-probe/calls")
             alone = worker.txt2img(panel, batch_size=4, **OWN)
-            assert asked_of_worker, "the second instance has done its part"
+            assert calls_of_worker, "the second instance has done its part"
             alone.images[:] = alone.images[-4:]  # a grid comes first where the host makes one
             assert len(shared.pixels) == 4 and rounded_alike(shared, alone)
     finally:

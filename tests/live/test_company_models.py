@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.live import company_models, make_models
+from tests.live.common import OWN, trailing
 from tests.live.test_company import FOUR, LORA, scripts
-from tests.live.test_requests import OWN, trailing
 
 
 @pytest.mark.only("AUTOMATIC1111", why="it has another AnimateDiff, or none")

@@ -17,8 +17,8 @@ def record(host) -> dict[str, dict | None]:
     second_pass["denoising_strength"] = 0.5
     for generate, given in ((host.txt2img, second_pass), (host.img2img, image)):
         names = [name for name in (*found.uses, *DOUBLE) if name.startswith("img2img.") == (given is image)]
-        asked = {"names": names, "called": list(found.called), "holders": HOLDERS, "modules": MODULES}
-        host.post("/hypersd-probe/facts", asked)
+        question = {"names": names, "called": list(found.called), "holders": HOLDERS, "modules": MODULES}
+        host.post("/hypersd-probe/facts", question)
         generate(**request, **given)
         facts |= host.get("/hypersd-probe/facts")
     return facts
@@ -28,10 +28,10 @@ def test_what_the_adapter_uses_is_there(host, request):
     found, kind = walk(), host.kind.name
     recorded = record(host)
     facts, double = ({name: recorded[name] for name in names} for names in (found.uses, DOUBLE))
-    for known in contracts():
-        lines = moved(known.facts | known.double, recorded)
-        if known.kind == kind and lines:
-            warnings.warn("\n  ".join([f"Moved since {known.host}, {known.commit}:", *lines]), stacklevel=1)
+    for contract in contracts():
+        lines = moved(contract.facts | contract.double, recorded)
+        if contract.kind == kind and lines:
+            warnings.warn("\n  ".join([f"Moved since {contract.host}, {contract.commit}:", *lines]), stacklevel=1)
     if name := request.config.getoption("--record"):
         version, _, commit = name.rpartition(", ")
         Contract(version, commit, kind, facts, double).write()

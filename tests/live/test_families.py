@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.recipes.catalog import HYPER_SD, LOOKALIKES, published
 from lib_hypersd.recipes.settings import Settings
-from tests.live.host import kind_of
+from tests.live.common import ON, OWN, tcd, within
+from tests.live.kinds import kind_of
 from tests.live.process import Refused
-from tests.live.test_requests import ON, OWN, tcd, within
 from tests.networks import SD_BETAS
 
 # What each checkpoint of the suite is; where it differs from its name, the family that its plan is made for.
@@ -48,8 +48,8 @@ def served(host, family):
     return ask
 
 
-def planned(family, second=None, **asked):
-    return make_plan(Request(Settings(True, **asked), Model(FAMILY.get(family, family)), None), published())
+def planned(family, second=None, **panel):
+    return make_plan(Request(Settings(True, **panel), Model(FAMILY.get(family, family)), None), published())
 
 
 def flow(family, steps, strength=1.0, shift=None):
@@ -65,11 +65,11 @@ def levels(result, family):
     return [t / scale for t in result.timesteps]
 
 
-def expected(family, made, steps=None, strength=1.0):
-    steps = steps or made.steps
+def expected(family, plan, steps=None, strength=1.0):
+    steps = steps or plan.steps
     if family in FLOW_SHIFT:
         return flow(family, steps, strength)
-    if made.schedule == "TCD":
+    if plan.schedule == "TCD":
         scheduler = TCDScheduler(**SD_BETAS, original_inference_steps=50 if steps <= int(50 * strength) else 1000)
         scheduler.set_timesteps(steps, strength=strength)
         return [t / 1000 for t in scheduler.timesteps.tolist()]
@@ -91,18 +91,18 @@ def encoded(image):
 
 
 def test_the_familys_plan_is_carried_out(host, served, family):
-    made = planned(family)
+    plan = planned(family)
     result = served(ON)
     assert "not applied" not in result.infotext, result.infotext
-    assert levels(result, family) == pytest.approx(expected(family, made), **close(family))
-    assert result.rows == [1 if made.cfg == 1 else 2] * made.steps
-    assert result.infotext.startswith(f"<lora:{made.file}:{made.weight:g}> a cat\n")
-    for said in (f"Steps: {made.steps},", f"Sampler: {made.sampler},", f"CFG scale: {made.cfg:g}", "Lora hashes"):
-        assert said in result.infotext.replace(".0,", ","), said
+    assert levels(result, family) == pytest.approx(expected(family, plan), **close(family))
+    assert result.rows == [1 if plan.cfg == 1 else 2] * plan.steps
+    assert result.infotext.startswith(f"<lora:{plan.file}:{plan.weight:g}> a cat\n")
+    for entry in (f"Steps: {plan.steps},", f"Sampler: {plan.sampler},", f"CFG scale: {plan.cfg:g}", "Lora hashes"):
+        assert entry in result.infotext.replace(".0,", ","), entry
     if host.has_schedules:
-        assert f"Schedule type: {made.schedule}," in result.infotext
-    if made.distilled_cfg:
-        assert f"Distilled CFG Scale: {made.distilled_cfg:g}," in result.infotext
+        assert f"Schedule type: {plan.schedule}," in result.infotext
+    if plan.distilled_cfg:
+        assert f"Distilled CFG Scale: {plan.distilled_cfg:g}," in result.infotext
     assert result.pixels != served(None, prompt=result.infotext.splitlines()[0]).pixels
 
 
@@ -128,13 +128,13 @@ def test_each_published_number_of_steps(host, served, family):
 @pytest.mark.parametrize("strength", [0.35, 0.6, 1.0])
 @pytest.mark.parametrize("steps", [1, 4])
 def test_an_image_starts_at_its_strength(served, family, strength, steps):
-    asked = {"steps": steps}
+    panel = {"steps": steps}
     if family in FLOW_SHIFT:
-        asked["file"] = planned(family).file
-    made = planned(family, **asked)
-    result = served({**ON, **asked}, "img2img", init_images=[encoded(PICTURE)], denoising_strength=strength)
+        panel["file"] = planned(family).file
+    plan = planned(family, **panel)
+    result = served({**ON, **panel}, "img2img", init_images=[encoded(PICTURE)], denoising_strength=strength)
     assert "not applied" not in result.infotext and "Exact strength: True" in result.infotext
-    wanted = expected(family, made, strength=strength)
+    wanted = expected(family, plan, strength=strength)
     assert levels(result, family) == pytest.approx(wanted, **close(family)) and len(result.rows) == steps
 
 
@@ -162,24 +162,24 @@ def test_what_is_not_masked_stays(served, family, whole):
 
 @pytest.mark.parametrize("hires_steps", [0, 2])
 def test_hires_fix(host, served, family, upscaler, hires_steps):
-    asked = {"steps": 4, "file": planned(family).file} if family in FLOW_SHIFT else {"steps": 4}
-    made = planned(family, **asked)
+    panel = {"steps": 4, "file": planned(family).file} if family in FLOW_SHIFT else {"steps": 4}
+    plan = planned(family, **panel)
     payload = {"enable_hr": True, "hr_scale": 2, "hr_upscaler": upscaler, "denoising_strength": 0.5, **host.hires}
     if family == "sd15-inpainting" and upscaler == "Latent":
         # The host's own flaw: it makes the conditioning of the second pass in the first one's size.
         with pytest.raises(Refused, match="Sizes of tensors must match"):
             served(None, **payload)
         return
-    result = served({**ON, **asked, "hires_steps": hires_steps}, hr_prompt="a sharp cat", **payload)
+    result = served({**ON, **panel, "hires_steps": hires_steps}, hr_prompt="a sharp cat", **payload)
     assert "not applied" not in result.infotext
-    wanted = expected(family, made) + expected(family, made, hires_steps or 4, 0.5)
+    wanted = expected(family, plan) + expected(family, plan, hires_steps or 4, 0.5)
     assert levels(result, family) == pytest.approx(wanted, **close(family))
-    assert set(result.rows) == {1 if made.cfg == 1 else 2} and result.images[0].size == (128, 128)
-    assert all(made.file in loras for loras in result.loras), "the LoRA is in both passes"
+    assert set(result.rows) == {1 if plan.cfg == 1 else 2} and result.images[0].size == (128, 128)
+    assert all(plan.file in loras for loras in result.loras), "the LoRA is in both passes"
     if host.has_schedules:  # the host without writes the prompt as it was sent
-        assert f"Hires prompt: <lora:{made.file}:{made.weight:g}> a sharp cat" in result.infotext.replace('"', "")
+        assert f"Hires prompt: <lora:{plan.file}:{plan.weight:g}> a sharp cat" in result.infotext.replace('"', "")
     if "Hires CFG Scale" in result.infotext:
-        assert f"Hires CFG Scale: {made.cfg:g}," in result.infotext.replace(".0,", ",")
+        assert f"Hires CFG Scale: {plan.cfg:g}," in result.infotext.replace(".0,", ",")
 
 
 def test_without_hyper_sd_everything_is_the_hosts_own(served, family):

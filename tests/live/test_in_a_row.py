@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from tests.live.common import ON, OWN, describe
 from tests.live.process import Refused
-from tests.live.test_requests import ON, OWN, asked
 
 LISTS = ("samplers", "schedulers", "options", "shadows", "hooks", "forward")
 PLAIN = {**OWN, "steps": 3}
@@ -74,9 +74,9 @@ def test_every_image_is_the_one_of_a_fresh_start(started):
     that has had the other requests before it."""
     host = started()
     families = [host.families[name] for name in ("sd15", "sdxl", "sd3", "flux") if name in host.families]
-    before = asked(host, LISTS)
+    before = describe(host, LISTS)
     in_a_row = [send(host, *request) for request in requests(families)]
-    after = asked(host, LISTS)
+    after = describe(host, LISTS)
     assert {key: after[key] for key in LISTS if key != "options"} == {
         key: before[key] for key in LISTS if key != "options"
     }

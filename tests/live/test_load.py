@@ -6,10 +6,10 @@ import random
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.live.common import ON, OWN, describe
 from tests.live.process import Refused
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_in_a_row import LISTS
-from tests.live.test_requests import ON, OWN, asked
 
 CLIENTS = 8
 PARTS = 5  # after each of which memory is measured; after the first, the host has all that it keeps
@@ -82,7 +82,7 @@ def test_many_requests_of_8_clients(host):
     expected = {key: send(host, route, sent) for key, (route, sent, _) in distinct.items()}
     refused = sum(isinstance(expected[json.dumps(request)], str) for request in requests)
     assert refused == len(requests) // 10
-    before, sizes = asked(host, LISTS), []
+    before, sizes = describe(host, LISTS), []
     with ThreadPoolExecutor(CLIENTS) as clients:
         for number in range(PARTS):
             part = requests[number * len(requests) // PARTS : (number + 1) * len(requests) // PARTS]
@@ -93,5 +93,5 @@ def test_many_requests_of_8_clients(host):
                     assert len(found[0]) == 1, "an interrupted request has the image that it came to"
             sizes.append(memory(host))
     print("memory in MB after each part of the requests:", *(round(size) for size in sizes))
-    assert asked(host, LISTS) == before
+    assert describe(host, LISTS) == before
     assert sizes[-1] < GROWTH * sizes[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.live.test_page import badges, expect_status, generate, set_size, toggle
+from tests.live.page import badges, expect_status, generate, set_size, toggle
 
 ROOT = Path(__file__).parent.parent.parent
 GERMAN = json.loads((ROOT / "localizations" / "de_DE.json").read_text(encoding="utf-8"))

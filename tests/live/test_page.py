@@ -6,10 +6,21 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.live.test_requests import trailing
+from tests.live.common import trailing
+from tests.live.page import (
+    ACCORDION,
+    badges,
+    choose,
+    expect_status,
+    from_menu,
+    generate,
+    open_page,
+    paste,
+    set_size,
+    toggle,
+)
 
 TABS = ("txt2img", "img2img")
-ACCORDION = ".input-accordion-checkbox"
 # The rest is written for gradio 3's lists and A1111's own controls.
 of_a1111 = pytest.mark.only("AUTOMATIC1111", why="written for the controls of AUTOMATIC1111's page")
 
@@ -31,39 +42,6 @@ def page(host, browser):
     yield page
     page.close()
     assert not errors, errors
-
-
-def open_page(page, host, theme="dark"):
-    page.goto(f"{host.url}/?__theme={theme}")
-    page.wait_for_selector("#hypersd_txt2img_enable .input-accordion-checkbox")
-    expect_status(page, f"{host.first_checkpoint}: SD1.")  # the family, or the architecture once it is loaded
-
-
-def expect_status(page, text, tab="txt2img"):
-    expect(page.locator(f"#hypersd_{tab}_status").first).to_contain_text(text, timeout=120_000)
-
-
-def toggle(page, tab="txt2img"):
-    page.locator(f"#hypersd_{tab}_enable {ACCORDION}").click()
-
-
-def badges(page):
-    return page.locator(".hypersd-badge").all_inner_texts()
-
-
-def generate(page):
-    """Press Generate, wait for the image, and return what is written below it."""
-    page.locator("#txt2img_generate").click()
-    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'block'")
-    page.wait_for_function("document.querySelector('#txt2img_interrupt').style.display === 'none'", timeout=120_000)
-    page.wait_for_function("/Steps: /.test(document.querySelector('#html_info_txt2img').innerText)")
-    return "\n".join(page.locator(f"#html_{what}_txt2img").first.inner_text() for what in ("info", "log"))
-
-
-def set_size(page):
-    for name in ("width", "height"):
-        page.locator(f"#txt2img_{name} input[type=number]").fill("64")
-        page.keyboard.press("Tab")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -107,7 +85,9 @@ def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures,
 def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     set_size(page)
     page.locator("#txt2img_prompt textarea").fill("a cat")
-    own = page.locator("#txt2img_steps input[type=number]").input_value()
+    own, own_cfg = (
+        page.locator(f"#txt2img_{name} input[type=number]").input_value() for name in ("steps", "cfg_scale")
+    )
     toggle(page)
     expect_status(page, "8 steps with")
     page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
@@ -121,19 +101,12 @@ def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     assert "<lora:Hyper-SD15-8steps-lora:1>" in info
     assert [call["rows"] for call in host.get("/hypersd-probe/calls")] == [1] * 8
     assert page.locator("#txt2img_steps input[type=number]").input_value() == own
-    assert page.locator("#txt2img_cfg_scale input[type=number]").input_value() == "7"
+    assert page.locator("#txt2img_cfg_scale input[type=number]").input_value() == own_cfg != "1"
     toggle(page)
     page.wait_for_function("document.querySelectorAll('.hypersd-badge').length === 0")
     assert page.locator(".hypersd-overridden").count() == 0
     info = generate(page)
     assert f"Steps: {own}, Sampler: " in info and "Trailing" not in info and "Hyper-SD" not in info
-
-
-def from_menu(page, item):
-    """Right-click where the Generate button is, or the Interrupt button that covers it, and take an item."""
-    box = page.locator("#txt2img_generate").bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2, button="right")
-    page.locator("#context-menu").get_by_text(item, exact=True).click()
 
 
 def test_generate_forever(host, page):
@@ -158,28 +131,21 @@ def test_generate_forever(host, page):
     assert f"Steps: {own}, " in generate(page) and not any(call["loras"] for call in host.get("/hypersd-probe/calls"))
 
 
-def choose(page, dropdown, name):
-    """Take one of a gradio 4 list as by keyboard: what is typed filters it, and the arrow goes to what is left."""
-    dropdown.fill(name)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-
-
 @pytest.mark.only("Forge", why="it loads the checkpoint when it is chosen, or serves less families")
 def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
     checkpoints = page.locator(".model_selection input").first
-    for name, said in (
-        ("rand_sdxl10", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
-        ("rand_sdxl", "is a pruned SDXL"),
+    for name, sentence in (
+        ("small_sdxl", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
+        ("small_vega", "is a pruned SDXL"),
         ("rand_flux", "FLUX.1-dev8 steps with Hyper-FLUX.1-dev-8steps-lora"),
-        ("rand_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
+        ("small_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
     ):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
             expect_status(page, f"{name}: ", tab)
-        expect_status(page, said)
-        if "FLUX" in said:
+        expect_status(page, sentence)
+        if "FLUX" in sentence:
             expect(page.locator("#txt2img_distilled_cfg_scale")).to_contain_text("Hyper-SD uses 3.5")
 
 
@@ -189,12 +155,15 @@ def test_a_preset_leaves_the_panel_as_it_is(host, page, say):
     steps = page.locator("#txt2img_steps input[type=number]")
     toggle(page)
     expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
-    for preset in ("xl", "sd"):
-        choose(page, page.locator("#forge_ui_preset input"), preset)
-        page.wait_for_timeout(2000)
-        assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
-        expect_status(page, "8 steps with")
-        assert steps.input_value() != "8", "the user's own value stays what the preset has set"
+    try:
+        for preset in ("xl", "sd"):
+            choose(page, page.locator("#forge_ui_preset input"), preset)
+            page.wait_for_timeout(2000)
+            assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
+            expect_status(page, "8 steps with")
+            assert steps.input_value() != "8", "the user's own value stays what the preset has set"
+    finally:  # each preset has a checkpoint and modules of its own
+        host.post("/sdapi/v1/options", {"forge_additional_modules": [], "sd_model_checkpoint": host.first_checkpoint})
     say("nothing: the panel stays as it is")
 
 
@@ -226,15 +195,10 @@ def test_one_click_for_more_detail_and_one_for_the_negative_prompt(page):
     )
 
 
-def paste(page, text):
-    page.locator("#txt2img_prompt textarea").fill(text)
-    page.locator("#txt2img_tools #paste").click()
-
-
 @of_a1111
 def test_a_pasted_infotext_restores_the_panel_and_a_foreign_one_switches_it_off(host, page):
-    made = host.txt2img({"enabled": True, "variant": "unified", "steps": 5, "eta": 0.3}, steps=20)
-    paste(page, made.infotext)
+    result = host.txt2img({"enabled": True, "variant": "unified", "steps": 5, "eta": 0.3}, steps=20)
+    paste(page, result.infotext)
     expect_status(page, "5 steps with Hyper-SD15-1step-lora at weight 1: TCD on the schedule TCD, eta 0.3")
     assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
     values = {
@@ -250,8 +214,8 @@ def test_a_pasted_infotext_restores_the_panel_and_a_foreign_one_switches_it_off(
     }
     assert page.locator("#txt2img_sampling input").input_value() == "TCD", "names survive the paste"
     host.get("/hypersd-probe/calls")
-    again = generate(page)
-    assert again.split("Steps:")[1].split("Lora hashes")[0] == made.infotext.split("Steps:")[1].split("Lora hashes")[0]
+    again, first = (text.split("Steps:")[1].split("Lora hashes")[0] for text in (generate(page), result.infotext))
+    assert again == first
     foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras")
     paste(page, foreign.infotext)
     expect_status(page, "Off. Your own settings are used.")

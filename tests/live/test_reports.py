@@ -4,9 +4,9 @@ import pytest
 
 from lib_hypersd.plan import tags
 from lib_hypersd.recipes.catalog import LOOKALIKES
+from tests.live.common import ON, OWN, tcd, trailing
 from tests.live.process import Refused
 from tests.live.test_families import PICTURE, encoded
-from tests.live.test_requests import ON, OWN, tcd, trailing
 
 FOUR = {**ON, "steps": 4}
 FOUR_STEPS, EIGHT_STEPS = "Hyper-SD15-4steps-lora", "Hyper-SD15-8steps-lora"

@@ -1,44 +1,9 @@
 """Requests to a real host through its API: what the network is asked, what comes back, and what is left behind."""
 
 import pytest
-from diffusers import DDIMScheduler, TCDScheduler
 
+from tests.live.common import ON, OWN, by_hand, describe, guidance_of_a1111, tcd, trailing, with_schedules
 from tests.live.host import rounded_alike
-from tests.networks import SD_BETAS
-
-ON = {"enabled": True}
-OWN = {"steps": 6, "cfg_scale": 7.0, "sampler_name": "Euler", "scheduler": "Automatic"}
-
-
-# A1111 evaluates the negative half at CFG 1 unless it is told not to; the other hosts never do.
-guidance_of_a1111 = pytest.mark.only("AUTOMATIC1111", why="it computes no negative half at CFG 1")
-with_schedules = pytest.mark.only(
-    "AUTOMATIC1111", "Forge", "Forge Neo", "reForge", why="it has no schedules: its samplers' names say them"
-)
-
-
-def trailing(steps):
-    scheduler = DDIMScheduler(**SD_BETAS, timestep_spacing="trailing")
-    scheduler.set_timesteps(steps)
-    return scheduler.timesteps.tolist()
-
-
-def tcd(steps):
-    scheduler = TCDScheduler(**SD_BETAS)
-    scheduler.set_timesteps(steps)
-    return scheduler.timesteps.tolist()
-
-
-def within(strength, steps):
-    """The trailing timesteps of an image that is made from another, by the formula."""
-    reached = int(1000 * strength)
-    return [round(reached - i * reached / steps) - 1 for i in range(steps)]
-
-
-def asked(host, info):
-    """What the host says of itself, but for what it counts."""
-    return {key: value for key, value in host.get("/hypersd-probe/host").items() if key in info}
-
 
 # Registration.
 
@@ -92,17 +57,6 @@ def hosts_own_skipping(host):
     host.post("/sdapi/v1/options", {"skip_early_cond": 1.0})
     yield
     host.post("/sdapi/v1/options", {"skip_early_cond": 0.0})
-
-
-def by_hand(host, result, **payload):
-    """What a result's infotext says, with the panel off."""
-    prompt, settings = result.infotext.splitlines()[:2]
-    tcd = "Sampler: TCD" in settings
-    said = {
-        "prompt": prompt, "steps": 4, "cfg_scale": 1.0, "eta": 1.0 if tcd else None,
-        "sampler_name": "TCD" if tcd else "DDIM-Trailing", "scheduler": "TCD" if tcd else "Trailing",
-    }  # fmt: skip
-    return host.txt2img(None, **{**said, **payload})
 
 
 SEEDS = [{"seed": seed, "batch_size": size} for seed in (1, 2, 3) for size in (1, 2)]
@@ -163,49 +117,6 @@ def test_automatic_is_the_samplers_own_schedule(host, sampler, timesteps):
     assert result.timesteps == pytest.approx(timesteps, abs=2e-3)
 
 
-# The same image again.
-
-
-def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host):
-    panel = {**ON, "variant": "unified", "steps": 4, "eta": 1.0}
-    batch = host.txt2img(panel, seed=7, batch_size=2, n_iter=2)
-    batch.images[:] = batch.images[-4:]  # the host puts its grid first
-    singles = host.txt2img(panel, seed=7)
-    for seed in (8, 9, 10):
-        singles.images += host.txt2img(panel, seed=seed).images
-    assert rounded_alike(batch, singles)
-    singles.images.reverse()
-    assert not rounded_alike(batch, singles), "other seeds give other images"
-
-
-@pytest.mark.parametrize(
-    "panel",
-    [
-        {}, {"steps": 4}, {"steps": 3}, {"variant": "cfg"}, {"variant": "unified", "eta": 0.3, "steps": 6}, {"weight": 0.61803398875},
-        {"cfg": 1.5, "steps": 2}, {"file": "Hyper-SD15-4steps-lora", "steps": 5},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_pasted_infotext_gives_the_same_image_bit_for_bit(host, panel):
-    first = host.txt2img({**ON, **panel}, seed=3, **OWN)
-    assert host.pasted(first.infotext, seed=3) == first.encoded
-    assert "not applied" not in first.infotext
-
-
-def test_a_pasted_infotext_of_a_foreign_image_switches_nothing_on(host):
-    foreign = host.txt2img(None, steps=3, sampler_name="Euler", scheduler="Karras", cfg_scale=4)
-    assert "Hyper-SD" not in foreign.infotext
-    assert host.pasted(foreign.infotext) == foreign.encoded
-
-
-def test_an_eta_set_by_hand_is_written_and_pasted(host):
-    first = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD", eta=0.8)
-    assert "Eta TCD: 0.8" in first.infotext
-    assert host.pasted(first.infotext) == first.encoded
-    default = host.txt2img(None, steps=4, sampler_name="TCD", scheduler="TCD")
-    assert "Eta TCD: 0.3" in default.infotext and default.pixels != first.pixels
-
-
 # Arguments and tags.
 
 
@@ -254,7 +165,7 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
 
 
 @pytest.mark.parametrize(
-    ("panel", "said"),
+    ("panel", "sentence"),
     [
         ({"steps": "NaN"}, "Steps must be a whole number from 1 to 150, not 'NaN'."),
         ({"steps": -1}, "Steps must be"), ({"steps": 10**15}, "Steps must be"), ({"weight": 1e300}, "LoRA weight must be"),
@@ -266,11 +177,11 @@ def test_a_checkpoint_with_hyper_sd_in_it_gets_no_lora(host):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, said):
+def test_what_cannot_be_carried_out_changes_nothing_and_says_so(host, panel, sentence):
     own = host.txt2img(None, **OWN)
     refused = host.txt2img({**ON, **panel}, **OWN)
     assert refused.pixels == own.pixels and refused.timesteps == own.timesteps and refused.rows == own.rows
-    assert refused.extra["Hyper-SD note"].startswith("not applied. ") and said in refused.extra["Hyper-SD note"]
+    assert refused.extra["Hyper-SD note"].startswith("not applied. ") and sentence in refused.extra["Hyper-SD note"]
     assert "Hyper-SD: " not in refused.infotext and refused.infotext.startswith("a cat\n")
 
 
@@ -279,65 +190,6 @@ def test_a_plan_that_is_taken_back_in_img2img_gives_the_users_own_image(host):
     own = host.img2img(None, init_images=[picture], denoising_strength=0.6, **OWN)
     refused = host.img2img({**ON, "steps": 12}, init_images=[picture], denoising_strength=0.6, **OWN)
     assert refused.pixels == own.pixels and refused.timesteps == own.timesteps
-
-
-# The second pass and img2img.
-
-
-# X/Y/Z.
-
-
-def plot(host, x, values, panel=None, **payload):
-    """A plot along one axis: the pictures of its cells and their infotexts."""
-    script = next(s for s in host.get("/sdapi/v1/script-info") if s["name"] == "x/y/z plot" and not s["is_img2img"])
-    labels = script["args"][0]["choices"]
-    nothing, as_list = labels.index("Nothing"), values.split(",")
-    args = [argument["value"] for argument in script["args"]]
-    args[:9] = [labels.index(x), values, as_list, nothing, "", [], nothing, "", []]
-    for i, argument in enumerate(script["args"]):
-        if argument["label"] in ("Include Sub Images", "Use text inputs instead of dropdowns"):
-            args[i] = True
-    result = host.txt2img(panel, script_name="x/y/z plot", script_args=args, **payload)
-    cells = result.info["infotexts"][-len(as_list) :]
-    return result, cells
-
-
-@pytest.mark.parametrize(
-    ("axis", "values", "said"),
-    [
-        ("[Hyper-SD] Steps", "1,2,4", ["Steps: 1,", "Steps: 2,", "Steps: 4,"]),
-        ("[Hyper-SD] Weight", "0.5,1", [":0.5>", ":1>"]),
-        ("[Hyper-SD] Eta", "0,0.5", ["Eta DDIM: 0", "Eta DDIM: 0.5"]),
-        ("[Hyper-SD] Variant", "unified,cfg,Off", ["Sampler: TCD", "CFG scale: 5", "Steps: 6,"]),
-        ("Steps", "2,4,6", ["Steps: 2,", "Steps: 4,", "Steps: 6,"]),
-        ("CFG Scale", "1,1.5", ["CFG scale: 1.0", "CFG scale: 1.5"]),
-        pytest.param(
-            "Sampler",
-            "TCD,DDIM-Trailing,Euler",
-            ["Sampler: TCD", "Sampler: DDIM-Trailing", "Sampler: Euler"],
-            marks=with_schedules,
-        ),
-        pytest.param(
-            "Schedule type",
-            "Trailing,SGM Uniform",
-            ["Schedule type: Trailing", "Schedule type: SGM Uniform"],
-            marks=with_schedules,
-        ),
-        ("Eta", "0,0.7", ["Eta DDIM: 0", "Eta DDIM: 0.7"]),
-    ],
-)
-def test_axes_vary_with_the_panel_on(host, axis, values, said):
-    result, cells = plot(host, axis, values, ON, **OWN)
-    for infotext, text in zip(cells, said, strict=True):
-        assert text in infotext and "not applied" not in infotext
-        assert ("Hyper-SD: " in infotext) == (text != "Steps: 6," or axis == "Steps")
-    cell_images = result.pixels[-len(cells) :]
-    assert len(set(cell_images)) == len(cells)
-
-
-def test_the_hosts_eta_axis_varies_tcd_without_the_panel(host):
-    _, cells = plot(host, "Eta", "0,0.5,1", None, steps=3, sampler_name="TCD", scheduler="TCD")
-    assert [cell.split("Eta TCD: ")[1].split(",")[0] for cell in cells] == ["0.0", "0.5", "1.0"]
 
 
 # What a user adds, and what is left behind.
@@ -354,7 +206,7 @@ def test_recipes_of_the_users_own(host):
 
 
 def test_nothing_is_left_behind(host):
-    before = asked(host, ("samplers", "schedulers", "options", "shadows", "hooks", "forward"))
+    before = describe(host, ("samplers", "schedulers", "options", "shadows", "hooks", "forward"))
     own = host.txt2img(None, **OWN)
     for panel in (
         ON,
@@ -366,5 +218,5 @@ def test_nothing_is_left_behind(host):
         host.txt2img(panel, **OWN)
         again = host.txt2img(None, **OWN)
         assert again.pixels == own.pixels and again.infotext == own.infotext
-    after = asked(host, before)
+    after = describe(host, before)
     assert after == before and after["shadows"] == []

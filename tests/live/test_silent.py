@@ -12,8 +12,8 @@ import torch
 
 from lib_hypersd.plan import tags
 from tests.live import make_models
+from tests.live.common import ON, OWN, by_hand, plot, trailing
 from tests.live.test_reports import ask, plan
-from tests.live.test_requests import ON, OWN, by_hand, plot, trailing
 from tests.server import Answer, Hub
 
 FOUR = {**ON, "steps": 4}

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.live.test_requests import ON, trailing
+from tests.live.common import ON, trailing
 
 
 @pytest.mark.parametrize("arguments", [["--nowebui"]], ids=" ".join)

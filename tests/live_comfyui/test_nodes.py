@@ -19,7 +19,7 @@ def planned(host, graph=None, model=None, **inputs):
     return shown
 
 
-def asked(host, graph, latent, key):
+def list_evaluations(host, graph, latent, key):
     """At which timesteps the network was asked, and with how many rows."""
     shown = graph.add("ProbeCalls", latent=latent, key=key)
     return [tuple(call) for call in host.run(graph).outputs[shown]["calls"]]
@@ -52,7 +52,7 @@ def test_the_plan_samples_what_it_says(host):
     node = graph.add("HyperSD", model=graph.model, variant="CFG-preserved: the negative prompt works", steps="8")
     watched = (graph.add("ProbeWatch", model=(node, 0), key="cfg"), 0)
     latent = graph.sample((node, 2), (node, 3), cfg=(node, 4), model=watched)
-    calls = asked(host, graph, latent, "cfg")
+    calls = list_evaluations(host, graph, latent, "cfg")
     assert [t for t, _ in calls] == [999, 874, 749, 624, 499, 374, 249, 124]
     assert {rows for _, rows in calls} == {4}, "two images, each with its negative prompt"
 
@@ -62,7 +62,9 @@ def test_all_steps_lie_within_a_strength(host, denoise, timesteps):
     graph, key = Sampling(image=True), f"strength {denoise}"
     node = graph.add("HyperSD", model=graph.model, steps="4", denoise=denoise)
     watched = (graph.add("ProbeWatch", model=(node, 0), key=key), 0)
-    assert asked(host, graph, graph.sample((node, 2), (node, 3), model=watched), key) == [(t, 1) for t in timesteps]
+    assert list_evaluations(host, graph, graph.sample((node, 2), (node, 3), model=watched), key) == [
+        (t, 1) for t in timesteps
+    ]
 
 
 @pytest.mark.parametrize(

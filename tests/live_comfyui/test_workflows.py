@@ -33,8 +33,8 @@ def test_it_makes_a_picture_by_the_plan(workflow_host, name):
             graph[number] = {"class_type": "ProbePrompt", "inputs": {"seed": 1, "width": 4096, "pooled": 768}}
     outputs = workflow_host.run(graph, 600).outputs
     workflow_host.post("/free", {"unload_models": True, "free_memory": True})  # one family in memory at a time
-    said = [shown["text"][0] for shown in outputs.values() if "text" in shown]
-    assert said[0].startswith(STARTS[name])
+    text = [shown["text"][0] for shown in outputs.values() if "text" in shown]
+    assert text[0].startswith(STARTS[name])
     (pictures,) = (shown["images"] for shown in outputs.values() if "images" in shown)
     assert len(pictures) == 1
 

@@ -47,19 +47,19 @@ def test_off_loading_and_a_tag_in_the_prompt():
 
 
 @pytest.mark.parametrize(
-    ("args", "world", "said"),
+    ("args", "world", "sentence"),
     [
         ([True, RECOMMENDED, "nine"], {}, "Steps must be a whole number from 1 to 150, not &#x27;nine&#x27;."),
         (ON, {"files": []}, "Hyper-SD15-8steps-lora.safetensors (269 MB) is not among the LoRAs"),
         (ON, {"model": Model(None, "v2-1")}, "and v2-1 is none of these."),
     ],
 )
-def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, said):
+def test_a_problem_is_said_and_nothing_is_marked_as_overridden(args, world, sentence):
     data, text, offers = shown(args, **world)
     assert (
         data["state"] == "problem"
         and "override" not in data
-        and said in text
+        and sentence in text
         and "Until then your own settings are used." in text
         and offers == ()
     )
@@ -92,7 +92,7 @@ def test_it_is_built_in_the_order_of_the_arguments_and_off():
         "hypersd_img2img_enable-checkbox",
         *(f"hypersd_img2img_{f.name}" for f in FIELDS),
     ]
-    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 7]
+    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 7, False]
 
 
 def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
@@ -102,8 +102,8 @@ def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
         {"Hyper-SD": "hyper-sd15-8steps-cfg", "Hyper-SD variant": "cfg", "Hyper-SD CFG": "4.5", "Steps": "8"},
         {"Steps": "20", "Sampler": "Euler"},
     )]  # fmt: skip
-    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", *[RECOMMENDED] * 3]
-    assert values[1] == [False, *[RECOMMENDED] * 7]
+    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", *[RECOMMENDED] * 3, False]
+    assert values[1] == [False, *[RECOMMENDED] * 7, False]
 
 
 def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():

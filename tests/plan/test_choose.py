@@ -61,11 +61,11 @@ def test_the_lora_nearest_to_8_steps_is_taken_of_those_at_hand():
     assert plan(files=[file("hyper-sdxl-8steps-cfg")]).cfg == 5
     assert plan(files=[file("hyper-sdxl-unified"), file("hyper-sdxl-8steps")]).file == "Hyper-SDXL-8steps-lora"
 
-    def made_for(steps):
+    def recipe_for(steps):
         return File(f"{steps}", dataclasses.replace(BY_ID["hyper-sdxl-8steps"], steps_min=1, steps_max=16, steps=steps))
 
     def nearest(*counts):
-        mine = [made_for(steps) for steps in counts]
+        mine = [recipe_for(steps) for steps in counts]
         catalog = Catalog(tuple(file.recipe for file in mine))
         return make_plan(Request(Settings(True), Model("sdxl"), mine), catalog).steps
 

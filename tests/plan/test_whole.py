@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib_hypersd.files.identify import identify
 from lib_hypersd.files.names import distillation_of
-from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, as_json, make_plan
+from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, make_plan, plan_as_json
 from lib_hypersd.plan.choose import PREFERENCE
 from lib_hypersd.plan.tags import find, strip_comments
 from lib_hypersd.recipes.catalog import FAMILIES
@@ -22,9 +22,9 @@ def test_a_refusal_carries_no_settings():
     refused = plan(files=[])
     assert refused == NoPlan(family="sdxl", problem=refused.problem, missing=BY_ID["hyper-sdxl-8steps"])
     assert refused.edit("a <lora:x:1>") == "a <lora:x:1>"
-    refusal = as_json(refused, "a <lora:x:1>")
+    refusal = plan_as_json(refused, "a <lora:x:1>")
     assert {name for name, value in refusal.items() if value} == {"family", "problem", "sentence", "missing", "prompt"}
-    result = as_json(plan(), "a cat")
+    result = plan_as_json(plan(), "a cat")
     assert refusal.keys() == result.keys(), "what there is not is null"
     assert result["family"] == "sdxl" and {"rename", "strip"}.isdisjoint(result), (
         "what becomes of the tags stands in the prompt"
@@ -150,7 +150,7 @@ def test_every_name_of_a_request_is_looked_up_once(monkeypatch):
 def test_the_order_of_preference_is_data():
     assert [name for name, _ in PREFERENCE][:2] == ["fits a CFG that is set", "is Hyper-SD's"]
     recipe, held = BY_ID["hyper-sdxl-8steps"], file("hyper-sdxl-8steps")
-    assert all(key(Settings(True), recipe, held) is not None for _, key in PREFERENCE)
+    assert all(key(Settings(True, two_pass=True), recipe, held) is not None for _, key in PREFERENCE)
 
 
 # Comments, as two kinds of hosts write them.

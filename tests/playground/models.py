@@ -11,7 +11,8 @@ from lib_hypersd.playground.loras import Loras
 from lib_hypersd.recipes.catalog import HYPER_SD, published
 from tests import loras
 from tests.live.layouts import clip, open_clip
-from tests.live.make_models import lora_values, sd15, sdxl, write, write_t5_tokenizer
+from tests.live.make_models import lora_values, sd15, sdxl, write
+from tests.live.tokenizers import write_t5_tokenizer
 
 RANK, WORDS = 4, 2000
 UNET = {"width": 32, "context": 64}

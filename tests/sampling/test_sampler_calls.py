@@ -17,15 +17,15 @@ from tests.scalars import TABLE, Scalar
 @pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
 def test_noise_is_asked_for_by_the_levels_that_it_leads_from_and_to(sampler):
     """The hosts' noise samplers may be Brownian trees, which answer by these two levels."""
-    asked = []
+    pairs = []
 
     def noise(sigma, sigma_next):
-        asked.append((sigma.item(), sigma_next.item()))
+        pairs.append((sigma.item(), sigma_next.item()))
         return torch.zeros(SHAPE)
 
     sigmas, x = sigmas_at(tcd_timesteps(4), TABLE), torch.ones(SHAPE, dtype=torch.float64)
     sampler(denoiser(Network()), x, sigmas, disable=True, eta=1.0, noise_sampler=noise)
-    assert asked == list(pairwise(sigmas[:-1].tolist())), "and none for the last step, which ends without noise"
+    assert pairs == list(pairwise(sigmas[:-1].tolist())), "and none for the last step, which ends without noise"
 
 
 @pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
@@ -127,7 +127,7 @@ def test_half_precision_stays_half_precision(sampler, dtype):
 
 @pytest.mark.parametrize("sampler", [sample_tcd, sample_ddim])
 def test_extra_arguments_reach_the_model_and_the_callback_sees_x0(sampler):
-    seen = []
+    states = []
 
     class Model:
         sigmas = TABLE
@@ -136,6 +136,6 @@ def test_extra_arguments_reach_the_model_and_the_callback_sees_x0(sampler):
             assert cond == "a cat" and sigma.shape == (2,)
             return x * 0 + 0.25
 
-    sampler(Model(), torch.ones(SHAPE), sigmas_at(tcd_timesteps(3), TABLE), {"cond": "a cat"}, seen.append, True)
-    assert [d["i"] for d in seen] == [0, 1, 2]
-    assert all((d["denoised"] == 0.25).all() and d["sigma"] == d["sigma_hat"] for d in seen)
+    sampler(Model(), torch.ones(SHAPE), sigmas_at(tcd_timesteps(3), TABLE), {"cond": "a cat"}, states.append, True)
+    assert [d["i"] for d in states] == [0, 1, 2]
+    assert all((d["denoised"] == 0.25).all() and d["sigma"] == d["sigma_hat"] for d in states)

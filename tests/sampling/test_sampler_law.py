@@ -121,16 +121,18 @@ def test_a_tcd_step_is_the_law_of_the_paper(timesteps, eta, flow):
     generator = torch.Generator().manual_seed(2)
     noises = [torch.randn(SHAPE, generator=generator, dtype=torch.float64) for _ in timesteps]
     feed = iter(noises)
-    seen = []
+    states = []
     sigmas = sigmas_at(timesteps, table)
     x = torch.randn(SHAPE, generator=generator, dtype=torch.float64) * start_noise_scale(sigmas[0].item(), flow)
-    x0 = sample_tcd(model, x, sigmas, disable=True, eta=eta, callback=seen.append, noise_sampler=lambda *_: next(feed))
+    x0 = sample_tcd(
+        model, x, sigmas, disable=True, eta=eta, callback=states.append, noise_sampler=lambda *_: next(feed)
+    )
     for i, (t, p) in enumerate(pairwise(timesteps)):
         unit = [1.0 if flow else math.sqrt(1 + table[j].item() ** 2) for j in (t, p)]
-        mean, deviation = law_of_the_facts(seen[i]["x"] / unit[0], seen[i]["denoised"], t, p, eta, table, flow)
+        mean, deviation = law_of_the_facts(states[i]["x"] / unit[0], states[i]["denoised"], t, p, eta, table, flow)
         expected = mean + deviation * noises[i] if eta > 0 else mean
-        assert relative_rms(seen[i + 1]["x"] / unit[1], expected) < 1e-12
-    assert torch.equal(x0, seen[-1]["denoised"]), "a schedule that ends in 0 returns the predicted image"
+        assert relative_rms(states[i + 1]["x"] / unit[1], expected) < 1e-12
+    assert torch.equal(x0, states[-1]["denoised"]), "a schedule that ends in 0 returns the predicted image"
 
 
 @given(
@@ -144,7 +146,7 @@ def test_after_a_step_x_carries_exactly_the_noise_of_the_schedule(eta, pair, sam
     table = FlowDenoiser(Network()).sigmas if flow else TABLE
     sigmas = table[pair]
     eps, image = torch.tensor([[1.0, 0.0]], dtype=torch.float64), torch.tensor([[0.0, 1.0]], dtype=torch.float64)
-    seen = {}
+    states = {}
 
     class Oracle:
         sigmas = table
@@ -153,7 +155,7 @@ def test_after_a_step_x_carries_exactly_the_noise_of_the_schedule(eta, pair, sam
             return image
 
     def noise(*levels):
-        seen["added"] = True
+        states["added"] = True
         return torch.tensor([[0.0, 0.0]], dtype=torch.float64)
 
     start = alpha(sigmas[0].item(), flow) * image + sigmas[0] * eps
@@ -164,7 +166,7 @@ def test_after_a_step_x_carries_exactly_the_noise_of_the_schedule(eta, pair, sam
     assert math.hypot(kept, added) == pytest.approx(sigmas[1].item(), rel=1e-9, abs=1e-12)
     assert of_image == pytest.approx(alpha(sigmas[1].item(), flow), abs=1e-9)
     assert kept >= 0 and added >= 0
-    assert ("added" in seen) == (added > 0)
+    assert ("added" in states) == (added > 0)
 
 
 @given(

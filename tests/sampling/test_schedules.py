@@ -15,7 +15,6 @@ from lib_hypersd.sampling.schedules import (  # fmt: skip
     flow_sigmas,
     flux_shift,
     is_flow,
-    levels,
     model_sigmas,
     sigmas_at,
     start_timesteps,
@@ -76,7 +75,7 @@ def test_start_at_800():
 
 
 @pytest.mark.parametrize(
-    ("timesteps", "said"),
+    ("timesteps", "sentence"),
     [
         (lambda: trailing_timesteps(1001), "The trailing schedule serves 1 to 1000 steps; 1001 cannot be served."),
         (
@@ -86,10 +85,10 @@ def test_start_at_800():
         (lambda: flow_sigmas(1001), "A flow schedule serves 1 to 1000 steps; 1001 cannot be served."),
     ],
 )
-def test_a_sentence_names_the_schedule(timesteps, said):
+def test_a_sentence_names_the_schedule(timesteps, sentence):
     with pytest.raises(ValueError) as problem:
         timesteps()
-    assert str(problem.value) == said
+    assert str(problem.value) == sentence
 
 
 def test_the_most_steps_that_are_served():
@@ -271,31 +270,3 @@ def test_flow_sigmas_equal_diffusers(steps, strength):
     scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
     scheduler.set_timesteps(sigmas=np.linspace(strength, strength / steps, steps))
     assert flow_sigmas(steps, strength, shift=3.0).tolist() == pytest.approx(scheduler.sigmas.tolist(), abs=1e-6)
-
-
-# Levels: the one door through which hosts ask.
-
-
-def test_levels_of_our_schedules_are_looked_up_in_the_models_table():
-    table = denoiser(Network()).sigmas
-    for name, timesteps in TIMESTEPS.items():
-        assert levels(name, 4, 0.6, table).equal(sigmas_at(timesteps(4, 0.6, 1000), table))
-
-
-def test_levels_of_a_flow_model():
-    table = FlowDenoiser(Network()).sigmas
-    assert levels("Simple", 4, 0.6, table).tolist() == pytest.approx(flow_sigmas(4, 0.6, 3.0).tolist())
-    assert levels("By image size", 4, 0.6, table, 1024).equal(flow_sigmas(4, 0.6, flux_shift(1024)))
-    assert levels("TCD", 4, 0.6, table).tolist() == [*table[[599, 459, 299, 159]].tolist(), 0]
-
-
-def test_levels_of_a_schedule_that_is_not_ours_are_left_to_the_host():
-    assert levels("Karras", 4, 0.6, denoiser(Network()).sigmas) is None
-    assert levels("Simple", 4, 0.6, denoiser(Network()).sigmas) is None
-    assert levels(None, 4, 0.6, FlowDenoiser(Network()).sigmas) is None
-
-
-def test_a_size_without_flux_and_flux_without_a_size_are_a_sentence():
-    for table, tokens in ((denoiser(Network()).sigmas, 1024), (FlowDenoiser(Network()).sigmas, None)):
-        with pytest.raises(ValueError, match="“By image size” is for FLUX; choose another"):
-            levels("By image size", 4, 1.0, table, tokens)

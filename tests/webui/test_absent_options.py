@@ -10,7 +10,7 @@ from tests.webui.common import LORAS, ON, recorded
 
 OPTIONS, SWITCHES = "modules.shared.opts.", "modules.shared.cmd_opts."
 # All that the adapter asks a host for, by the doors of ``webui/options.py``.
-NAMES = sorted(name for name, use in walk().uses.items() if use.asked and name.startswith((OPTIONS, SWITCHES)))
+NAMES = sorted(name for name, use in walk().uses.items() if use.optional and name.startswith((OPTIONS, SWITCHES)))
 
 
 def remove(host, name):
@@ -39,7 +39,7 @@ def test_nothing_fails_without_it(tmp_path, kind, name):
             assert answer.status_code < 500, (method, path, answer.text)
         with gr.Blocks():
             script.after_component(gr.Textbox(elem_id="txt2img_prompt"), elem_id="txt2img_prompt")
-            assert len(script.ui(False)) == 8
+            assert len(script.ui(False)) == 9
         p = Processing(host)
         host.process_images(p, script, [ON])
         assert not p.comments and len(recorded(host)) == 8
@@ -68,7 +68,7 @@ def test_a_download_knows_its_folder_without_any_switch(tmp_path, kind):
         from lib_hypersd.recipes.catalog import published
         from lib_hypersd.webui import downloads
 
-        folders = {recipe.is_lora: downloads.folder(recipe) for recipe in published().recipes}
+        folders = {recipe.is_lora: downloads.choose_folder(recipe) for recipe in published().recipes}
         assert folders == {True: tmp_path / "models" / "Lora", False: tmp_path / "Stable-diffusion"}
 
 
@@ -81,9 +81,12 @@ def test_folders_in_lists_are_taken_in_their_order(tmp_path):
 
         lora = next(recipe for recipe in published().recipes if recipe.is_lora)
         checkpoint = next(recipe for recipe in published().recipes if not recipe.is_lora)
-        assert downloads.folder(lora) == tmp_path / "Lora"
+        assert downloads.choose_folder(lora) == tmp_path / "Lora"
         host.shared.cmd_opts.lora_dirs = [str(tmp_path / "more loras")]
         host.shared.cmd_opts.ckpt_dirs = [str(tmp_path / "one"), str(tmp_path / "two")]
-        assert downloads.folder(lora) == tmp_path / "Lora" and downloads.folder(checkpoint) == tmp_path / "one"
+        assert (
+            downloads.choose_folder(lora) == tmp_path / "Lora"
+            and downloads.choose_folder(checkpoint) == tmp_path / "one"
+        )
         host.shared.cmd_opts.lora_dir = None
-        assert downloads.folder(lora) == tmp_path / "more loras"
+        assert downloads.choose_folder(lora) == tmp_path / "more loras"

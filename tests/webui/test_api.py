@@ -85,10 +85,10 @@ def test_a_name_in_no_alphabet_and_a_broken_file(host):
     name = "Hyper-SDXL-8steps \udcff<b>"
     host.lora(name).write_bytes(b"x")
     host.install_loras(name)
-    told = started(host).get("/hypersd/v1/files").json()["files"][-1]
-    assert told["name"] == "Hyper-SDXL-8steps ?<b>" and not told["usable"]
+    answer = started(host).get("/hypersd/v1/files").json()["files"][-1]
+    assert answer["name"] == "Hyper-SDXL-8steps ?<b>" and not answer["usable"]
     assert (
-        told["sentence"]
+        answer["sentence"]
         == "Hyper-SDXL-8steps \\udcff<b>.safetensors is too short for a safetensors file. It is not used."
     )
 
@@ -105,17 +105,17 @@ def with_panel(*args, title="Hyper-SD"):
 
 def test_a_plan_for_a_request_that_is_not_made(host):
     before = json.dumps(host.shared.opts.data)
-    told = ask(host, prompt="a cat", steps=30, **with_panel({"steps": 4}, title="hyper-sd"))
-    assert (told["file"], told["steps"], told["cfg"], told["sampler"]) == (
+    answer = ask(host, prompt="a cat", steps=30, **with_panel({"steps": 4}, title="hyper-sd"))
+    assert (answer["file"], answer["steps"], answer["cfg"], answer["sampler"]) == (
         "Hyper-SD15-4steps-lora",
         4,
         1.0,
         "DDIM-Trailing",
     )
-    assert told["prompt"] == "<lora:Hyper-SD15-4steps-lora:1> a cat" and told["recipe"] == "hyper-sd15-4steps"
-    assert told["problem"] is None and told["enabled"] and json.dumps(host.shared.opts.data) == before
+    assert answer["prompt"] == "<lora:Hyper-SD15-4steps-lora:1> a cat" and answer["recipe"] == "hyper-sd15-4steps"
+    assert answer["problem"] is None and answer["enabled"] and json.dumps(host.shared.opts.data) == before
     again = ask(host, prompt="a cat", **with_panel(True, None, 4))
-    assert again == told
+    assert again == answer
 
 
 def test_a_plan_that_cannot_be_carried_out(host):
@@ -136,7 +136,7 @@ def test_a_request_with_the_panel_off(host):
 
 
 def test_the_second_pass_eta_and_another_checkpoint_are_heard(host):
-    told = ask(
+    answer = ask(
         host,
         enable_hr=True,
         hr_second_pass_steps=8,
@@ -145,9 +145,9 @@ def test_the_second_pass_eta_and_another_checkpoint_are_heard(host):
         **with_panel({"variant": "unified"}),
     )
     assert (
-        told["hires_steps"] == 8
-        and told["eta"] == 0.0
-        and "Karras is set for the second pass" in " ".join(told["warnings"])
+        answer["hires_steps"] == 8
+        and answer["eta"] == 0.0
+        and "Karras is set for the second pass" in " ".join(answer["warnings"])
     )
     lora_files.write(
         host.folder / "other-xl.safetensors",
@@ -157,13 +157,13 @@ def test_the_second_pass_eta_and_another_checkpoint_are_heard(host):
     host.load("other-xl", is_sdxl=True)
     host.sd_models.model_data.sd_model = sys.modules["modules.sd_models"].model_data.sd_model = loaded
     host.shared.opts.data["sd_model_checkpoint"] = "tiny-sd15"
-    told = ask(host, override_settings={"sd_model_checkpoint": "other-xl"}, **with_panel(True))
+    answer = ask(host, override_settings={"sd_model_checkpoint": "other-xl"}, **with_panel(True))
     if host.kind == "classic":
-        assert told["problem"] == "This WebUI has no schedule “Trailing” for the sampler “Euler”."
+        assert answer["problem"] == "This WebUI has no schedule “Trailing” for the sampler “Euler”."
     else:
-        assert (told["family"], told["file"], told["sampler"]) == ("sdxl", "sdxl_lightning_4step_lora", "Euler")
-    told = ask(host, override_settings={"sd_model_checkpoint": "nonsense"}, **with_panel(True))
-    assert told["family"] == "sd15", "the host falls back to what is loaded"
+        assert (answer["family"], answer["file"], answer["sampler"]) == ("sdxl", "sdxl_lightning_4step_lora", "Euler")
+    answer = ask(host, override_settings={"sd_model_checkpoint": "nonsense"}, **with_panel(True))
+    assert answer["family"] == "sd15", "the host falls back to what is loaded"
 
 
 HOSTILE = [
@@ -175,8 +175,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("payload", HOSTILE, ids=str)
 def test_nothing_that_is_sent_is_more_than_a_sentence(host, payload):
-    told = ask(host, **{**with_panel({"steps": 4}), **payload})
-    assert told["sentence"].endswith(".")
+    answer = ask(host, **{**with_panel({"steps": 4}), **payload})
+    assert answer["sentence"].endswith(".")
 
 
 def test_what_is_no_object_is_refused_by_the_host(host):

@@ -54,7 +54,7 @@ def test_no_guard_is_idle(guards, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "source", "said"),
+    ("kind", "source", "sentence"),
     [
         ("a1111", "from modules import nothing", "uses modules.nothing, which was not recorded."),
         ("a1111", "import modules.shared\nmodules.shared.nothing", "uses modules.shared.nothing, which was not recorded."),
@@ -78,12 +78,12 @@ def test_no_guard_is_idle(guards, monkeypatch):
         ("a1111", "from modules.scripts import Script\nclass S(Script):\n    def nothing(self): ...", "uses modules.scripts.Script.nothing, which was not recorded."),
     ],
 )  # fmt: skip
-def test_what_else_an_adapter_would_use_is_said(kind, source, said):
+def test_what_else_an_adapter_would_use_is_said(kind, source, sentence):
     found = Found()
     Walk("webui/new.py", found).visit(ast.parse(source))
     contract = next(one for one in CONTRACTS.values() if KINDS[one.kind] == kind)
-    told = [line for line in problems(found, contract.facts) if "new.py" in line]
-    assert any(line.endswith(f" {said}") for line in told) if said else not told
+    lines = [line for line in problems(found, contract.facts) if "new.py" in line]
+    assert any(line.endswith(f" {sentence}") for line in lines) if sentence else not lines
 
 
 def test_a_name_that_nobody_declared_cannot_be_computed():

@@ -38,26 +38,26 @@ def downloads_of(host, hub=None):
 
 def test_files_go_where_the_host_looks_for_them(host):
     downloads = downloads_of(host)
-    assert downloads.folder(LORA) == host.folder / "Lora"
-    assert downloads.folder(CHECKPOINT) == host.folder / "Stable-diffusion"
+    assert downloads.choose_folder(LORA) == host.folder / "Lora"
+    assert downloads.choose_folder(CHECKPOINT) == host.folder / "Stable-diffusion"
     host.shared.cmd_opts.ckpt_dir = "/elsewhere"
     del host.shared.cmd_opts.lora_dir
-    assert downloads.folder(CHECKPOINT) == Path("/elsewhere"), "the user's own folder comes first"
-    assert downloads.folder(LORA) == host.folder / "models" / "Lora", "without the host's LoRA extension"
+    assert downloads.choose_folder(CHECKPOINT) == Path("/elsewhere"), "the user's own folder comes first"
+    assert downloads.choose_folder(LORA) == host.folder / "models" / "Lora", "without the host's LoRA extension"
 
 
 def test_the_mirror_and_the_offline_folder_are_settings(host, monkeypatch):
     downloads, options = downloads_of(host), host.shared.opts.data
     path = f"/ByteDance/Hyper-SD/resolve/main/{LORA.file}"
-    assert downloads.source().place(LORA) == f"https://huggingface.co{path}"
+    assert downloads.choose_source().place(LORA) == f"https://huggingface.co{path}"
     monkeypatch.setenv("HF_ENDPOINT", "https://by.convention")
-    assert downloads.source().place(LORA) == f"https://by.convention{path}"
+    assert downloads.choose_source().place(LORA) == f"https://by.convention{path}"
     options["hypersd_mirror"] = " https://mirror.local/hf/ "
-    assert downloads.source().place(LORA) == f"https://mirror.local/hf{path}"
+    assert downloads.choose_source().place(LORA) == f"https://mirror.local/hf{path}"
     options["hypersd_offline_folder"] = "/media/usb"
-    assert downloads.source().place(LORA) == str(Path("/media/usb") / LORA.file)
+    assert downloads.choose_source().place(LORA) == str(Path("/media/usb") / LORA.file)
     options.update(hypersd_offline_folder=None, hypersd_mirror=None)
-    assert downloads.source().place(LORA) == f"https://by.convention{path}"
+    assert downloads.choose_source().place(LORA) == f"https://by.convention{path}"
 
 
 def test_the_hosts_list_is_read_anew_when_a_file_has_come(host):
@@ -98,12 +98,12 @@ def test_the_routes_take_ids_of_the_catalog_and_tell_how_far_it_is(host):
             begun = client.post("/hypersd/v1/download", json={"id": LORA.id})
             assert begun.status_code == 200 and begun.json()["file"] == LORA.file
             wait_until(lambda: downloads.get(LORA.id).done == 1000)
-            told = {
+            expected = {
                 "id": LORA.id, "file": LORA.file, "folder": str(host.folder / "Lora"), "state": "running",
                 "done": 1000, "total": len(CONTENT), "problem": None,
             }  # fmt: skip
-            assert client.get("/hypersd/v1/downloads").json() == [told]
-            assert client.post("/hypersd/v1/download", json={"id": LORA.id}).json() == told, "no second one"
+            assert client.get("/hypersd/v1/downloads").json() == [expected]
+            assert client.post("/hypersd/v1/download", json={"id": LORA.id}).json() == expected, "no second one"
             downloads.get(LORA.id).cancel_requested.set()
             hub.over.set()
             assert client.delete(f"/hypersd/v1/downloads/{LORA.id}").json()["state"] == "cancelled"

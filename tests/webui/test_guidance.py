@@ -50,11 +50,11 @@ def test_an_inpainting_checkpoint_is_asked_half_the_rows_too(host, script):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"cfg": 5}, {"cfg": 1.5}, {"steps": 8, "variant": "cfg"}], ids=["CFG 5", "CFG 1.5", "CFG-preserved"]
+    "panel", [{"cfg": 5}, {"cfg": 1.5}, {"steps": 8, "variant": "cfg"}], ids=["CFG 5", "CFG 1.5", "CFG-preserved"]
 )
-def test_above_cfg_1_both_halves_are_evaluated(host, script, asked):
+def test_above_cfg_1_both_halves_are_evaluated(host, script, panel):
     counted, handle = rows(host)
-    host.process_images(Processing(host), script, [{**ON, **asked}])
+    host.process_images(Processing(host), script, [{**ON, **panel}])
     assert set(counted) == {2}
     handle.remove()
 

@@ -46,13 +46,13 @@ def test_each_image_of_a_batch_gets_the_noise_of_its_own_seed(tmp_path, kind, sa
     with host.as_modules():
         script = host.load_script()
 
-        def made(seed, count):
+        def run(seed, count):
             p = Processing(host, sampler_name=sampler, steps=4, cfg_scale=1.0, eta=1.0, seed=seed, batch_size=count)
             return host.process_images(p, script)
 
-        batch = made(7, 2)
+        batch = run(7, 2)
         for i in range(2):
-            assert relative_rms(batch[i], made(7 + i, 1)[0]) < 1e-5
+            assert relative_rms(batch[i], run(7 + i, 1)[0]) < 1e-5
 
 
 @pytest.mark.parametrize("multiplier", [False, True])

@@ -64,7 +64,7 @@ def test_a_schedule_that_is_none_of_ours_is_a_sentence(host):
     from lib_hypersd.webui import schedules
 
     with pytest.raises(ValueError, match="“Karras” is none of Hyper-SD's schedules"):
-        schedules.sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
+        schedules.compute_sigmas("Karras", 4, 0.03, 14.6, denoiser(Network()), "cpu")
 
 
 def test_a_schedule_for_flux_is_only_where_flux_is(host, script, flux):
@@ -78,17 +78,17 @@ def test_a_schedule_for_flux_is_only_where_flux_is(host, script, flux):
 
 
 @pytest.mark.parametrize(
-    ("asked", "sampler", "timesteps"),
+    ("panel", "sampler", "timesteps"),
     [
         ({"steps": 4}, "DDIM-Trailing", trailing_timesteps(4)),
         ({"variant": "unified", "steps": 4}, "TCD", tcd_timesteps(4)),
         ({"steps": 4, "schedule": "Start at 800"}, "DDIM-Trailing", start_timesteps(4)),
     ],
 )
-def test_without_schedules_our_samplers_have_their_own(classic, asked, sampler, timesteps):
+def test_without_schedules_our_samplers_have_their_own(classic, panel, sampler, timesteps):
     script = classic.load_script()
     p = Processing(classic)
-    classic.process_images(p, script, [{**ON, **asked}])
+    classic.process_images(p, script, [{**ON, **panel}])
     assert p.sampler_name == sampler and recorded(classic) == timesteps
     classic.process_images(p, script, [False])
     assert p.scheduler is None

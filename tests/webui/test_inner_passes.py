@@ -31,19 +31,19 @@ def run_inside(host, script, panel, **inner):
 def test_a_pass_of_many_steps_with_the_lora_is_said(tmp_path, kind):
     with running(tmp_path, kind, *LORAS) as host:
         p = run_inside(host, host.load_script(), {**ON, "steps": 4}, steps=28, cfg_scale=7.0)
-    said = (
+    sentence = (
         "Another extension ran a pass of 28 steps at CFG 7 with Hyper-SD15-4steps-lora, which was made for 4 steps at "
         "CFG 1: set that there."
     )
-    assert list(p.comments) == [said] and p.extra_generation_params["Hyper-SD note"] == said
+    assert list(p.comments) == [sentence] and p.extra_generation_params["Hyper-SD note"] == sentence
 
 
 def test_what_was_said_of_a_pass_stays_when_the_hooks_run_once_more_on_a_copy(host, script):
     p = run_inside(host, script, {**ON, "steps": 4}, steps=28, cfg_scale=7.0)
-    said = p.extra_generation_params["Hyper-SD note"]
+    sentence = p.extra_generation_params["Hyper-SD note"]
     again = copy.copy(p)
     script.process(again, {**ON, "steps": 4})
-    assert p.extra_generation_params["Hyper-SD note"] == said and again.all_prompts == p.all_prompts
+    assert p.extra_generation_params["Hyper-SD note"] == sentence and again.all_prompts == p.all_prompts
 
 
 def test_a_pass_of_few_steps_without_the_lora_is_said(host, script):

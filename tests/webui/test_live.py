@@ -169,9 +169,9 @@ def test_taesd_decodes_where_its_file_is_and_is_never_fetched(host, pictures, mo
 def test_keep_saves_by_the_hosts_own_function(host, pictures):
     answer = pictures.draw(CAT)
     before = set(host.folder.rglob("*.png"))
-    told = pictures.keep({**CAT, "image": answer["image"], "infotext": answer["infotext"]})
+    answer_to_keep = pictures.keep({**CAT, "image": answer["image"], "infotext": answer["infotext"]})
     (file,) = set(host.folder.rglob("*.png")) - before
-    assert told == {"state": "message", "sentence": f"Kept as {file}."} and file.name == "txt2img 1.png"
+    assert answer_to_keep == {"state": "message", "sentence": f"Kept as {file}."} and file.name == "txt2img 1.png"
     with Image.open(file) as image:
         assert image.info["parameters"] == answer["infotext"]
     drawn = pictures.keep({**CAT, "drawing": scribble(), "image": answer["image"]})

@@ -37,8 +37,8 @@ def test_a_lora_of_which_the_host_loads_too_few_layers_takes_the_plan_back(tmp_p
         host.process_images(p, host.load_script(), [{**ON, "steps": 8}])
         assert len(recorded(host)) == (8 if enough else 20)
         if not enough:
-            said = f"The WebUI could load only {placed} of 100 layers of Hyper-SD15-8steps-lora"
-            assert said in p.extra_generation_params["Hyper-SD note"]
+            sentence = f"The WebUI could load only {placed} of 100 layers of Hyper-SD15-8steps-lora"
+            assert sentence in p.extra_generation_params["Hyper-SD note"]
 
 
 def test_a_network_that_keeps_its_loras_itself_says_which(tmp_path):

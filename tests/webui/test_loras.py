@@ -15,14 +15,14 @@ from tests.webui.common import ON, recorded
 def file_called(name):
     from lib_hypersd.webui import loras
 
-    return next((f for f in loras.at_hand(published(), None).files if f.name == name), None)
+    return next((f for f in loras.find_at_hand(published(), None).files if f.name == name), None)
 
 
 def settled():
     """Wait until the files are read in the background."""
     from lib_hypersd.webui import loras
 
-    while loras.shelf().library.background.thread is not None:
+    while loras.get_shelf().library.background.thread is not None:
         time.sleep(0.001)
 
 
@@ -62,7 +62,7 @@ def test_a_superseded_edition_is_told_by_its_size_or_hash(host, script):
 def test_a_renamed_file_is_found_by_the_hosts_hash_in_the_background(host, script):
     eight = next(r for r in published().recipes if r.id == "hyper-sd15-8steps")
     lora_files.write(host.lora("fast"), {"x.lora_down.weight": [4, 8]}, size=eight.bytes)
-    host.known_hashes["lora/fast", False] = eight.sha256
+    host.hashes["lora/fast", False] = eight.sha256
     host.in_folder[:] = []
     host.install_loras("fast", "some-style")
     assert file_called("fast") is None, "four files have this size"
@@ -85,13 +85,13 @@ def test_the_hosts_own_wish_not_to_hash_is_kept(host, script, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"\x10\0\0\0\0\0\0\0no safetensors here", "Hyper-SD15-12steps-CFG-lora.safetensors has no safetensors header. It is not used."),
         (b"", "Hyper-SD15-12steps-CFG-lora.safetensors is too short for a safetensors file. It is not used."),
     ],
 )  # fmt: skip
-def test_a_broken_file_is_named_before_anything_is_changed(host, script, content, said):
+def test_a_broken_file_is_named_before_anything_is_changed(host, script, content, sentence):
     host.lora("Hyper-SD15-12steps-CFG-lora").write_bytes(content)
     host.install_loras("Hyper-SD15-12steps-CFG-lora")
     for args, prompt in (
@@ -101,7 +101,7 @@ def test_a_broken_file_is_named_before_anything_is_changed(host, script, content
     ):
         p = Processing(host, prompt)
         host.process_images(p, script, args)
-        assert said in p.extra_generation_params["Hyper-SD note"] and p.steps == 20
+        assert sentence in p.extra_generation_params["Hyper-SD note"] and p.steps == 20
 
 
 def test_a_file_whose_layers_are_for_another_model_is_refused_by_name(host, script):
@@ -129,14 +129,14 @@ def test_a_name_that_no_tag_can_hold_is_said(host, script):
 def test_the_files_are_looked_at_again_only_when_something_is_new(host, script, monkeypatch):
     from lib_hypersd.webui import loras
 
-    first = loras.at_hand(published(), None).files
+    first = loras.find_at_hand(published(), None).files
     settled()
-    again = loras.at_hand(published(), None).files
-    assert [f.name for f in again] == [f.name for f in first] and loras.at_hand(published(), None).files is again
+    again = loras.find_at_hand(published(), None).files
+    assert [f.name for f in again] == [f.name for f in first] and loras.find_at_hand(published(), None).files is again
     host.list_networks()
-    assert loras.at_hand(published(), None).files is not again
+    assert loras.find_at_hand(published(), None).files is not again
     host.lora("Hyper-SD15-4steps-lora").unlink()
     assert file_called("Hyper-SD15-4steps-lora").problem.endswith(
         "cannot be read (No such file or directory). It is not used."
     )
-    assert {known.name for known in loras.list_all(published())} == set(host.networks.available_networks)
+    assert {lora.name for lora in loras.list_all(published())} == set(host.networks.available_networks)

@@ -10,7 +10,7 @@ def panel_text(host, values):
     from lib_hypersd.panel import render_status
     from lib_hypersd.webui import ui
 
-    return render_status(values, ui.backend(), "")[0]
+    return render_status(values, ui.make_backend(), "")[0]
 
 
 def test_a_mode_in_which_the_host_runs_no_script_is_said(neo):

@@ -24,11 +24,11 @@ def test_a_refiner_that_takes_over_gets_the_lora_too(host, script):
     host.load("tiny-sd15", is_sd1=True)
     p = Processing(host, refiner_checkpoint_info=refiner)
     host.process_images(p, script, [{**ON, "steps": 4}])
-    assert host.loras_seen == [["Hyper-SD15-4steps-lora"]] * 4 and not p.comments
+    assert host.loras_used == [["Hyper-SD15-4steps-lora"]] * 4 and not p.comments
     host.process_images(p, script, [{**ON, "steps": 4}])
-    host.loras_seen.clear()
+    host.loras_used.clear()
     host.process_images(p, script, [False])
-    assert "setup_conds" not in vars(p) and not any(host.loras_seen), "nothing is left on the request"
+    assert "setup_conds" not in vars(p) and not any(host.loras_used), "nothing is left on the request"
 
 
 def test_a_refiner_that_does_not_take_over_is_said(host, script):
@@ -37,8 +37,8 @@ def test_a_refiner_that_does_not_take_over_is_said(host, script):
     host.switch_at = 1.0
     p = Processing(host, refiner_checkpoint_info=refiner)
     host.process_images(p, script, [{**ON, "steps": 4}])
-    said = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
-    assert list(p.comments) == [said] and p.extra_generation_params["Hyper-SD note"] == said
+    sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
+    assert list(p.comments) == [sentence] and p.extra_generation_params["Hyper-SD note"] == sentence
     p = Processing(host, refiner_checkpoint_info=refiner)
     host.process_images(p, script, [False])
     assert not p.comments

@@ -81,9 +81,9 @@ def test_the_refresh_button_makes_the_host_look_into_its_folder(host, script):
     from lib_hypersd.webui import loras
 
     host.in_folder.append(("Hyper-SD15-1step-lora-copy", ""))
-    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.at_hand(published(), None).files}
+    assert "Hyper-SD15-1step-lora-copy" not in {f.name for f in loras.find_at_hand(published(), None).files}
     loras.refresh()
-    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.at_hand(published(), None).files}
+    assert "Hyper-SD15-1step-lora-copy" in {f.name for f in loras.find_at_hand(published(), None).files}
     del sys.modules["networks"]
     loras.refresh()
 

@@ -17,14 +17,14 @@ def test_what_is_remembered_of_a_checkpoint_is_recommended_and_can_be_forgotten(
     p = Processing(host)
     host.process_images(p, script, [ON])
     assert p.steps == 4 and "Remembered for this checkpoint: Steps 4." in p.extra_generation_params["Hyper-SD note"]
-    (label,) = memory.labels()
+    (label,) = memory.label_entries()
     assert label == "tiny-sd15: steps 4"
     host.shared.opts.data["hypersd_forget"] = None  # as a settings file may have it
     memory.forget_ticked()
-    assert list(memory.labels()) == [label]
+    assert list(memory.label_entries()) == [label]
     host.shared.opts.data["hypersd_forget"] = [label, "another"]
     memory.forget_ticked()
-    assert memory.labels() == {} and host.shared.opts.data["hypersd_forget"] == []
+    assert memory.label_entries() == {} and host.shared.opts.data["hypersd_forget"] == []
     p = Processing(host)
     host.process_images(p, script, [ON])
     assert p.steps == 8

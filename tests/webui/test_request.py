@@ -130,8 +130,8 @@ def test_the_eta_that_some_clients_always_send_makes_no_deterministic_recipe_noi
     assert torch.equal(*images)
     key = "Eta DDIM" if eta == 0.0 else "Eta TCD"
     assert sent.extra_generation_params[key] == own.extra_generation_params[key] == eta
-    said = "The request's own eta 1 is not used: this is made for eta 0."
-    assert (said in sent.extra_generation_params.get("Hyper-SD note", "")) == (eta == 0.0)
+    sentence = "The request's own eta 1 is not used: this is made for eta 0."
+    assert (sentence in sent.extra_generation_params.get("Hyper-SD note", "")) == (eta == 0.0)
 
 
 def test_an_eta_of_our_own_or_of_an_axis_always_counts(host, script):

@@ -17,12 +17,12 @@ def snapshot(host):
     )  # fmt: skip
 
 
-def assert_left_alone(host, p, latents, expected, *said):
+def assert_left_alone(host, p, latents, expected, *parts):
     assert (p.steps, p.cfg_scale, p.sampler_name, p.scheduler) == (20, 7.0, "Euler", "Automatic")
     assert torch.equal(latents, expected)
     (comment,) = p.comments
     assert comment.startswith("Hyper-SD was not applied, and your own settings were used.")
-    assert all(part in comment for part in said)
+    assert all(part in comment for part in parts)
     assert set(p.extra_generation_params) == {"Hyper-SD note"} and p.extra_generation_params[
         "Hyper-SD note"
     ].startswith("not applied.")
@@ -51,7 +51,7 @@ def test_a_tag_that_the_host_cannot_read_is_named_when_nothing_was_loaded(host, 
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "sentence"),
     [
         ({"steps": float("nan")}, "Steps must be a whole number from 1 to 150, not 'nan'."),
         ({"steps": -4}, "Steps must be"), ({"weight": 1e30}, "LoRA weight must be"), ({"cfg": "much"}, "CFG must be"),
@@ -60,10 +60,10 @@ def test_a_tag_that_the_host_cannot_read_is_named_when_nothing_was_loaded(host, 
         ({"sampler": "DPM++ 9M"}, "This WebUI has no sampler “DPM++ 9M”."), ({"schedule": "Odd"}, "This WebUI has no schedule “Odd” for the sampler “DDIM-Trailing”."),
     ],
 )  # fmt: skip
-def test_what_cannot_be_carried_out_changes_nothing(host, script, untouched, args, said):
+def test_what_cannot_be_carried_out_changes_nothing(host, script, untouched, args, sentence):
     p = Processing(host)
     latents = host.process_images(p, script, [{**ON, **args}])
-    assert_left_alone(host, p, latents, untouched, said)
+    assert_left_alone(host, p, latents, untouched, sentence)
 
 
 def test_a_missing_file_changes_nothing(host, script, untouched):
@@ -75,19 +75,19 @@ def test_a_missing_file_changes_nothing(host, script, untouched):
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "sentence"),
     [
         ({}, "and odd is none of these."),
         ({"is_sd2": True}, "odd is SD 2, for which no Hyper-SD was made."),
         ({"is_sdxl": True, "is_ssd": True}, "odd is a pruned SDXL"),
     ],
 )
-def test_a_family_without_hyper_sd_changes_nothing(host, script, flags, said):
+def test_a_family_without_hyper_sd_changes_nothing(host, script, flags, sentence):
     host.load("odd", **flags)
     untouched = host.process_images(Processing(host), script)
     p = Processing(host)
     latents = host.process_images(p, script, [ON])
-    assert_left_alone(host, p, latents, untouched, said)
+    assert_left_alone(host, p, latents, untouched, sentence)
 
 
 @pytest.mark.parametrize("img2img", [False, True])

@@ -31,12 +31,12 @@ def main() -> None:
     parser.add_argument("until", choices=["all", *STAGES], help="the last stage to do")
     parser.add_argument("--out", type=Path, required=True, help="where everything is kept")
     parser.add_argument("--device", default="cpu")
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     torch.set_float32_matmul_precision("high")  # matters on a GPU alone
     for name, stage in STAGES.items():
-        stage(asked.out, asked.device)
-        if name == asked.until:
+        stage(options.out, options.device)
+        if name == options.until:
             break
 
 

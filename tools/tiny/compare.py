@@ -31,8 +31,8 @@ PANEL = {"enabled": True, "variant": "unified", "steps": STEPS}
 def in_playground(python: str, scenes: list[Scene], folder: Path) -> Iterator[np.ndarray]:
     """Pictures by the command line, with the embedded model and LoRAs."""
     batch = folder / "captions.jsonl"
-    asked = ({"prompt": scene.caption(), "seed": seed} for seed, scene in enumerate(scenes))
-    batch.write_text("".join(json.dumps(line) + "\n" for line in asked), encoding="utf-8")
+    lines = ({"prompt": scene.caption(), "seed": seed} for seed, scene in enumerate(scenes))
+    batch.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     settings = [part for name in ("variant", "steps") for part in (f"--{name}", str(PANEL[name]))]
     command = [python, "-m", "lib_hypersd", "generate", "--batch", batch, "--out", folder, "--json", *settings]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -59,15 +59,15 @@ def main() -> None:
     parser.add_argument("--webui", required=True, metavar="URL")
     parser.add_argument("--playground", required=True, metavar="PYTHON")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
-    scenes = split()[1][: asked.count]
+    options = parser.parse_args()
+    scenes = split()[1][: options.count]
     with tempfile.TemporaryDirectory() as folder:
-        made = {
-            "playground, panel on": in_playground(asked.playground, scenes, Path(folder)),
-            "WebUI, panel on": in_webui(asked.webui, scenes, PANEL),
-            "WebUI, panel off, CFG 7": in_webui(asked.webui, scenes, None),
+        rows = {
+            "playground, panel on": in_playground(options.playground, scenes, Path(folder)),
+            "WebUI, panel on": in_webui(options.webui, scenes, PANEL),
+            "WebUI, panel off, CFG 7": in_webui(options.webui, scenes, None),
         }
-        for name, pictures in made.items():
+        for name, pictures in rows.items():
             shares = score(np.stack(list(pictures)), scenes)
             print(f"{name}:", *(f"{column} {100 * shares[column]:.1f}" for column in COLUMNS[:-1]), flush=True)
 

@@ -64,7 +64,7 @@ class Jumps:
     arrived: torch.Tensor
     target: torch.Tensor
     end: torch.Tensor
-    said: torch.Tensor
+    caption: torch.Tensor
     difference: torch.Tensor
 
 
@@ -103,21 +103,21 @@ class Student:
         noise = predict(self.teacher.unet, x, t, text, self.lora)
         return jump(x, noise, t, end, self.teacher.alphas)
 
-    def jumps(self, x0, said, t, end, target: Callable[[torch.Tensor], torch.Tensor], least: float) -> Jumps:
+    def jumps(self, x0, caption, t, end, target: Callable[[torch.Tensor], torch.Tensor], least: float) -> Jumps:
         """The student's jumps from ``x0`` as noisy as at ``t`` to ``end``, which should lead where ``target`` does."""
         alphas, device = self.teacher.alphas, self.teacher.device
         x = add_noise(x0, torch.randn(x0.shape).to(device), alphas[t])
         with torch.no_grad():
             right = target(x)
-        arrived = self.arrive(x, t, end, self.teacher.texts[said])
+        arrived = self.arrive(x, t, end, self.teacher.texts[caption])
         error = image_error(arrived, right, t, end, alphas)
-        return Jumps(arrived, right, end, said, (image_weight(alphas[t], least) * error).mean())
+        return Jumps(arrived, right, end, caption, (image_weight(alphas[t], least) * error).mean())
 
     def consistency(self, phase: Phase, size: int) -> Jumps:
         """The student's jumps from random places of the trajectory to the ends of their segments."""
         teacher = self.teacher
-        x0, said = teacher.data.batch(size, phase.unconditional)
-        text = teacher.texts[said]
+        x0, caption = teacher.data.batch(size, phase.unconditional)
+        text = teacher.texts[caption]
         # A segment's first timestep is where sampling starts: a quarter of the batch begins there.
         t = torch.randint(1000, (size,), device=teacher.device)
         firsts = end_of_segment(t, phase.segments) + 1000 // phase.segments
@@ -131,7 +131,7 @@ class Student:
                 x, t, end, teacher.alphas,
             )  # fmt: skip
 
-        return self.jumps(x0, said, t, end, target, LEAST)
+        return self.jumps(x0, caption, t, end, target, LEAST)
 
     def learn(self, loss: torch.Tensor) -> None:
         descend(loss, self.optimizer, longest=1.0)
@@ -168,7 +168,7 @@ def run_phase(out: Path, teacher: Teacher, phase: Phase, seed: int) -> None:
         fooled = torch.zeros_like(jumps.difference)
         if last:
             # Least squares: the judge says 1 to targets and 0 to students, who want to hear 1 (arXiv:1611.04076).
-            t, text = jumps.end.clamp(min=0), teacher.texts[jumps.said]
+            t, text = jumps.end.clamp(min=0), teacher.texts[jumps.caption]
             real, fake = (judge(teacher.unet, x, t, text) for x in (jumps.target, jumps.arrived.detach()))
             judge_loss = ((real - 1).square() + fake.square()).mean()
             descend(judge_loss, judge_optimizer)

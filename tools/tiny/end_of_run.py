@@ -4,8 +4,8 @@
 
 Our samplers end in x0. diffusers' TCD, and DDIM as the model cards of Stable Diffusion set it up, end at timestep 0
 instead, in √ᾱ₀·x0 + √(1 − ᾱ₀)·ε, with √(1 − ᾱ₀) = 0.0292. Both ends come from the same run here, so that nothing but
-the end differs; captions are the held-out ones, with two seeds that nothing was chosen by. The figures become the
-last section of the table's document, in place of those of an earlier run.
+the end differs; captions are the held-out ones, with two seeds that nothing was chosen by. The figures become a
+section of the table's document, in place of those of an earlier run.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import torch
 
 from . import model
 from .pictures import HELD_OUT, split
-from .quality import END_OF_RUN, FEW, FIXED, tcd
+from .quality import END_OF_RUN, FEW, FIXED, tcd, write_section
 from .reader import judge
 from .sampling import Settings, Studio
 from .train import alphas_cumprod
@@ -120,13 +120,7 @@ def section(rows: dict[str, Ends], count: int) -> str:
         difference = f"{row.difference:+.2f} ± {row.error:.2f}"
         shares = " | ".join(f"{100 * share:.1f}" for share in row.right.mean(1))
         lines.append(f"| {name} | {shares} | {difference} | {100 * row.latents:.1f} | {row.pixels:.2f} |")
-    return "\n".join(lines) + "\n"
-
-
-def write_section(path: Path, rows: dict[str, Ends], count: int) -> None:
-    """The section at the end of a document, in place of an earlier one."""
-    before = path.read_text(encoding="utf-8").partition(END_OF_RUN)[0].rstrip("\n")
-    path.write_text(f"{before}\n\n{section(rows, count)}", encoding="utf-8")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -135,14 +129,14 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
-    studio = Studio(asked.model, asked.device)
+    options = parser.parse_args()
+    studio = Studio(options.model, options.device)
     rows = {}
     for name, settings in ROWS.items():
-        rows[name] = measure(studio, settings, asked.count)
+        rows[name] = measure(studio, settings, options.count)
         print(f"{name}: {rows[name].difference:+.2f} ± {rows[name].error:.2f}", flush=True)
     rows["all of these"] = together(list(rows.values()))
-    write_section(asked.table, rows, asked.count)
+    write_section(options.table, END_OF_RUN, section(rows, options.count))
 
 
 if __name__ == "__main__":

@@ -117,11 +117,11 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--webui", type=Path)
     parser.add_argument("--diffusers", type=Path)
-    asked = parser.parse_args()
-    if asked.webui:
-        install(asked.model, asked.webui)
-    if asked.diffusers:
-        write_config(asked.diffusers, read_header(asked.model / CHECKPOINT), "sd15")
+    options = parser.parse_args()
+    if options.webui:
+        install(options.model, options.webui)
+    if options.diffusers:
+        write_config(options.diffusers, read_header(options.model / CHECKPOINT), "sd15")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def labels_of(scenes: list[Scene]) -> torch.Tensor:
     )
 
 
-def labels_said(scene: Scene, caption: str) -> torch.Tensor:
+def labels_in(scene: Scene, caption: str) -> torch.Tensor:
     """The scene's labels, ``[5]``, without those of a place and a background that its caption leaves unsaid."""
     labels = labels_of([scene])[0]
     for field, words in (("place", scene.place), ("background", "background")):

@@ -146,7 +146,8 @@ def vae_key(key: str) -> str:
 NAMES = {  # the network's prefix in a checkpoint, and the name of each of its tensors below it
     "vae": lambda key: "first_stage_model." + vae_key(key),
     "unet": lambda key: "model.diffusion_model." + unet_key(key),
-    "text_encoder": lambda key: "cond_stage_model.transformer." + key,
+    # Newer versions of transformers have its tensors on the first level.
+    "text_encoder": lambda key: "cond_stage_model.transformer.text_model." + key.removeprefix("text_model."),
 }
 
 
@@ -179,9 +180,9 @@ def make_networks() -> dict[str, torch.nn.Module]:
 
 
 def save(networks: dict[str, torch.nn.Module], path: Path) -> None:
-    said = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
+    title = {"modelspec.title": "Tiny SD1.5", "modelspec.resolution": "64x64", "modelspec.prediction_type": "epsilon"}
     heads = {"attention_heads": str(UNET["attention_head_dim"])}  # which no shape tells
-    save_file(to_original(networks), path, {"format": "pt", **said, **heads})
+    save_file(to_original(networks), path, {"format": "pt", **title, **heads})
 
 
 def load(path: Path, device: str = "cpu") -> dict[str, torch.nn.Module]:

@@ -22,21 +22,21 @@ from .trajectory import jump
 
 STEPS, RATE = 1300, 2e-3
 PAIRS, SCORE, REWARD, LATE = 0.8, 0.08, 0.03, 10.0  # weights of the losses
-LATER = 900  # all steps but the first begin below this timestep, whatever their number
+FURTHER = 900  # all steps but the first begin below this timestep, whatever their number
 LEAST = 0.1  # that an error of the image counts in later steps
 NAME, START = "1step", "feedback"
 
 
-def direction(teacher: Teacher, fake: Lora, made: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-    """By how much samples ``made``, ``[B, 4, 8, 8]``, should change (arXiv:2311.18828, equations 7 and 8)."""
-    t = torch.randint(20, 980, (len(made),), device=made.device)
-    x = add_noise(made, torch.randn(made.shape).to(made.device), teacher.alphas[t])
+def direction(teacher: Teacher, fake: Lora, predicted: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    """By how much samples ``predicted``, ``[B, 4, 8, 8]``, should change (arXiv:2311.18828, equations 7 and 8)."""
+    t = torch.randint(20, 980, (len(predicted),), device=predicted.device)
+    x = add_noise(predicted, torch.randn(predicted.shape).to(predicted.device), teacher.alphas[t])
     image = torch.full_like(t, -1)
     with torch.no_grad():
         real = jump(x, teacher.noise(x, t, text, GUIDANCE), t, image, teacher.alphas)
-        seen = jump(x, predict(teacher.unet, x, t, text, fake), t, image, teacher.alphas)
-    size = (made - real).abs().mean((1, 2, 3), keepdim=True)
-    return (real - seen) / size.clamp(min=1e-3)
+        imitated = jump(x, predict(teacher.unet, x, t, text, fake), t, image, teacher.alphas)
+    size = (predicted - real).abs().mean((1, 2, 3), keepdim=True)
+    return (real - imitated) / size.clamp(min=1e-3)
 
 
 @torch.no_grad()
@@ -49,21 +49,21 @@ def in_two_steps(teacher: Teacher, lora: Lora, noise: torch.Tensor, text: torch.
     return x
 
 
-def later_steps(student: Student, two_steps: Lora, size: int) -> Jumps:
+def further_steps(student: Student, two_steps: Lora, size: int) -> Jumps:
     """Where steps after the first lead, and where they do by the two-step LoRA.
 
     One LoRA for all numbers of steps has paid for its long jumps with its short ones: with the two-step LoRA from the
     second step on, 89 % of the pictures in 8 steps of TCD were right, with the one-segment LoRA alone 79 %.
     """
     teacher = student.teacher
-    x0, said = teacher.data.batch(size)
-    t, text = torch.randint(LATER, (size,)).to(teacher.device), teacher.texts[said]
+    x0, caption = teacher.data.batch(size)
+    t, text = torch.randint(FURTHER, (size,)).to(teacher.device), teacher.texts[caption]
     image = torch.full_like(t, -1)
 
     def target(x):
         return jump(x, predict(teacher.unet, x, t, text, two_steps), t, image, teacher.alphas)
 
-    return student.jumps(x0, said, t, image, target, LEAST)
+    return student.jumps(x0, caption, t, image, target, LEAST)
 
 
 def one_step(out: Path, device: str) -> None:
@@ -80,26 +80,28 @@ def one_step(out: Path, device: str) -> None:
     stage = Stage(out / "lora-1step.pt", STEPS, parts, seed=30)
     for _ in stage:
         stage.rate(student.optimizer, RATE)
-        later = later_steps(student, two_steps, share(BATCH // 2))
-        x0, said = teacher.data.batch(share(BATCH))
-        text, noise = teacher.texts[said], torch.randn(x0.shape).to(device)
+        further = further_steps(student, two_steps, share(BATCH // 2))
+        x0, caption = teacher.data.batch(share(BATCH))
+        text, noise = teacher.texts[caption], torch.randn(x0.shape).to(device)
         first = torch.full((len(x0),), 999, device=device)
-        made = student.arrive(noise, first, torch.full_like(first, -1), text)
-        apart = (made - in_two_steps(teacher, two_steps, noise, text)).square().mean()
-        goal = made.detach() + direction(teacher, fake, made.detach(), text)
-        score = 0.5 * (made - goal).square().mean()
-        drawn, asked = torch.cat([made, later.arrived]), torch.cat([said, later.said])
-        missed = reward(drawn, teacher.data.labels[asked]).mean()
-        student.learn(PAIRS * apart + SCORE * score + REWARD * missed + LATE * later.difference)
-        fake_error = learn_fake(teacher, fake, fake_optimizer, made.detach(), text)
-        stage.log(later=later.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
+        predicted = student.arrive(noise, first, torch.full_like(first, -1), text)
+        apart = (predicted - in_two_steps(teacher, two_steps, noise, text)).square().mean()
+        goal = predicted.detach() + direction(teacher, fake, predicted.detach(), text)
+        score = 0.5 * (predicted - goal).square().mean()
+        drawn, captions = torch.cat([predicted, further.arrived]), torch.cat([caption, further.caption])
+        missed = reward(drawn, teacher.data.labels[captions]).mean()
+        student.learn(PAIRS * apart + SCORE * score + REWARD * missed + LATE * further.difference)
+        fake_error = learn_fake(teacher, fake, fake_optimizer, predicted.detach(), text)
+        stage.log(further=further.difference, apart=apart, score=score, missed=missed, fake_error=fake_error)
     once(student.average.save, lora_path(out, NAME), "Hyper-SD15-1step-tiny")
 
 
-def learn_fake(teacher: Teacher, fake: Lora, optimizer, made: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+def learn_fake(teacher: Teacher, fake: Lora, optimizer, predicted: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
     """One step of the second LoRA: predict the noise in the student's samples."""
-    t = torch.randint(1000, (len(made),), device=made.device)
-    noise = torch.randn(made.shape).to(made.device)
-    error = (predict(teacher.unet, add_noise(made, noise, teacher.alphas[t]), t, text, fake) - noise).square().mean()
+    t = torch.randint(1000, (len(predicted),), device=predicted.device)
+    noise = torch.randn(predicted.shape).to(predicted.device)
+    error = (
+        (predict(teacher.unet, add_noise(predicted, noise, teacher.alphas[t]), t, text, fake) - noise).square().mean()
+    )
     descend(error, optimizer)
     return error

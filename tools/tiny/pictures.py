@@ -27,6 +27,7 @@ COUNTS = {1: "a", 2: "two", 3: "three"}
 RADII = {1: (11.0, 13.0), 2: (9.0, 10.5), 3: (7.5, 8.2)}
 SPACING = {1: 0, 2: 25, 3: 20}  # between the centres of neighbours
 HELD_OUT = 500
+Placed = tuple[str, str, float, float, float]  # a shape's kind, its colour, its centre x and y and its radius in pixels
 
 # Whether a point of the square −1 … 1, y downwards, lies within the shape.
 SHAPES = {
@@ -52,11 +53,11 @@ class Scene:
         """``two red circles on the left, white background``; the place and the background can be left unsaid."""
         number = "an" if self.count == 1 and self.colour[0] in "aeiou" else COUNTS[self.count]
         plural = "" if self.count == 1 else "es" if self.shape.endswith("s") else "s"
-        said = f"{number} {self.colour} {self.shape}{plural}"
-        return said + f" {self.place}" * place + f", {self.background} background" * background
+        text = f"{number} {self.colour} {self.shape}{plural}"
+        return text + f" {self.place}" * place + f", {self.background} background" * background
 
 
-VALUES = [list(known) for known in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]  # of every field, in its order
+VALUES = [list(allowed) for allowed in (COUNTS, COLOURS, SHAPES, PLACES, BACKGROUNDS)]  # of every field, in its order
 SCENES = [Scene(*parts) for parts in product(*VALUES)]
 
 
@@ -66,15 +67,15 @@ def split(seed: int = 0) -> tuple[list[Scene], list[Scene]]:
     return order[HELD_OUT:], order[:HELD_OUT]
 
 
-def mistaken(scene: Scene, wrong: float, known: set[Scene], rng: np.random.Generator) -> Scene:
+def mistaken(scene: Scene, wrong: float, allowed: set[Scene], rng: np.random.Generator) -> Scene:
     """What somebody takes the scene for, one of those known: each thing, with the probability ``wrong``, for the next
     in its list, as red and orange are mixed up oftener than red and blue."""
     things = [(among, among.index(value)) for among, value in zip(VALUES, astuple(scene), strict=True)]
     while True:
         slips = rng.random(len(things)) < wrong
-        told = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
-        if told in known:
-            return told
+        other = Scene(*(among[(i + slip) % len(among)] for (among, i), slip in zip(things, slips, strict=True)))
+        if other in allowed:
+            return other
 
 
 def training_caption(scene: Scene, rng: np.random.Generator) -> str:
@@ -91,10 +92,15 @@ def centres(scene: Scene, rng: np.random.Generator) -> list[tuple[float, float]]
     return [(x, y + offset) if upright else (x + offset, y) for offset in offsets]
 
 
-def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
-    """One picture of the scene, uint8 ``[64, 64, 3]``; every call draws other sizes and positions from ``rng``."""
+def place_shapes(scene: Scene, rng: np.random.Generator) -> list[Placed]:
+    """The shapes of one picture of the scene; every call draws other sizes and positions from ``rng``."""
     radius = rng.uniform(*RADII[scene.count])
-    return paint(scene.background, [(scene.shape, scene.colour, *centre, radius) for centre in centres(scene, rng)])
+    return [(scene.shape, scene.colour, *centre, radius) for centre in centres(scene, rng)]
+
+
+def draw(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """One picture of the scene, uint8 ``[64, 64, 3]``."""
+    return paint(scene.background, place_shapes(scene, rng))
 
 
 def draw_crowd(rng: np.random.Generator) -> np.ndarray:
@@ -106,8 +112,8 @@ def draw_crowd(rng: np.random.Generator) -> np.ndarray:
     return paint(rng.choice(list(BACKGROUNDS)), shapes)
 
 
-def paint(background: str, shapes: list[tuple[str, str, float, float, float]]) -> np.ndarray:
-    """A picture of shapes, each with its colour, its centre x and y and its radius in pixels."""
+def paint(background: str, shapes: list[Placed]) -> np.ndarray:
+    """A picture of the shapes, uint8 ``[64, 64, 3]``."""
     fine = (np.arange(SIZE * FINE) + 0.5) / FINE
     x, y = fine[None, :], fine[:, None]
     picture = np.full((SIZE, SIZE, 3), BACKGROUNDS[background], float)
@@ -131,6 +137,6 @@ def pictures(scenes: list[Scene], count: int, seed: int) -> np.ndarray:
 
 def captions(scenes: list[Scene], count: int, seed: int, wrong: float = 0.0) -> list[tuple[Scene, str]]:
     """Training captions of such pictures, each with the scene that it tells of; ``wrong``: see :func:`mistaken`."""
-    rng, known = np.random.default_rng(seed), set(scenes)
-    told = [mistaken(scene, wrong, known, rng) for scene in in_turn(scenes, count)]
-    return [(scene, training_caption(scene, rng)) for scene in told]
+    rng, allowed = np.random.default_rng(seed), set(scenes)
+    things = [mistaken(scene, wrong, allowed, rng) for scene in in_turn(scenes, count)]
+    return [(scene, training_caption(scene, rng)) for scene in things]

@@ -26,7 +26,8 @@ GUIDED = 5.0
 UNIFIED, CFG = "Hyper-SD15-1step-lora-tiny", "Hyper-SD15-8steps-CFG-lora-tiny"
 FIXED = {steps: f"Hyper-SD15-{steps}steps-lora-tiny" for steps in (2, 4, 8)}
 FEW = (1, 2, 4, 8)
-END_OF_RUN = "## The end of a run"  # a section that tools.tiny.end_of_run writes
+# The sections that tools.tiny.end_of_run, two_passes and control_quality write.
+END_OF_RUN, TWO_PASSES, CONTROL = "## The end of a run", "## Two passes", "## With a ControlNet"
 COLUMNS = ("shape", "colour", "count", "place", "background", "all", "distance")
 
 
@@ -106,8 +107,8 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def measure(studio: Studio, settings: Settings, count: int, real: np.ndarray) -> dict[str, float]:
     """One row of the table, over the first ``count`` held-out captions with each seed."""
     scenes = split()[1][:count]
-    made = torch.cat([studio.make([scene.caption() for scene in scenes], settings, seed) for seed in SEEDS])
-    return score(made.numpy(), scenes * len(SEEDS)) | {"distance": 1000 * frechet(features(made), real)}
+    images = torch.cat([studio.make([scene.caption() for scene in scenes], settings, seed) for seed in SEEDS])
+    return score(images.numpy(), scenes * len(SEEDS)) | {"distance": 1000 * frechet(features(images), real)}
 
 
 def read_rows(path: Path) -> dict[str, dict[str, float]]:
@@ -117,7 +118,7 @@ def read_rows(path: Path) -> dict[str, dict[str, float]]:
 
 
 def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> None:
-    """All rows that are measured so far, as Markdown; the section of another program, the last one, stays."""
+    """All rows that are measured so far, as Markdown; the sections of other programs stay."""
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     lines = [
         "# Quality of the embedded model",
@@ -144,8 +145,22 @@ def write_table(path: Path, rows: dict[str, dict[str, float]], count: int) -> No
             if row := rows.get(str(settings[name])):
                 shares = " | ".join(f"{100 * row[column]:.1f}" for column in COLUMNS[:-1])
                 lines.append(f"| {name} | {shares} | {row['distance']:.1f} |")
-    lines += ["", before[before.index(END_OF_RUN) :].rstrip("\n")] if END_OF_RUN in before else []
+    lines += [f"\n{kept}" for heading in (END_OF_RUN, TWO_PASSES, CONTROL) if (kept := find_section(before, heading))]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def find_section(document: str, heading: str) -> str:
+    """A section with its heading, without the line breaks that end it; nothing where there is none."""
+    _, found, rest = document.partition(heading + "\n")
+    return (found + rest.partition("\n## ")[0]).rstrip("\n")
+
+
+def write_section(path: Path, heading: str, section: str) -> None:
+    """Write a section into a document: in place of an earlier one, or at its end."""
+    document = path.read_text(encoding="utf-8").rstrip("\n") + "\n"
+    before = find_section(document, heading)
+    document = document.replace(before, section) if before else f"{document}\n{section}\n"
+    path.write_text(document, encoding="utf-8")
 
 
 def main() -> None:
@@ -154,20 +169,20 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
-    done = asked.table.with_suffix(".jsonl")
-    known, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
-    missing = [row for row in dict.fromkeys(rows) if str(row) not in known]
+    options = parser.parse_args()
+    done = options.table.with_suffix(".jsonl")
+    measured, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
+    missing = [row for row in dict.fromkeys(rows) if str(row) not in measured]
     with processes().main_process_first():
-        studio = Studio(asked.model, asked.device)
-    real = features(torch.from_numpy(pictures(split()[1], asked.count * len(SEEDS), seed=SEEDS[0])))
+        studio = Studio(options.model, options.device)
+    real = features(torch.from_numpy(pictures(split()[1], options.count * len(SEEDS), seed=SEEDS[0])))
     for row in missing[processes().process_index :: processes().num_processes]:
-        found = measure(studio, row, asked.count, real)
+        found = measure(studio, row, options.count, real)
         print(row, {key: round(value, 3) for key, value in found.items()}, flush=True)
         with done.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"row": str(row), **found}) + "\n")
     processes().wait_for_everyone()
-    once(write_table, asked.table, read_rows(done), asked.count)
+    once(write_table, options.table, read_rows(done), options.count)
 
 
 if __name__ == "__main__":

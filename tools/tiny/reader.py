@@ -99,9 +99,9 @@ def place_of(regions: list[np.ndarray]) -> str:
     return nearest(middle, PLACES, NEAR)
 
 
-def nearest(value, known: dict[str, tuple], most: float = 80) -> str:
+def nearest(value, named: dict[str, tuple], most: float = 80) -> str:
     """The name of the known value that is nearest, or "" where none is within ``most``."""
-    distance = {name: float(np.linalg.norm(np.subtract(value, other))) for name, other in known.items()}
+    distance = {name: float(np.linalg.norm(np.subtract(value, other))) for name, other in named.items()}
     best = min(distance, key=distance.get)
     return best if distance[best] <= most else ""
 

@@ -65,7 +65,7 @@ def feedback(out: Path, device: str) -> None:
     for _ in stage:
         stage.rate(student.optimizer, RATE)
         jumps = student.consistency(ONE, share(BATCH))
-        missed = reward(jumps.arrived, teacher.data.labels[jumps.said]).mean()
+        missed = reward(jumps.arrived, teacher.data.labels[jumps.caption]).mean()
         student.learn(jumps.difference + WEIGHT * missed)
         stage.log(difference=jumps.difference, missed=missed)
     once(student.average.save, lora_path(out, "feedback"), "Hyper-SD15-feedback-tiny")

@@ -10,6 +10,7 @@ from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_s
 from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps, trailing_timesteps
 
 from . import model
+from .control import Guide
 from .lora import Lora, guided
 from .train import alphas_cumprod
 
@@ -80,22 +81,33 @@ class Studio:
         return unet
 
     @torch.no_grad()
-    def make(self, prompts: list[str], settings: Settings, seed: int, batch: int = 100) -> torch.Tensor:
+    def make(
+        self, prompts: list[str], settings: Settings, seed: int, batch: int = 100, guide: Guide | None = None
+    ) -> torch.Tensor:
         """One picture for every prompt, uint8 ``[N, 64, 64, 3]``; the same bytes for the same seed and batch."""
-        return model.decode(self.networks["vae"], self.latents(prompts, settings, seed, batch))
+        return model.decode(self.networks["vae"], self.latents(prompts, settings, seed, batch, guide=guide))
 
     @torch.no_grad()
     def latents(
-        self, prompts: list[str], settings: Settings, seed: int, batch: int = 100, callback: Callable | None = None
+        self,
+        prompts: list[str],
+        settings: Settings,
+        seed: int,
+        batch: int = 100,
+        callback: Callable | None = None,
+        guide: Guide | None = None,
     ) -> torch.Tensor:
         """The same as scaled latents, ``[N, 4, 8, 8]``; ``callback`` as the samplers have it, batch by batch."""
-        denoiser = Denoiser(self.with_lora(settings.lora, settings.weight))
-        sigmas = sigmas_at(SCHEDULES[settings.schedule](settings.steps), denoiser.sigmas)
+        unet = self.with_lora(settings.lora, settings.weight)
+        sigmas = sigmas_at(SCHEDULES[settings.schedule](settings.steps), Denoiser(unet).sigmas)
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
         texts, empty = self.encode(prompts), self.encode([""])
         generator = torch.Generator().manual_seed(seed)
-        made = []
-        for text in texts.split(batch):
+        images = []
+        for start in range(0, len(texts), batch):
+            rows = slice(start, start + batch)
+            text = texts[rows]
+            denoiser = Denoiser(guide.over(unet, rows) if guide else unet)
             shape = (len(text), 4, 8, 8)
 
             def noise(*_, shape=shape):
@@ -103,5 +115,5 @@ class Studio:
 
             x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
-            made.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
-        return torch.cat(made)
+            images.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
+        return torch.cat(images)

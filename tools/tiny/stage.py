@@ -98,8 +98,8 @@ class Stage:
     def log(self, **values: torch.Tensor) -> None:
         """Print the values every fifty steps."""
         if self.step % 50 == 0 and processes().is_main_process:
-            said = " ".join(f"{name} {value.item():.4f}" for name, value in values.items())
-            print(f"{time.strftime('%H:%M:%S')} {self.path.stem} {self.step}/{self.steps} {said}", flush=True)
+            text = " ".join(f"{name} {value.item():.4f}" for name, value in values.items())
+            print(f"{time.strftime('%H:%M:%S')} {self.path.stem} {self.step}/{self.steps} {text}", flush=True)
 
     def rate(self, optimizer: torch.optim.Optimizer, peak: float, warmup: int = 100) -> None:
         """Set the learning rate of this step: a linear warm-up, then half a cosine down to 5 % of the peak."""

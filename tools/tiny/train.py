@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from . import model
-from .labels import LOGITS, UNSAID, labels_said, surprise
+from .labels import LOGITS, UNSAID, labels_in, surprise
 from .pictures import captions, in_turn, pictures, split
 from .reader import FIELDS
 from .stage import Stage, descend, once, processes, share
@@ -69,27 +69,27 @@ class Data:
 
     def __init__(self, out: Path, device: str, wrong: float):
         training = split()[0]
-        self.scenes, told = in_turn(training, PICTURES), captions(training, PICTURES, 2, wrong)
-        known = ["", *sorted({caption for _, caption in told})]
+        self.scenes, captioned = in_turn(training, PICTURES), captions(training, PICTURES, 2, wrong)
+        texts = ["", *sorted({caption for _, caption in captioned})]
         path = out / "latents.safetensors"
         with processes().main_process_first():
             if not path.exists():
                 drawn = torch.from_numpy(pictures(training, PICTURES, seed=2))
                 save_file({"latents": model.encode(load_vae(out, device), drawn).cpu()}, path)
-            self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), known).to(device)
+            self.tokens = model.tokens_of(model.make_tokenizer(out / "tokenizer"), texts).to(device)
         self.latents = load_file(path)["latents"].to(device)
-        number = {caption: i for i, caption in enumerate(known)}
-        self.captions = torch.tensor([number[caption] for _, caption in told])
-        self.labels = torch.full((len(known), len(FIELDS)), UNSAID)
-        for scene, caption in set(told):
-            self.labels[number[caption]] = labels_said(scene, caption)
+        number = {caption: i for i, caption in enumerate(texts)}
+        self.captions = torch.tensor([number[caption] for _, caption in captioned])
+        self.labels = torch.full((len(texts), len(FIELDS)), UNSAID)
+        for scene, caption in set(captioned):
+            self.labels[number[caption]] = labels_in(scene, caption)
         self.labels = self.labels.to(device)
 
     def batch(self, size: int, unconditional: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents of ``size`` pictures and the numbers of their captions, of which a share is left empty."""
         chosen = torch.randint(len(self.latents), (size,))
-        said = torch.where(torch.rand(size) < unconditional, 0, self.captions[chosen])
-        return self.latents[chosen], said
+        caption = torch.where(torch.rand(size) < unconditional, 0, self.captions[chosen])
+        return self.latents[chosen], caption
 
 
 def load_vae(out: Path, device: str) -> torch.nn.Module:
@@ -123,14 +123,14 @@ def train_part(part: Part, stage: Stage, data: Data) -> None:
     alphas = alphas_cumprod(device)
     for _ in stage:
         stage.rate(optimizer, part.rate)
-        x0, said = data.batch(share(BATCH), UNCONDITIONAL)
+        x0, caption = data.batch(share(BATCH), UNCONDITIONAL)
         t = torch.randint(1000, (len(x0),)).to(device)
         noise = torch.randn(x0.shape).to(device)
-        text = networks["text_encoder"](data.tokens[said]).last_hidden_state
+        text = networks["text_encoder"](data.tokens[caption]).last_hidden_state
         predicted = networks["unet"](add_noise(x0, noise, alphas[t]), t, text).sample
         error = (predicted - noise).square().mean((1, 2, 3))
         noise_weight = image_weight(alphas[t]) * (1 - alphas[t]) / alphas[t]  # the image's error is σ/√ᾱ of the noise's
-        unread = surprise(networks["reading"](text.mean(1)), data.labels[said]).mean()
+        unread = surprise(networks["reading"](text.mean(1)), data.labels[caption]).mean()
         loss = (noise_weight * error).mean() + READING * unread
         descend(loss, optimizer, longest=1.0)
         average.update_parameters(networks)

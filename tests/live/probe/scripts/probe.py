@@ -131,9 +131,9 @@ def routes(demo, app):
         return kept.pop() if kept else None
 
     @app.post("/hypersd-probe/facts")
-    def ask_for_facts(asked: dict):
+    def ask_for_facts(question: dict):
         """Have the facts of these names recorded in the next request, when it is about to be sampled."""
-        facts["asked"] = asked
+        facts["asked"] = question
 
     @app.get("/hypersd-probe/facts")
     def take_facts():
