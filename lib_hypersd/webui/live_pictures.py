@@ -133,9 +133,8 @@ def keep(payload: dict) -> dict[str, Any]:
         redraw, image = read_redraw(payload), read_image(payload.get("image"))
     except HyperSDError as problem:
         return refuse(str(problem))
-    own = "outdir_img2img_samples" if redraw.drawing else "outdir_txt2img_samples"
-    path, _ = images.save_image(
-        image, get_option("outdir_samples") or get_option(own), "", redraw.seed, redraw.prompt, get_option("samples_format", "png"),
-        info=str(payload.get("infotext") or ""),
-    )  # fmt: skip
+    of_kind = "outdir_img2img_samples" if redraw.drawing else "outdir_txt2img_samples"
+    folder, kind = get_option("outdir_samples") or get_option(of_kind), get_option("samples_format", "png")
+    infotext = str(payload.get("infotext") or "")
+    path, _ = images.save_image(image, folder, "", redraw.seed, redraw.prompt, kind, info=infotext)
     return make_printable(say(f"Kept as {path}."))

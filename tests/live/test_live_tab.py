@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.live.host import A1111
+from tests.live.kinds import A1111
 
 SLOW = 120_000
 TEXT = "a red circle on the left, blue"  # 30 characters
