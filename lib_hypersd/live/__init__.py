@@ -3,12 +3,13 @@
 The page's script is ``javascript/hypersd_live.js``. Who serves the page makes the pictures: a WebUI or the playground.
 """
 
-from .answers import Picture, refuse, say, show, wait
+from .answers import INTERRUPTED, Picture, refuse, say, show, wait
 from .markup import Page, render
 from .redraw import Redraw, Unreadable, read_redraw
 from .routes import add_routes
 
 __all__ = [
+    "INTERRUPTED",
     "Page",
     "Picture",
     "Redraw",

@@ -8,9 +8,10 @@ from typing import Any
 
 from .redraw import PNG_URL
 
-__all__ = ["Picture", "refuse", "say", "show", "wait"]
+__all__ = ["INTERRUPTED", "WAITING", "Picture", "refuse", "say", "show", "wait"]
 
 WAITING = "Waiting: another image is being made."
+INTERRUPTED = "Interrupted."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..errors import HyperSDError
-from ..live import Page, Picture, Redraw, read_redraw, refuse, render, say, show, wait
+from ..live import INTERRUPTED, Page, Picture, Redraw, read_redraw, refuse, render, say, show, wait
 from ..live.redraw import decode_png
 from ..recipes.settings import Settings
 from .files import open_image, save
@@ -36,7 +36,7 @@ class LiveTab:
         try:
             picture = self.playground.run(job_of(read_redraw(payload)), is_interrupted=self.stop.is_set)
         except Interrupted:
-            return say("Interrupted.")
+            return say(INTERRUPTED)
         except HyperSDError as refusal:
             return refuse(str(refusal))
         plan, times = picture.plan, {"playground": picture.seconds * 1000}
@@ -44,7 +44,7 @@ class LiveTab:
 
     def interrupt(self, payload: dict) -> dict[str, Any]:
         self.stop.set()
-        return say("Interrupted.")
+        return say(INTERRUPTED)
 
     def keep(self, payload: dict) -> dict[str, Any]:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 from modules import call_queue, images, infotext_utils, paths, processing, scripts, sd_samplers, shared
 
 from ..errors import HyperSDError
-from ..live import Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
+from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
 from . import model, request
 from .api import make_printable
@@ -22,7 +22,6 @@ except ImportError:
 
 JOB = "Hyper-SD Live"
 FAILED = "The WebUI could not make this picture; its console says why."
-INTERRUPTED = "Interrupted."
 # The small decoders by the name that a host's file of theirs begins with (A, F: sd_vae_taesd.py).
 TAESD = {"sd15": "taesd", "sdxl": "taesdxl", "sd3": "taesd3", "flux": "taef1"}
 

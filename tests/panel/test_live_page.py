@@ -87,7 +87,9 @@ def test_nothing_is_asked_for_until_something_changes(page, server):
     control(page, "prompt").fill("a cat")
     wait_for(page, "a cat")
     page.wait_for_timeout(300)
-    assert server.prompts == ["a cat"] and page.locator("#hypersd_live figcaption").inner_text().startswith("1 step in ")
+    assert server.prompts == ["a cat"] and page.locator("#hypersd_live figcaption").inner_text().startswith(
+        "1 step in "
+    )
 
 
 def test_the_newest_wins_and_what_is_stale_is_never_asked_for(page, server):
