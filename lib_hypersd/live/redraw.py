@@ -65,7 +65,7 @@ def read_redraw(given: Mapping[str, Any]) -> Redraw:
             try:
                 values[name] = reader(value)
             except ValueError as expected:
-                problems.append(f"“{name}” must be {expected}, not {shown(str(value)[:200])!r}.")
+                problems.append(f"{name.capitalize()} must be {expected}, not {shown(str(value)[:200])!r}.")
     if problems:
         raise Unreadable(" ".join(problems))
     return Redraw(**{"prompt": "", **values})

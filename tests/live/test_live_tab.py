@@ -143,7 +143,7 @@ def test_where_the_plan_refuses_its_sentence_stands_in_place_of_the_picture(host
     live.expect_status("The weight in <lora:Hyper-SD15-1step-lora:nan> is no number.")
     assert live.page.locator("#hypersd_live figure").is_hidden() and host.get("/hypersd-probe/calls") == []
     live.control("seed").fill("")
-    live.expect_status("“seed” must be a whole number from 0 to 4294967295, not ''.")
+    live.expect_status("Seed must be a whole number from 0 to 4294967295, not ''.")
     live.control("seed").fill("5")
     live.control("prompt").fill("a dog")
     live.wait_for("a dog")

@@ -124,8 +124,8 @@ def test_a_lora_that_does_not_load_ends_the_picture(host, pictures):
 def test_values_that_are_off_are_sentences(host, pictures):
     answer = pictures.draw({**CAT, "seed": "-3", "width": "100", "drawing": "nonsense", "steps": "9"})
     assert answer["state"] == "refused"
-    for name in ("seed", "width", "drawing", "steps"):
-        assert f"“{name}” must be" in answer["sentence"]
+    for name in ("Seed", "Width", "Drawing", "Steps"):
+        assert f"{name} must be" in answer["sentence"]
     assert pictures.draw({"prompt": "\ud800"})["state"] == "refused"
     assert evaluations(host) == 0
 
