@@ -51,7 +51,8 @@ window.hypersdLive = function(root, send) {
                 await new Promise((resolve) => setTimeout(resolve, PAUSE));
                 continue;
             }
-            answered = Math.max(answered, wanted);
+            if (answered >= wanted) continue; // it was interrupted
+            answered = wanted;
             if (answer.state === "picture") show(answer, values, performance.now() - start);
             else say(answer.sentence, answer.state === "refused");
         }

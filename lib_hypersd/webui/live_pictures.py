@@ -10,7 +10,7 @@ from modules import call_queue, images, infotext_utils, paths, processing, scrip
 from ..errors import HyperSDError
 from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
-from . import model, request
+from . import model, planning, request
 from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
@@ -32,6 +32,8 @@ def draw(payload: dict) -> dict[str, Any]:
         redraw = read_redraw(payload)
     except HyperSDError as problem:
         return refuse(str(problem))
+    if obstacle := planning.find_obstacle():
+        return refuse(obstacle)
     if not call_queue.queue_lock.acquire(blocking=False):
         return wait()
     try:
@@ -58,6 +60,7 @@ def make(redraw: Redraw) -> dict[str, Any]:
         return refuse(str(problem))
     finally:
         shared.state.end()
+        shared.state.interrupted = False  # as the host does behind its own requests
     plan = request.get_state(p).plan
     if plan is None:
         return refuse(watched.problem)
