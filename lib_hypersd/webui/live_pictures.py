@@ -84,6 +84,8 @@ def build_request(redraw: Redraw) -> tuple[Any, WatchedScripts]:
     else:
         kind, runner = processing.StableDiffusionProcessingTxt2Img, scripts.scripts_txt2img
     p = kind(**given)
+    if hasattr(p, "scheduler"):
+        p.scheduler = "Automatic"  # the host warns of none with each picture
     p.is_api = True  # else the page's own scripts put its seed and sampler into the request
     p.scripts = watched = WatchedScripts(runner)
     p.script_args = arguments(runner, {"enabled": True, "steps": redraw.steps})

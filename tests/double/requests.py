@@ -62,7 +62,7 @@ class Processing:
         return self._host.model
 
     def close(self):
-        """What a host frees when a request has been run."""
+        """What frees a request that has been run."""
 
     def comment(self, text):
         self.comments[text] = 1

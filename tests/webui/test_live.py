@@ -55,7 +55,7 @@ def test_a_picture_by_the_plan_and_the_host_is_as_it_was(host, pictures):
     before = options(host)
     answer = pictures.draw(CAT)
     assert (answer["state"], answer["steps"], answer["guided"]) == ("picture", 1, False)
-    assert host.loras_seen == [["Hyper-SD15-1step-lora"]] and evaluations(host) == 1
+    assert host.loras_used == [["Hyper-SD15-1step-lora"]] and evaluations(host) == 1
     assert "<lora:Hyper-SD15-1step-lora:1> a cat\nSteps: 1, Seed: 1" in answer["infotext"]
     image = Image.open(io.BytesIO(base64.b64decode(answer["image"].partition(",")[2])))
     assert image.size == (64, 64)
