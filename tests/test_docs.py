@@ -107,7 +107,7 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 # Sentences.
 
-PACKAGES = ("recipes", "files", "download", "plan", "panel", "webui")
+PACKAGES = ("recipes", "files", "download", "plan", "panel", "live", "webui")
 NODES = {"nodes.py", "card.py"}  # what is said there explains their inputs
 SPEAKERS = [
     *(path for name in PACKAGES for path in sorted((ROOT / "lib_hypersd" / name).glob("*.py"))),
@@ -120,7 +120,7 @@ NO_TROUBLE = {
     "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint is {maker}, which makes few steps by itself.", "The checkpoint itself was made for this and starts at timestep 800.",
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
-    "is being cancelled.", "is being checked.",
+    "is being cancelled.", "is being checked.", "Kept as ….",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..recipes.settings import Settings, number, read_settings
+from ..recipes.values import MOST_SEED, pixels, seed, text, truth
 from ..wording import shown
 
 __all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
@@ -42,39 +43,6 @@ class Job:
     strength: float = 0.75
     settings: Settings = field(default_factory=lambda: Settings(enabled=True))
     own: Own = field(default_factory=Own)
-
-
-MOST_SEED = 2**32 - 1
-
-
-def text(value) -> str:
-    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError("a text")  # half a letter, as JSON can spell it, fits into no file
-    return value
-
-
-def seed(value) -> int:
-    try:
-        return int(number(0, MOST_SEED, whole=True)(value))
-    except ValueError:
-        raise ValueError(f"a whole number from 0 to {MOST_SEED}") from None
-
-
-def pixels(value) -> int:
-    """16 pixels are what FLUX makes one patch of; SD1.5 and SDXL make one latent of 8."""
-    try:
-        count = int(number(64, 4096, whole=True)(value))
-    except ValueError:
-        count = 1
-    if count % 16:
-        raise ValueError("a multiple of 16 from 64 to 4096")
-    return count
-
-
-def truth(value) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
 
 
 def file(value) -> Path:

@@ -162,7 +162,7 @@ def test_a_preset_leaves_the_panel_as_it_is(host, page, say):
             assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
             expect_status(page, "8 steps with")
             assert steps.input_value() != "8", "the user's own value stays what the preset has set"
-    finally:  # each preset has a checkpoint and modules of its own
+    finally:  # each has a checkpoint and modules of its own
         host.post("/sdapi/v1/options", {"forge_additional_modules": [], "sd_model_checkpoint": host.first_checkpoint})
     say("nothing: the panel stays as it is")
 
