@@ -46,9 +46,8 @@ def served():
 def main():
     with chromium() as browser:
         if sys.argv[1:2] and sys.argv[1] != "--write":
-            rows = report(
-                "the WebUI's checkpoint at 64×64", *measure(browser.new_page(), sys.argv[1], "Hyper-SD Live", 200)
-            )
+            what = "the WebUI's checkpoint at 64×64"
+            measured = measure(browser.new_page(), sys.argv[1], "Hyper-SD Live", 200)
         else:
             with served() as (playground, url):
                 name, (width, height) = playground.pipeline.model.name, playground.pipeline.size

@@ -85,9 +85,9 @@ def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures,
 def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     set_size(page)
     page.locator("#txt2img_prompt textarea").fill("a cat")
-    own, own_cfg = (
+    own, own_cfg = [
         page.locator(f"#txt2img_{name} input[type=number]").input_value() for name in ("steps", "cfg_scale")
-    )
+    ]
     toggle(page)
     expect_status(page, "8 steps with")
     page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
