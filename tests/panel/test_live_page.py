@@ -25,7 +25,7 @@ class Server:
         self.notes, self.guided = [], False
         self.busy, self.stopped = threading.Lock(), threading.Event()
 
-    def draw(self, payload):
+    def draw(self, payload: dict):
         assert self.busy.acquire(blocking=False), "one is under way at a time"
         try:
             redraw = read_redraw(payload)
@@ -39,11 +39,11 @@ class Server:
         finally:
             self.busy.release()
 
-    def interrupt(self, payload):
+    def interrupt(self, payload: dict):
         self.stopped.set()
         return say("Interrupted.")
 
-    def keep(self, payload):
+    def keep(self, payload: dict):
         self.kept.append(payload)
         return say("Kept as a file.")
 
