@@ -65,10 +65,10 @@ def start(host: ComfyUI, _: Path | None) -> str:
         print(f"{boots[present][-1]:.1f} s", pack[-1] if present else "without", flush=True)
     elapsed, processor = (statistics.median(column) for column in zip(*pack[1:], strict=True))
     with_it, without = (statistics.median(boots[present][1:]) for present in boots)
+    print(f"A whole start: {with_it:.1f} s with it, {without:.1f} s without.")
     return (
-        f"It adds {elapsed:.0f} ms to ComfyUI's start, {processor:.0f} ms of them on the processor (at most {MOST}): "
-        f"the median of {STARTS}\nstarts by `python -m bench.comfyui start --comfyui DIR`. "
-        f"A whole start took {with_it:.1f} s with it and {without:.1f} s\nwithout, on a machine with other work.\n"
+        f"{elapsed:.0f} ms of ComfyUI's start, {processor:.0f} ms of them on the processor (at most {MOST}): "
+        f"the median of {STARTS} starts\nby `python -m bench.comfyui start --comfyui DIR`.\n"
     )
 
 
