@@ -70,7 +70,8 @@ class Host(Loras, Modules, OwnRequests, Requests):
         self.shared = SimpleNamespace(
             OptionInfo=OptionInfo,
             cmd_opts=SimpleNamespace(
-                no_hashing=False, no_prompt_history=False, lora_dir=str(self.folder / "Lora"),
+                no_hashing=False, lora_dir=str(self.folder / "Lora"),
+                **({} if kind == "classic" else {"no_prompt_history": False}),
                 **({"ckpt_dirs": [], "lora_dirs": []} if kind == "neo" else {"ckpt_dir": None}),
             ),
             opts=Options(

@@ -52,7 +52,7 @@ class Processing:
             if host.kind == "forge" or not img2img:
                 fields |= {"hr_distilled_cfg": 3.5}
         if host.kind in ("forge", "neo") and not img2img:
-            fields |= {"hr_additional_modules": None}
+            fields |= {"hr_additional_modules": []}
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
         vars(self).update(fields | given)
