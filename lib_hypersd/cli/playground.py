@@ -37,6 +37,11 @@ def add_generate_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--height", metavar="PIXELS", help="likewise")
     command.add_argument("--init", metavar="IMAGE", help="start from this image")
     command.add_argument("--strength", metavar="S", help="how much of it may change, 0 to 1; 0.75 unless given")
+    command.add_argument("--control", metavar="IMAGE", help="have a ControlNet follow this image")
+    command.add_argument(
+        "--control-weight", metavar="W",
+        help="how much of the ControlNet counts, 0 to 2; 0.5 unless given, as Hyper-SD's model card has it with SDXL",
+    )  # fmt: skip
     command.add_argument("--base", action="store_true", default=None, help="without Hyper-SD, for comparison")
     add_settings(command)
     command.add_argument("--sampler", help="recommended unless given")
@@ -53,7 +58,7 @@ def add_demo_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Add what both commands take: the model, its LoRAs, and the folder for pictures."""
+    """Add what both commands take: the model, its LoRAs and ControlNet, and the folder for pictures."""
     command.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where pictures go")
     command.add_argument(
         "--checkpoint", type=Path, metavar="PATH",
@@ -62,6 +67,10 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lora", type=Path, action="append", metavar="PATH", help="a LoRA file or a folder of them; may come again"
     )
+    command.add_argument(
+        "--controlnet", type=Path, metavar="PATH",
+        help="a ControlNet for it, a safetensors file or a folder of diffusers; the embedded model has one",
+    )  # fmt: skip
     command.add_argument("--device", choices=["cuda", "mps", "cpu"], help="the best there is unless given")
 
 
@@ -195,7 +204,7 @@ def check_folder(folder: Path) -> None:
 
 
 def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playground":
-    """The model and LoRAs of the arguments, or the embedded ones; raises Unloadable."""
+    """The model, LoRAs and ControlNet of the arguments, or the embedded ones; raises Unloadable."""
     for path in options.lora or ():
         if not path.exists():
             raise Unloadable(f"{shown(str(path))} does not exist.")
@@ -203,6 +212,7 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     loras = options.lora or ([] if options.checkpoint else [EMBEDDED])
     import peft  # noqa: F401, which diffusers would miss only when it meets a LoRA
 
+    from ..playground.control import ControlNet
     from ..playground.generate import Playground
     from ..playground.loading import load_pipeline
     from ..playground.loras import Loras
@@ -210,7 +220,11 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     pipeline = load_pipeline(checkpoint, options.device)
     if pipeline.placement:
         print(pipeline.placement, file=sys.stderr)
-    return Playground(pipeline, Loras(loras), catalog)
+    path = options.controlnet or (None if options.checkpoint else embedded_controlnet())
+    controlnet = ControlNet(path, pipeline) if path else None
+    if controlnet and options.controlnet:
+        controlnet.load()  # what cannot be used is refused at once
+    return Playground(pipeline, Loras(loras), catalog, controlnet)
 
 
 def embedded_checkpoint() -> Path:
@@ -220,6 +234,11 @@ def embedded_checkpoint() -> Path:
         if lora_of(shapes) is None and any(key.startswith(PREFIX) for key in shapes):
             return path
     raise Unloadable("The embedded model is not in this copy (assets/tiny); give one with --checkpoint.")
+
+
+def embedded_controlnet() -> Path | None:
+    """The small ControlNet for it, which follows white lines on black."""
+    return next(iter(EMBEDDED.glob("control-*.safetensors")), None)
 
 
 @reporting_refusals

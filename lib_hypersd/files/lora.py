@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .architectures import pruned_like
 from .naming import depths
 
-__all__ = ["Lora", "lora_of"]
+__all__ = ["UNETS", "Lora", "lora_of"]
 
 # The factor of a layer that takes its input, [rank, in] or [rank, in, h, w], and the other one.
 DOWN = re.compile(r"[._](?:lora_down|lora_A|lora\.down|down)(?:\.default)?\.weight$|\.hada_w1_b$")

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from PIL import Image
@@ -17,16 +17,19 @@ from ..recipes.settings import Settings
 from ..sampling.samplers import LOOPS, alpha, start_noise_scale
 from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
+from .control import Control, ControlNet
 from .denoiser import Denoiser
 from .errors import RefusedJob
 from .files import open_image
 from .infotext import write_infotext
-from .job import Job
+from .job import SIDE, Job
 from .loras import Loras
 from .networks import NETWORKS, is_truncated, patches_in
 from .pipeline import LATENT_SIDE, LoadedPipeline
 
 __all__ = ["Interrupted", "Picture", "Playground"]
+
+LANCZOS = "None"  # as the hosts call the upscaler that is none but Lanczos
 
 
 class Interrupted(HyperSDError):
@@ -44,10 +47,11 @@ class Picture:
 
 
 class Playground:
-    """A pipeline, LoRAs and recipes; makes one picture at a time, in whichever thread."""
+    """A pipeline, LoRAs, recipes and maybe a ControlNet; makes one picture at a time, in whichever thread."""
 
-    def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog):
-        self.pipeline, self.loras, self.catalog, self.lock = pipeline, loras, catalog, threading.Lock()
+    def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog, controlnet: ControlNet | None = None):
+        self.pipeline, self.loras, self.catalog, self.controlnet = pipeline, loras, catalog, controlnet
+        self.lock = threading.Lock()
 
     def plan(self, job: Job) -> Plan | NoPlan:
         """What will be done for a job, or why nothing will be."""
@@ -80,7 +84,8 @@ class Playground:
             is_interrupted: called before each; once it is true there is no picture.
 
         Raises:
-            RefusedJob: it cannot be made. Unloadable, UnreadableImage: nor with this LoRA, from this image.
+            RefusedJob: it cannot be made. Unloadable, UnreadableImage: nor with this LoRA or ControlNet, nor from this
+                image.
             Interrupted: it was interrupted.
         """
         with self.lock:
@@ -90,11 +95,35 @@ class Playground:
                 raise RefusedJob(plan.problem)
             try:
                 with torch.inference_mode():
-                    image = self.pipeline.decode(self.latents(job, plan, progress, is_interrupted))
+                    image = self.draw(job, plan, progress, is_interrupted)
             except (torch.OutOfMemoryError, MemoryError) as error:
                 raise RefusedJob(f"The memory of {self.pipeline.device} is too small for this picture.") from error
-            text = write_infotext(job, plan, self.pipeline.model.name, self.size(job))
+            control = self.controlnet.name if self.controlnet and job.is_controlled else None
+            text = write_infotext(job, plan, self.pipeline.model.name, self.size(job), control)
             return Picture(image, text, plan, time.perf_counter() - start)
+
+    def draw(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> Image.Image:
+        """A job's image, with a second pass over it where the plan adds one; arguments as in :meth:`run`."""
+        scale, strength = plan.hires_scale, plan.hires_strength
+        if scale is None or strength is None:
+            return self.pipeline.decode(self.latents(job, plan, progress, is_interrupted))
+        size = self.second_size(job, scale, plan.hires_upscaler)
+        second = replace(plan, steps=plan.hires_steps or plan.steps)
+        total = plan.steps + second.steps
+        latents = self.latents(job, plan, lambda step, _: progress(step, total), is_interrupted)
+        enlarged = self.pipeline.decode(latents).resize(size, Image.Resampling.LANCZOS)
+        job = replace(job, init=enlarged, strength=strength, width=size[0], height=size[1])
+        latents = self.latents(job, second, lambda step, _: progress(plan.steps + step, total), is_interrupted)
+        return self.pipeline.decode(latents)
+
+    def second_size(self, job: Job, scale: float, upscaler: str | None) -> tuple[int, int]:
+        """Width and height of a second pass' picture; raises RefusedJob where there can be none."""
+        if job.init is not None:
+            raise RefusedJob("Two passes are for pictures from noise: to start from an image is a second pass itself.")
+        if upscaler != LANCZOS:
+            raise RefusedJob(f"The playground has no upscaler “{upscaler}”; it has {LANCZOS}, which is Lanczos.")
+        width, height = (SIDE * round(side * scale / SIDE) for side in self.size(job))
+        return width, height
 
     def latents(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> torch.Tensor:
         """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
@@ -133,7 +162,18 @@ class Playground:
     def network(self, job: Job, plan: Plan) -> Callable:
         negative = None if plan.cfg == 1 else without_tags(job.negative)  # at 1 it cancels out
         kind = NETWORKS[self.pipeline.model.family or ""]
-        return kind(self.pipeline, without_tags(job.prompt), negative, self.size(job), plan.distilled_cfg)
+        size = self.size(job)
+        return kind(
+            self.pipeline, without_tags(job.prompt), negative, size, plan.distilled_cfg, self.control(job, size)
+        )
+
+    def control(self, job: Job, size: tuple[int, int]) -> Control | None:
+        """What a job's picture of this size follows; None where nothing would come of it."""
+        if not job.is_controlled:
+            return None
+        if self.controlnet is None:
+            raise RefusedJob("There is no ControlNet to follow the control image with; give one with --controlnet.")
+        return self.controlnet.control(open_image(job.control), job.control_weight, size)
 
     def noise(self, job: Job) -> Callable[[], torch.Tensor]:
         """Draws noise, on the CPU, so that a seed means the same noise on every device."""

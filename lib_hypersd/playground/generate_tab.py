@@ -104,6 +104,17 @@ class GenerateTab:
                 "init": gr.Image(type="pil", label="Image", height=240, elem_id="hypersd_init"),
                 "strength": gr.Slider(0, 1, Job.strength, step=0.05, label="How much of it may change"),
             }
+        if self.series.playground.controlnet:
+            self.build_control()
+
+    def build_control(self) -> None:
+        with gr.Accordion("Follow a drawing", open=False, elem_id="hypersd_control"):
+            self.controls |= {
+                "control": gr.Image(type="pil", label="Control image", height=240, elem_id="hypersd_control_image"),
+                "control_weight": gr.Slider(
+                    0, 2, Job.control_weight, step=0.05, label="Weight", elem_id="hypersd_control_weight"
+                ),
+            }
 
     def generate(self, inputs: dict, progress=gr.Progress()) -> Iterator[dict]:  # noqa: B008, where gradio expects it
         yield from self.make([partial(job_of, self.values(inputs))], inputs[self.pictures], progress)
@@ -138,12 +149,13 @@ def job_of(values: Mapping[str, Any]) -> Job:
         RefusedJob: a sentence for each value that is off.
     """
     rest = dict(values)
-    init, own = rest.pop("init"), {name: rest.pop(f"own_{name}") for name in OWN}
+    images = {name: rest.pop(name, None) for name in ("init", "control")}
+    own = {name: rest.pop(f"own_{name}") for name in OWN}
     base = not rest.pop("enabled")
     job, problems, _ = read_job({**rest, "base": base, **(own if base else {})})
     if job is None:
         raise RefusedJob(" ".join(problems))
-    return replace(job, init=init)
+    return replace(job, **images)
 
 
 @contextmanager

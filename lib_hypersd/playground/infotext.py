@@ -12,14 +12,21 @@ __all__ = ["write_infotext"]
 ETA_KEYS = {"TCD": "Eta TCD", "DDIM-Trailing": "Eta DDIM"}  # by the sampler, where it has an eta to choose
 
 
-def write_infotext(job: Job, plan: Plan, model: str, size: tuple[int, int]) -> str:
-    """The infotext of a picture; ``model`` is the checkpoint's name, ``size`` width and height in pixels."""
+def write_infotext(job: Job, plan: Plan, model: str, size: tuple[int, int], control: str | None = None) -> str:
+    """The infotext of a picture; ``model`` is the checkpoint's name, ``size`` width and height in pixels.
+
+    ``size`` is the first pass' of two. ``control`` is the name of the ControlNet, if one was used; its key is that of
+    sd-webui-controlnet.
+    """
     values: dict[str | None, Any] = {
         "Steps": plan.steps, "Sampler": plan.sampler, "Schedule type": plan.schedule,
         "CFG scale": f"{plan.cfg:g}", "Distilled CFG Scale": plan.distilled_cfg, "Seed": job.seed,
         "Size": "x".join(map(str, size)), "Model": model,
-        "Denoising strength": job.strength if job.init is not None else None,
+        "Denoising strength": job.strength if job.init is not None else plan.hires_strength,
         ETA_KEYS.get(plan.sampler): plan.eta,
+        "Hires upscale": plan.hires_scale, "Hires steps": plan.hires_steps or None,
+        "Hires upscaler": plan.hires_upscaler,
+        "ControlNet 0": f"Module: none, Model: {control}, Weight: {job.control_weight:g}" if control else None,
     }  # fmt: skip
     values.update(settings.make_infotext(job.settings, plan.recipe))
     line = ", ".join(f"{key}: {quoted(value)}" for key, value in values.items() if None not in (key, value))

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..recipes.settings import Settings, number, read_settings
-from ..recipes.values import MOST_SEED, pixels, seed, text, truth
+from ..recipes.values import MOST_SEED, SIDE, pixels, seed, text, truth
 from ..wording import shown
 
-__all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
+__all__ = ["EXAMPLE", "NAMES", "SIDE", "Job", "Own", "read_job"]
 
 EXAMPLE = "two red circles on the left, white background"
 
@@ -32,6 +32,8 @@ class Job:
     """One picture to make; width and height in pixels, None for what the model was trained for.
 
     ``init`` is an image to start from, Pillow's or a file (its path, or open); ``strength`` (0 to 1) of it may change.
+    ``control`` is one for the ControlNet to follow; ``control_weight`` (0 to 2) is how much that counts, unless given
+    what Hyper-SD's model card has with SDXL.
     """
 
     prompt: str
@@ -41,8 +43,15 @@ class Job:
     height: int | None = None
     init: Any = None
     strength: float = 0.75
+    control: Any = None
+    control_weight: float = 0.5
     settings: Settings = field(default_factory=lambda: Settings(enabled=True))
     own: Own = field(default_factory=Own)
+
+    @property
+    def is_controlled(self) -> bool:
+        """Whether a control image counts."""
+        return self.control is not None and self.control_weight > 0
 
 
 def file(value) -> Path:
@@ -54,7 +63,7 @@ def file(value) -> Path:
 
 READERS = {
     "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
-    "init": file, "strength": number(0, 1), "base": truth,
+    "init": file, "strength": number(0, 1), "control": file, "control_weight": number(0, 2), "base": truth,
 }  # fmt: skip
 NAMES = tuple(READERS)
 

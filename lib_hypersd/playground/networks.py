@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from .control import Control
 from .pipeline import LATENT_SIDE, LoadedPipeline
 
 __all__ = ["NETWORKS", "Network", "is_truncated", "pack_latents", "patches_in", "unpack_latents"]
@@ -19,6 +20,7 @@ class Network(ABC):
         negative: None where only the positive prompt counts.
         size: width and height in pixels.
         distilled_cfg: the guidance that FLUX.1-dev is conditioned on.
+        control: joins every call, of a UNet alone.
     """
 
     def __init__(
@@ -28,9 +30,10 @@ class Network(ABC):
         negative: str | None,
         size: tuple[int, int],
         distilled_cfg: float | None = None,
+        control: Control | None = None,
     ):
         self.pipeline, self.module, self.dtype = pipeline, pipeline.network, pipeline.dtype
-        self.device, self.size, self.distilled_cfg = pipeline.device, size, distilled_cfg
+        self.device, self.size, self.distilled_cfg, self.control = pipeline.device, size, distilled_cfg, control
         encoded = [] if negative is None else [self.encode(negative, is_negative=True)]
         encoded.append(self.encode(prompt))
         self.conditioning = {name: torch.cat([one[name] for one in encoded]) for name in encoded[-1]}
@@ -42,7 +45,8 @@ class Network(ABC):
         ``t`` is a timestep, or for flow models the noise level.
         """
         inputs = self.inputs(x.to(self.dtype).expand(self.rows, *x.shape[1:]), t.expand(self.rows))
-        # Residuals, as a ControlNet computes them from these inputs, join them here under diffusers' names.
+        if self.control is not None:
+            inputs |= self.control.residuals(inputs)
         return self.output(self.module(**inputs, return_dict=False)[0], x).to(x.dtype)
 
     @abstractmethod

@@ -5,9 +5,10 @@ from typing import Any
 
 from .settings import number
 
-__all__ = ["MOST_SEED", "pixels", "seed", "text", "truth"]
+__all__ = ["MOST_SEED", "SIDE", "pixels", "seed", "text", "truth"]
 
 MOST_SEED = 2**32 - 1
+SIDE = 16  # pixels; widths and heights are multiples: FLUX makes one patch of so many, SD1.5 and SDXL one latent of 8
 
 
 def text(value: Any) -> str:
@@ -24,13 +25,12 @@ def seed(value: Any) -> int:
 
 
 def pixels(value: Any) -> int:
-    """16 pixels are what FLUX makes one patch of; SD1.5 and SDXL make one latent of 8."""
     try:
         count = int(number(64, 4096, whole=True)(value))
     except ValueError:
         count = 1
-    if count % 16:
-        raise ValueError("a multiple of 16 from 64 to 4096")
+    if count % SIDE:
+        raise ValueError(f"a multiple of {SIDE} from 64 to 4096")
     return count
 
 

@@ -29,6 +29,9 @@ TEXT = "cond_stage_model.transformer."
 TEXTS_XL = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
 TEXTS_3 = ("text_encoders.clip_l.transformer.", "text_encoders.clip_g.transformer.")
 RANK = 4
+LAST = re.compile(
+    r"input_blocks\.\d+\.0\.(?:out_layers\.3\.|op\.)?weight"
+)  # of each block's layers that are no transformer
 
 
 def whole(parts: dict[str, Shapes]) -> Shapes:
@@ -52,11 +55,12 @@ def control(checkpoint: Shapes) -> Shapes:
     """A ControlNet for a checkpoint: its network's first half, what reads the picture, and what leads back."""
     network = {key.removeprefix(NETWORK): shape for key, shape in checkpoint.items() if key.startswith(NETWORK)}
     keys = {key: shape for key, shape in network.items() if not key.startswith(("output_blocks", "out."))}
-    width = network["input_blocks.0.0.weight"][0]
-    steps = [3, 16, 16, 32, 32, 96, 96, 256, width]
+    widths = [shape[0] for key, shape in keys.items() if LAST.fullmatch(key)]
+    steps = [3, 16, 16, 32, 32, 96, 96, 256, widths[0]]
     hints = [conv(f"input_hint_block.{2 * i}", *pair) for i, pair in enumerate(pairwise(steps))]
-    zeros = [conv(f"zero_convs.{i}.0", width, width, 1) for i in range(12)]
-    return under("control_model.", join(keys, *hints, *zeros, conv("middle_block_out.0", width, width, 1)))
+    zeros = [conv(f"zero_convs.{i}.0", width, width, 1) for i, width in enumerate(widths)]
+    middle = conv("middle_block_out.0", widths[-1], widths[-1], 1)
+    return under("control_model.", join(keys, *hints, *zeros, middle))
 
 
 CLIP_L, SMALL_CLIP = clip(768, 12, 3072), clip(64, 2, 128)

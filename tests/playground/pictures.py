@@ -20,10 +20,10 @@ def latents(playground, job, plan=None):
 
 
 class Watched:
-    """Records the rows and the timestep of each evaluation of the network."""
+    """Records the rows and the timestep of each evaluation of the network, or of a ControlNet's."""
 
-    def __init__(self, playground):
-        self.network, self.rows, self.timesteps = playground.pipeline.network, [], []
+    def __init__(self, playground, network=None):
+        self.network, self.rows, self.timesteps = network or playground.pipeline.network, [], []
 
     def __enter__(self):
         self.hook = self.network.register_forward_pre_hook(self.note, with_kwargs=True)

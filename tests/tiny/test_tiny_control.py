@@ -17,7 +17,7 @@ from tools.tiny.lora import guided
 from tools.tiny.pictures import SCENES, SHAPES, Scene, paint, place_shapes, split
 from tools.tiny.quality import CONTROL, END_OF_RUN, find_section, write_section
 from tools.tiny.scribbles import OUTLINES, scribble
-from tools.tiny.train_control import SCRIBBLES, Trainer, draw_lesson, rate_at, tell
+from tools.tiny.train_control import SCRIBBLES, Trainer, caption_pairs, draw_lesson, rate_at
 
 
 @pytest.fixture(scope="module")
@@ -109,15 +109,15 @@ class TestScribbles:
 class TestLessons:
     def test_captions_mislead_about_shapes_but_not_about_colours(self):
         scenes = split()[0][:300]
-        told = tell(scenes)
+        pairs = caption_pairs(scenes)
         assert all(
-            scene.colour in right and scene.colour in other for scene, (right, other) in zip(scenes, told, strict=True)
+            scene.colour in right and scene.colour in other for scene, (right, other) in zip(scenes, pairs, strict=True)
         )
-        assert np.mean([right == other for right, other in told]) < 0.3
+        assert np.mean([right == other for right, other in pairs]) < 0.3
 
     def test_no_held_out_caption_is_told(self):
         held_out = {scene.caption() for scene in split()[1]}
-        assert not held_out & {text for pair in tell(split()[0]) for text in pair}
+        assert not held_out & {text for pair in caption_pairs(split()[0]) for text in pair}
 
     def test_the_rate_rises_and_falls(self):
         rates = [rate_at(step, step / 1000) for step in range(1001)]

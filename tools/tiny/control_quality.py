@@ -47,11 +47,11 @@ def measure(studio: Studio, control: torch.nn.Module, settings: Settings, weight
     """The shares of right pictures over the first ``count`` held-out captions with each seed."""
     scenes = split()[1][:count]
     prompts = [scene.caption() for scene in scenes]
-    made = []
+    pictures = []
     for seed in SEEDS:
         guide = Guide(control, scribbles(scenes, seed).to(studio.device), weight) if weight else None
-        made.append(studio.make(prompts, settings, seed, guide=guide))
-    return score(torch.cat(made).numpy(), scenes * len(SEEDS))
+        pictures.append(studio.make(prompts, settings, seed, guide=guide))
+    return score(torch.cat(pictures).numpy(), scenes * len(SEEDS))
 
 
 def section(rows: dict[str, dict[str, float]], count: int) -> str:
@@ -83,21 +83,21 @@ def main() -> None:
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.backends.cudnn.allow_tf32 = False  # the same figures on every device
-    done = asked.table.with_suffix(".control.jsonl")
-    known = read_rows(done)
-    missing = [(name, weight) for name in ROWS for weight in WEIGHTS if row_of(name, weight) not in known]
+    done = options.table.with_suffix(".control.jsonl")
+    rows = read_rows(done)
+    missing = [(name, weight) for name in ROWS for weight in WEIGHTS if row_of(name, weight) not in rows]
     with processes().main_process_first():
-        studio = Studio(asked.model, asked.device)
-    control = load_control(asked.control or asked.model / FILE, asked.device)
+        studio = Studio(options.model, options.device)
+    control = load_control(options.control or options.model / FILE, options.device)
     for name, weight in missing[processes().process_index :: processes().num_processes]:
-        found = measure(studio, control, ROWS[name], weight, asked.count)
+        found = measure(studio, control, ROWS[name], weight, options.count)
         print(row_of(name, weight), {key: round(value, 3) for key, value in found.items()}, flush=True)
         with done.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"row": row_of(name, weight), **found}) + "\n")
     processes().wait_for_everyone()
-    once(lambda: write_section(asked.table, CONTROL, section(read_rows(done), asked.count)))
+    once(lambda: write_section(options.table, CONTROL, section(read_rows(done), options.count)))
 
 
 if __name__ == "__main__":

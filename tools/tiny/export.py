@@ -14,7 +14,7 @@ from transformers import CLIPTextConfig
 from lib_hypersd.files.header import read_header
 from lib_hypersd.playground.layout import write_config
 
-from . import model, train
+from . import control, model, train
 from .distil import lora_path
 from .stage import once
 
@@ -98,10 +98,11 @@ def webui_config(clip: Path) -> dict:
 
 
 def install(source: Path, webui: Path) -> None:
-    """Put checkpoint, configuration, text encoder's configuration and LoRAs where AUTOMATIC1111 looks for them."""
-    checkpoints, loras = webui.resolve() / "models" / "Stable-diffusion", webui.resolve() / "models" / "Lora"
+    """Put checkpoint, its configurations, LoRAs and ControlNet where AUTOMATIC1111 and its ControlNet want them."""
+    models = webui.resolve() / "models"
+    checkpoints, loras, controlnets = models / "Stable-diffusion", models / "Lora", models / "ControlNet"
     clip = checkpoints / "tiny-clip"
-    for folder in (clip, loras):
+    for folder in (clip, loras, controlnets):
         folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source / CHECKPOINT, checkpoints / CHECKPOINT)
     # JSON is YAML.
@@ -110,6 +111,7 @@ def install(source: Path, webui: Path) -> None:
     CLIPTextConfig(**model.TEXT, architectures=["CLIPTextModel"]).save_pretrained(clip)
     for name in LORAS.values():
         shutil.copyfile(source / f"{name}.safetensors", loras / f"{name}.safetensors")
+    shutil.copyfile(source / control.FILE, controlnets / control.FILE)
 
 
 def main() -> None:

@@ -53,16 +53,16 @@ def draw_lesson(scene: Scene, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return paint(scene.background, shapes), np.stack([scribble(shapes, rng) for _ in range(SCRIBBLES)])
 
 
-def tell(scenes: list[Scene]) -> list[tuple[str, str]]:
+def caption_pairs(scenes: list[Scene]) -> list[tuple[str, str]]:
     """For each scene its caption, and that of another one which has its colours."""
     rng, alike = np.random.default_rng(SEED), {}
     for scene in dict.fromkeys(scenes):
         alike.setdefault((scene.colour, scene.background), []).append(scene)
-    told = []
+    pairs = []
     for scene in scenes:
         others = alike[scene.colour, scene.background]
-        told.append((training_caption(scene, rng), training_caption(others[rng.integers(len(others))], rng)))
-    return told
+        pairs.append((training_caption(scene, rng), training_caption(others[rng.integers(len(others))], rng)))
+    return pairs
 
 
 def draw_lessons(scenes: list[Scene]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -80,7 +80,7 @@ class Lessons:
         pictures: uint8 ``[N, 64, 64, 3]``; ``latents``, ``[N, 4, 8, 8]``, are theirs.
         scribbles: uint8 ``[N, SCRIBBLES, 64, 64]``.
         texts: the encoding of every caption, ``[K, 77, 64]``, that of the empty one first.
-        captions: the numbers of each picture's two captions, ``[N, 2]`` (see :func:`tell`).
+        captions: the numbers of each picture's two captions, ``[N, 2]`` (see :func:`caption_pairs`).
     """
 
     def __init__(self, folder: Path, device: str, count: int):
@@ -89,10 +89,10 @@ class Lessons:
         self.studio = studio = Studio(folder, device)
         self.pictures, self.scribbles = (part.to(device) for part in drawn)
         self.latents = model.encode(studio.networks["vae"], self.pictures, 256)
-        told = tell(scenes)
-        number = {caption: i for i, caption in enumerate(["", *sorted({text for pair in told for text in pair})])}
+        pairs = caption_pairs(scenes)
+        number = {caption: i for i, caption in enumerate(["", *sorted({text for pair in pairs for text in pair})])}
         self.texts = studio.encode(list(number))
-        self.captions = torch.tensor([[number[text] for text in pair] for pair in told]).to(device)
+        self.captions = torch.tensor([[number[text] for text in pair] for pair in pairs]).to(device)
 
     def batch(self, size: int) -> tuple[torch.Tensor, ...]:
         """Numbers of pictures, their control images and their captions' encoding."""
@@ -101,8 +101,8 @@ class Lessons:
         images = to_images(self.scribbles[chosen, torch.randint(SCRIBBLES, (size,), device=device)])
         chance, blank = torch.rand(size, device=device), torch.rand(size, device=device) < BLANK
         misled = (chance > 1 - MISLED) & ~blank
-        told = self.captions[chosen, misled.long()]
-        texts = self.texts[told.masked_fill(chance < UNCONDITIONAL, 0)]
+        numbers = self.captions[chosen, misled.long()]
+        texts = self.texts[numbers.moptions_fill(chance < UNCONDITIONAL, 0)]
         return chosen, images * ~blank[:, None, None, None], texts
 
 
@@ -193,14 +193,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--pictures", type=int, default=PICTURES)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.manual_seed(SEED)
     torch.set_float32_matmul_precision("high")  # which matters on a GPU alone
-    control = load_control(asked.resume) if asked.resume else None
-    trainer = Trainer(Lessons(asked.model, asked.device, asked.pictures), asked.batch, control)
-    with own_stream(asked.device):
-        train_control(trainer, asked.steps, asked.minutes)
-    save_control(trainer.average, asked.out)
+    control = load_control(options.resume) if options.resume else None
+    trainer = Trainer(Lessons(options.model, options.device, options.pictures), options.batch, control)
+    with own_stream(options.device):
+        train_control(trainer, options.steps, options.minutes)
+    save_control(trainer.average, options.out)
 
 
 if __name__ == "__main__":
