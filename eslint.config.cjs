@@ -20,13 +20,5 @@ module.exports = [
             "prefer-template": "error",
         },
     },
-    {
-        // The body of a function, whose arguments these are: see lib_hypersd/playground/live_tab.py.
-        files: ["lib_hypersd/playground/scribble.js"],
-        languageOptions: {
-            sourceType: "commonjs",
-            globals: {element: "readonly", props: "readonly", trigger: "readonly"},
-        },
-    },
     {files: ["eslint.config.cjs"], languageOptions: {sourceType: "commonjs", globals: globals.node}},
 ];

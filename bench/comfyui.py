@@ -1,20 +1,25 @@
-"""``python -m bench.comfyui --comfyui DIR [--python PYTHON] [--tcd DIR]``: how far samplers are from diffusers.
+"""``python -m bench.comfyui WHAT --comfyui DIR [--python PYTHON]``: what ComfyUI gets, and what it costs.
 
-Writes the table of docs/comfyui.md. ``--tcd`` is a clone of ComfyUI-TCD, which is measured where it is given.
+``differences``: how far samplers are from diffusers; ``--tcd`` is a clone of ComfyUI-TCD, measured where it is given.
+``start``: what the pack adds to ComfyUI's start. Each writes its part of docs/comfyui.md.
 """
 
 import argparse
 import re
 import shutil
+import statistics
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
-from tests.live.process import ROOT
+from tests.live.process import EXTENSION, ROOT, copy_extension
 from tests.live_comfyui.graphs import Sampling
 from tests.live_comfyui.host import ComfyUI
 
 DOCS = ROOT / "docs" / "comfyui.md"
-BETWEEN = re.compile(r"(?<=<!-- differences -->\n).*?(?=<!-- /differences -->)", re.DOTALL)
+STARTS = 5
+MOST = 50  # milliseconds
 HEAD = "| What | Steps | Ours | ComfyUI-TCD | ComfyUI's own | which is |\n|---|---|---|---|---|---|\n"
 NEAREST = {0.0: "euler", 0.3: None, 1.0: "lcm"}  # of ComfyUI's samplers to TCD of these etas
 # What is sampled: diffusers' law, our schedule, steps, eta; and the nearest that ComfyUI's core has.
@@ -27,22 +32,55 @@ ROWS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=MEASURED)
     parser.add_argument("--comfyui", type=Path, required=True)
     parser.add_argument("--python", type=Path)
     parser.add_argument("--tcd", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as base:
         host = ComfyUI(arguments.comfyui, Path(base), arguments.python)
-        host.prepare("small_sd15")
-        if arguments.tcd:
-            shutil.copytree(arguments.tcd, host.data / "custom_nodes" / "ComfyUI-TCD")
+        text = MEASURED[arguments.what](host, arguments.tcd)
+    print(text)
+    between = re.compile(rf"(?<=<!-- {arguments.what} -->\n).*?(?=<!-- /{arguments.what} -->)", re.DOTALL)
+    DOCS.write_text(between.sub(lambda _: text, DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def start(host: ComfyUI, _: Path | None) -> str:
+    """Boots with the pack and without it in turn; the first of each is not counted."""
+    timed, stopwatch = host.data / "timed" / EXTENSION, host.data / "custom_nodes" / "stopwatch"
+    copy_extension(timed)
+    subprocess.run([host.python, "-m", "compileall", "-q", timed], check=True)  # as after a user's first start
+    stopwatch.parent.mkdir()
+    pack, boots = [], {True: [], False: []}
+    for present in [True, False] * (STARTS + 1):
+        shutil.rmtree(stopwatch, ignore_errors=True)
+        if present:
+            shutil.copytree(Path(__file__).parent / "stopwatch", stopwatch)
+        began = time.perf_counter()
         host.boot()
-        try:
-            table = HEAD + "".join(row(host, arguments.tcd is not None, *values) for values in ROWS)
-        finally:
-            host.stop()
-    print(table)
-    DOCS.write_text(BETWEEN.sub(lambda _: table, DOCS.read_text(encoding="utf-8")), encoding="utf-8")
+        boots[present].append(time.perf_counter() - began)
+        host.stop()
+        if present:
+            pack.append([float(number) for number in re.search(r"timed pack: (.+)", host.read_log())[1].split()])
+        print(f"{boots[present][-1]:.1f} s", pack[-1] if present else "without", flush=True)
+    elapsed, processor = (statistics.median(column) for column in zip(*pack[1:], strict=True))
+    with_it, without = (statistics.median(boots[present][1:]) for present in boots)
+    print(f"A whole start: {with_it:.1f} s with it, {without:.1f} s without.")
+    return (
+        f"{elapsed:.0f} ms of ComfyUI's start, {processor:.0f} ms of them on the processor (at most {MOST}): "
+        f"the median of {STARTS} starts\nby `python -m bench.comfyui start --comfyui DIR`.\n"
+    )
+
+
+def differences(host: ComfyUI, tcd: Path | None) -> str:
+    host.prepare("small_sd15")
+    if tcd:
+        shutil.copytree(tcd, host.data / "custom_nodes" / "ComfyUI-TCD")
+    host.boot()
+    try:
+        return HEAD + "".join(row(host, tcd is not None, *values) for values in ROWS)
+    finally:
+        host.stop()
 
 
 def row(
@@ -80,6 +118,8 @@ def row(
     which = f"`{own}`, `{levels}`" if own else "it has none"
     return f"| {name} | {steps} | {' | '.join(found)} | {which} |\n"
 
+
+MEASURED = {"differences": differences, "start": start}
 
 if __name__ == "__main__":
     main()

@@ -200,10 +200,10 @@ def parity(device: str) -> Rows:
         model, noise = Smooth(device), iter(fresh)
         sigmas = sigmas_at(timesteps(STEPS), model.sigmas).to(dtype)
         start = (x * (1 + float(sigmas[0]) ** 2) ** 0.5).to(device, dtype)
-        made = sample(
+        latents = sample(
             model, start, sigmas, disable=True, eta=eta, noise_sampler=lambda *_: next(noise).to(device, dtype)
         )
-        return made.double().cpu()
+        return latents.double().cpu()
 
     for name, one in SAMPLERS.items():
         reference = end(*one, "cpu", torch.float32)

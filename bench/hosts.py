@@ -4,11 +4,12 @@ import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 from bench.timing import seconds_in_turn
 from tests.live.host import Host
-from tests.live.kinds import A1111
+from tests.live.kinds import A1111, checkpoint
 from tests.live.process import EXTENSION
 
 STARTS = 4
@@ -19,8 +20,7 @@ DEFAULT = {"steps": 30, "cfg_scale": 7}  # what many use, with the sampler that 
 
 
 def measure(webui, data, python, models=None):
-    host = Host(webui, data, python, models)
-    host.prepare()
+    host = prepare(webui, data, python, models)
     yield from starts(host)
     host.boot()
     try:
@@ -32,10 +32,19 @@ def measure(webui, data, python, models=None):
         host.stop()
 
 
+def prepare(webui, data, python, models):
+    """A host that is ready to be booted; where networks are told by their shapes, with an SD1.5 of true size."""
+    host = Host(webui, data, python, models)
+    if host.kind is not A1111:
+        first = checkpoint("rand_sd15")
+        host.kind = replace(host.kind, families={"sd15": first}, options={**host.kind.options, **first})
+    host.prepare()
+    return host
+
+
 def growth(webui, data, python, models=None):
     """Seconds per request over the images in its batch, and over the clients that ask at once."""
-    host = Host(webui, data, python, models)
-    host.prepare()
+    host = prepare(webui, data, python, models)
     host.boot()
     try:
         batches = {"4 steps with the panel": [], f"{DEFAULT['steps']} steps, the host's default": []}

@@ -1,9 +1,12 @@
-"""``python3 dev.py bench``, the playground's part: from a key pressed to the picture that follows, in a real browser.
+"""From a key pressed to the picture that follows, in a real browser: on the playground's page, and in a WebUI.
 
-It needs the playground's environment, so that it is a session of its own (see noxfile.py).
+``python3 dev.py bench`` runs the playground's part in a session of its own, since it needs its own environment (see
+noxfile.py). ``python -m bench.live URL`` measures a WebUI that runs at that address, whatever checkpoint it has loaded.
 """
 
 import contextlib
+import json
+import re
 import statistics
 import sys
 import tempfile
@@ -11,27 +14,29 @@ import time
 from pathlib import Path
 
 from bench.report import keep, show
-from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
-from lib_hypersd.download.downloads import Downloads
-from lib_hypersd.download.source import Server
-from lib_hypersd.playground.page import Page, launch_options
-from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium
-from tests.playground import models
 
 REDRAWS = 40
+WARMING = 5
+# What is not the extension's: the network with its decoder and its text encoder, and what a start image takes.
+MODEL = ("network", "decoder", "text", "start image")
 
 
 @contextlib.contextmanager
 def served():
     """Serve the page over the embedded model: its playground and its address."""
+    from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
+    from lib_hypersd.download.downloads import Downloads
+    from lib_hypersd.download.source import Server
+    from lib_hypersd.playground.page import Page
+    from lib_hypersd.recipes.catalog import Catalog
+    from tests.playground import models
+
     playground = models.playground_of(embedded_checkpoint(), EMBEDDED)
     with tempfile.TemporaryDirectory() as folder:
         nothing = Downloads(lambda: Server(""), lambda recipe: Path(folder), catalog=lambda: Catalog(()))
         page = Page(playground, Path(folder), nothing)
-        _, url, _ = page.blocks.launch(
-            prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, **launch_options()
-        )
+        url = page.launch(server_name="127.0.0.1")
         try:
             yield playground, url
         finally:
@@ -39,32 +44,53 @@ def served():
 
 
 def main():
-    with served() as (playground, url), chromium() as browser:
-        redraws, inside = measure(browser.new_page(), url)
-    name, (width, height) = playground.pipeline.model.name, playground.pipeline.size
-    what = f"one step, {name} at {width}×{height}, from a key to the picture, median of {REDRAWS}"
-    section = show([
-        (what, f"{redraws:.0f} ms", "at most 90 ms"),
-        ("of this the plan, the network and the decoder", f"{inside:.0f} ms", ""),
-    ])  # fmt: skip
+    with chromium() as browser:
+        if sys.argv[1:2] and sys.argv[1] != "--write":
+            what = "the WebUI's checkpoint at 64×64"
+            measured = measure(browser.new_page(), sys.argv[1], "Hyper-SD Live", 200)
+        else:
+            with served() as (playground, url):
+                name, (width, height) = playground.pipeline.model.name, playground.pipeline.size
+                what, measured = f"{name} at {width}×{height}", measure(browser.new_page(), url, "Live", 90)
+    section = show(report(what, *measured))
     if "--write" in sys.argv:
         keep({"Playground: the page": section})
 
 
-def measure(page, url) -> tuple[float, float]:
-    """The median milliseconds of a redraw as a user sees it, and of the part that the page reports itself."""
+def report(what: str, redraw: float, parts: dict[str, float], bar: float) -> list[tuple[str, str, str]]:
+    """The rows of the table."""
+    rows = [
+        (f"one step, {what}, from a key to the picture, median of {REDRAWS}", f"{redraw:.0f} ms", f"at most {bar} ms")
+    ]
+    rows += [(f"of this: {name}", f"{time:.1f} ms", "") for name, time in parts.items()]
+    if "network" in parts:
+        beyond = sum(time for name, time in parts.items() if name not in MODEL)
+        rows.append(("beyond network, decoder and text encoder", f"{beyond:.1f} ms", "at most 25 ms"))
+    return rows
+
+
+def measure(page, url, tab, bar) -> tuple[float, dict[str, float], float]:
+    """The median milliseconds of a redraw as a user sees it, of its parts as the page reports them, and the bar."""
     page.goto(url)
-    page.get_by_role("tab", name="Live").click()
-    page.wait_for_selector("#hypersd_live img")
-    box, redraws, inside = page.locator("#hypersd_live_prompt :is(textarea, input)"), [], []
-    for i in range(REDRAWS + 5):
-        start = time.perf_counter()
-        box.fill(f"a blue square {i}")
-        page.wait_for_selector(f"#hypersd_live img[alt='a blue square {i}']")
-        if i >= 5:  # until all is warm
-            redraws.append((time.perf_counter() - start) * 1000)
-            inside.append(float(page.locator("#hypersd_live figcaption").inner_text().split()[-2]))
-    return statistics.median(redraws), statistics.median(inside)
+    page.set_default_timeout(120_000)
+    page.locator("button", has_text=re.compile(f"^ *{tab} *$")).first.click()
+    for side in ("width", "height"):
+        page.locator(f"#hypersd_live [name={side}]").fill("64")
+    redraws, times = [], []
+    for i in range(REDRAWS + WARMING):
+        redraws.append(seconds_of(page, f"a blue square {i}") * 1000)
+        times.append(json.loads(page.locator("#hypersd_live figcaption").get_attribute("data-times")))
+    times = times[WARMING:]
+    medians = {name: statistics.median(one.get(name, 0) for one in times) for name in times[0] if name != "total"}
+    return statistics.median(redraws[WARMING:]), medians, bar
+
+
+def seconds_of(page, prompt: str) -> float:
+    """How long the picture of a prompt takes from the key that completes it."""
+    start = time.perf_counter()
+    page.locator("#hypersd_live [name=prompt]").fill(prompt)
+    page.wait_for_selector(f"#hypersd_live img[alt='{prompt}']")
+    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

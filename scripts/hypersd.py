@@ -5,7 +5,7 @@ Nothing is registered through the functions of ``script_callbacks``: each inspec
 
 from modules import scripts
 
-from lib_hypersd.webui import api, axes, inner_passes, loading, request, samplers, schedules, settings_page, ui
+from lib_hypersd.webui import api, axes, inner_passes, live, loading, request, samplers, schedules, settings_page, ui
 
 
 class HyperSD(scripts.Script):
@@ -52,4 +52,5 @@ samplers.register()
 loading.register()
 axes.register()
 api.register(__file__)
+live.register(__file__)
 inner_passes.register(__file__)

@@ -107,9 +107,11 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 # Sentences.
 
-PACKAGES = ("recipes", "files", "download", "plan", "panel", "webui")
+PACKAGES = ("recipes", "files", "download", "plan", "panel", "live", "webui")
+NODES = {"nodes.py", "card.py"}  # what is said there explains their inputs
 SPEAKERS = [
     *(path for name in PACKAGES for path in sorted((ROOT / "lib_hypersd" / name).glob("*.py"))),
+    *(path for path in sorted((ROOT / "lib_hypersd" / "comfyui").glob("*.py")) if path.name not in NODES),
     ROOT / "install.py",
 ]
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
@@ -118,7 +120,7 @@ NO_TROUBLE = {
     "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint is {maker}, which makes few steps by itself.", "The checkpoint itself was made for this and starts at timestep 800.",
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
-    "is being cancelled.", "is being checked.",
+    "is being cancelled.", "is being checked.", "Kept as ….",
 }  # fmt: skip
 
 

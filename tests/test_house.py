@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
 BESIDE = sorted(path for folder in ("tests", "tools", "bench", "examples") for path in (ROOT / folder).rglob("*.py"))
 # The packages, each of which may import those before it, and of its own whatever makes no cycle.
-ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "playground", "cli")
-PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("panel") + 1]]
+ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "live", "playground", "cli")
+PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("live") + 1]]
 PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
 SHIPPED = sorted(
     {*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"}
@@ -27,6 +27,7 @@ ALLOWED = {
     "tqdm",
     "gradio",
     "modules",
+    "modules_forge",
     "k_diffusion",
     "requests",
     "urllib3",

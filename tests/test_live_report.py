@@ -1,18 +1,21 @@
 """What the live suite says of its runs, apart from any host."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.live.__main__ import counted, split
+from tests.live.__main__ import SUITES, counted, run, split
 from tests.live.kinds import KINDS
-from tests.live.report import Check, Report, all_checks, render
+from tests.live.report import Check, Report, all_checks, newest, render
+
+FOLDERS = [Path(__file__).parent / name for name in ("live", "live_comfyui")]
 
 
-def whole_run() -> Report:
-    """A run of every check of the suite for SD1.5, all of which pass."""
-    planned = {f"test::{name}": Check(name, "sd15") for name in all_checks()}
-    return Report(planned, dict.fromkeys(planned, "passed"))
+def whole_run(suite: Path = FOLDERS[0]) -> Report:
+    """A run of every check of a suite for SD1.5, all of which pass."""
+    planned = {f"test::{name}": Check(name, "sd15") for name in all_checks(suite)}
+    return Report(planned, dict.fromkeys(planned, "passed"), suite=suite)
 
 
 def test_every_kind_serves_a_family_or_says_why_not():
@@ -29,6 +32,23 @@ def test_a_whole_run_takes_the_place_of_the_last_one_on_its_kind_alone(tmp_path)
     kept = json.loads((tmp_path / "hosts.json").read_text("utf-8"))
     assert {kind: run["host"] for kind, run in kept.items()} == {"Forge": "Forge, 2", "reForge": "reForge, 1"}
     assert "| sd3 (a checkpoint) | it has no SD3 |" in (tmp_path / "hosts.md").read_text("utf-8")
+
+
+def test_each_suite_has_checks_of_its_own(tmp_path):
+    webui, comfyui = map(all_checks, FOLDERS)
+    assert webui - comfyui and comfyui - webui
+    assert not Report(whole_run(FOLDERS[0]).planned, whole_run(FOLDERS[0]).outcomes, suite=FOLDERS[1]).is_whole
+    whole_run(FOLDERS[1]).write("ComfyUI", "ComfyUI, 1", {}, tmp_path)
+    assert "## ComfyUI, 1" in (tmp_path / "hosts.md").read_text("utf-8")
+
+
+def test_of_several_files_the_newest_run_of_each_kind_counts():
+    older, newer = {"host": "old", "date": "2026-01-01"}, {"host": "new", "date": "2026-01-02"}
+    assert newest({"Forge": newer, "reForge": older}, {"Forge": older, "ComfyUI": older}) == {
+        "Forge": newer, "reForge": older, "ComfyUI": older,
+    }  # fmt: skip
+    same_day = {**older, "host": "same day"}
+    assert newest({"Forge": older}, {"Forge": same_day}) == {"Forge": same_day}
 
 
 def without_a_check(run):
@@ -77,10 +97,16 @@ def test_a_test_that_fails_after_it_has_passed_has_failed():
 
 
 def test_arguments_before_the_first_host_are_for_all():
-    assert split(["-x", "--webui", "a", "--python", "p", "--webui", "b"]) == (
+    assert split(["-x", "--webui", "a", "--python", "p", "--webui", "b", "--comfyui", "c"]) == (
         ["-x"],
-        [("a", ["--python", "p"]), ("b", [])],
+        [("--webui", "a", ["--python", "p"]), ("--webui", "b", []), ("--comfyui", "c", [])],
     )
+
+
+@pytest.mark.parametrize("option", SUITES)
+def test_a_folder_without_the_host_is_not_run(option, tmp_path, capsys):
+    assert run(option, tmp_path, []) == (2, "")
+    assert f"{tmp_path} is no" in capsys.readouterr().out
 
 
 def test_the_outcomes_stand_in_the_last_line_of_pytest():

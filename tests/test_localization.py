@@ -7,6 +7,8 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
+from lib_hypersd.live import Page, render
+from lib_hypersd.live.answers import INTERRUPTED, WAITING
 from lib_hypersd.panel import HELP, build
 from lib_hypersd.plan.describe import WHY
 from lib_hypersd.recipes.catalog import published
@@ -20,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "localizations").glob("*.json"))
 GERMAN = json.loads((ROOT / "localizations" / "de_DE.json").read_text(encoding="utf-8"))
 # What is called the same in every language.
-NAMES = {"CFG", "Eta", *SCHEDULES, *(recipe.maker for recipe in published().recipes)}
+NAMES = {"CFG", "Eta", "Prompt", *SCHEDULES, *(recipe.maker for recipe in published().recipes)}
 NUMBER = re.compile(r"[.\d]+")  # which hosts leave alone
 
 
@@ -54,6 +56,14 @@ def words_of_the_script():
     )
 
 
+def live_page():
+    """The texts of the live page, and what its script says beside the picture."""
+    markup = render(Page(targets=("txt2img", "img2img"), taesd=True))
+    yield from re.findall(r">\s*([^<>\s][^<>]*?)\s*<", markup)
+    script = (ROOT / "javascript" / "hypersd_live.js").read_text(encoding="utf-8")
+    yield from (WAITING, INTERRUPTED, *re.findall(r'FAILED = "(.*)"', script))
+
+
 def settings_page(tmp_path):
     """The settings' labels and their explanations, which hosts put into brackets."""
     shown: list[str] = []
@@ -77,9 +87,16 @@ def settings_page(tmp_path):
 @pytest.fixture
 def shown(tmp_path):
     parts = [
-        list(part) for part in (controls(), sentences_without_a_name(), words_of_the_script(), settings_page(tmp_path))
+        list(part)
+        for part in (
+            controls(),
+            sentences_without_a_name(),
+            words_of_the_script(),
+            live_page(),
+            settings_page(tmp_path),
+        )
     ]
-    assert [len(part) > 3 for part in parts] == [True] * 4, "each kind of text was found"
+    assert [len(part) > 3 for part in parts] == [True] * 5, "each kind of text was found"
     return {text for part in parts for text in part if text not in NAMES and not NUMBER.fullmatch(text)}
 
 

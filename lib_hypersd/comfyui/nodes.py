@@ -9,7 +9,7 @@ from .samplers import ddim, tcd
 from .schedules import sigmas_by_name, table_of, tokens_of
 
 SAMPLING = "sampling/custom_sampling"
-MODEL = ("MODEL", {"tooltip": "The model, without any few-step LoRA on it."})
+MODEL = ("MODEL",)
 STEPS = ("INT", {"default": 4, "min": 1, "max": 150, "tooltip": "How often the network is asked."})
 DENOISE = ("FLOAT", {
     "default": 1.0, "min": 0.0, "max": 1.0, "step": 0.01,
@@ -52,7 +52,7 @@ class HyperSD:
 
         variants = [RECOMMENDED, *VARIANTS.values()]
         return {
-            "required": {"model": MODEL},
+            "required": {"model": ("MODEL", {"tooltip": "The model, without any few-step LoRA on it."})},
             "optional": {
                 "variant": (variants, {"tooltip": "Which kind of LoRA; the recommended one suits most images."}),
                 "steps": open_field("How often the network is asked."),

@@ -1,19 +1,19 @@
 """Step 3: one table of the plan's fields: the value wanted, the value recommended, and the remark on it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..architecture_table import ARCHITECTURES
-from ..recipes.catalog import HYPER_SD, Recipe
-from ..recipes.settings import VARIANTS, Settings
+from ..recipes.catalog import HYPER_SD
+from ..recipes.settings import VARIANTS
 from ..sampling.names import BY_IMAGE_SIZE
-from . import describe, refusals
+from . import describe, refusals, second_pass
 from .choose import VARIANT_KINDS, Choice
 from .outcome import Refusal
-from .request import SecondPass
 from .resolve import Facts
+from .rule import Case, Rule, recommend_nothing
 from .tags import Tag
 
 __all__ = ["MORE_DETAIL", "RULES", "Rule", "Settled", "settle"]
@@ -22,69 +22,6 @@ MORE_DETAIL = 0.3
 # No remark from half of the recommended value to four thirds of it, which is from SDXL's 0.75 to the model card's 1.
 LEAST, MOST = 1 / 2, 4 / 3
 GUIDANCE = {architecture.name: architecture.guidance for architecture in ARCHITECTURES}
-
-
-@dataclass(frozen=True)
-class Case:
-    """What the rules depend on."""
-
-    facts: Facts
-    choice: Choice
-
-    @property
-    def settings(self) -> Settings:
-        return self.facts.settings
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.choice.recipe.for_two_passes() if self.settings.two_pass else self.choice.recipe
-
-    @property
-    def second(self) -> SecondPass:
-        return self.facts.request.second_pass or SecondPass()
-
-    @property
-    def adds_second_pass(self) -> bool:
-        """Whether the plan has a second pass where the user has set none."""
-        return bool(self.settings.two_pass) and self.facts.request.second_pass is None
-
-    @property
-    def sampler(self) -> str:
-        return self.settings.sampler or self.recipe.sampler
-
-    @property
-    def schedule(self) -> str:
-        return self.settings.schedule or self.recipe.schedule
-
-    @property
-    def weight_in_prompt(self) -> float | None:
-        """The tag's weight; an alias without one leaves it open."""
-        tag = self.choice.tag
-        if tag is None or (not tag.arguments and self.facts.loras[tag.name].names_family):
-            return None
-        return tag.peak if self.facts.request.reads_schedules else tag.weight
-
-    @property
-    def eta_counts(self) -> bool:
-        """Whether the eta that a client has sent to the host is the user's to choose."""
-        return self.recipe.takes_eta and self.sampler == self.recipe.sampler
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One field: the remark on its value (None where there is none), the value that is wanted (None leaves it open) and
-    the one that is recommended. Unless given, these are the user's and the recipe's values of that name."""
-
-    name: str
-    remark: Callable[[Case, Any], str | None]
-    want: Callable[[Case], Any] | None = None
-    recommend: Callable[[Case], Any] | None = None
-
-    def value(self, case: Case) -> Any:
-        wanted = self.want(case) if self.want else getattr(case.settings, self.name)
-        if wanted is not None:
-            return wanted
-        return self.recommend(case) if self.recommend else getattr(case.recipe, self.name)
 
 
 @dataclass(frozen=True)
@@ -134,15 +71,6 @@ def want_eta(case: Case) -> float | None:
     return case.settings.eta
 
 
-def want_hires_steps(case: Case) -> int | None:
-    """With a second pass, the steps that are fixed, else those of the host's control where the recipe serves them."""
-    if not case.adds_second_pass and case.facts.request.second_pass is None:
-        return None
-    if case.settings.hires_steps is not None:
-        return case.settings.hires_steps
-    return case.second.steps if case.recipe.serves(case.second.steps) else None
-
-
 def want_distilled_cfg(case: Case) -> float | None:
     """The hosts have one control for both: it sets the shift where the recipe has one."""
     has_none = case.recipe.distilled_cfg is None and case.recipe.shift is None
@@ -150,10 +78,6 @@ def want_distilled_cfg(case: Case) -> float | None:
 
 
 # What is recommended, where that is not simply the recipe's.
-
-
-def recommend_nothing(case: Case) -> None:
-    """No recommendation: the field is the user's."""
 
 
 def recommend_steps(case: Case) -> int:
@@ -177,21 +101,6 @@ def recommend_distilled_cfg(case: Case) -> float | None:
     return GUIDANCE.get(case.facts.request.model.architecture or "") or case.recipe.distilled_cfg
 
 
-def recommend_hires_steps(case: Case) -> int | None:
-    return 0 if case.adds_second_pass or case.facts.request.second_pass else None
-
-
-def second_pass(name: str) -> Callable[[Case], Any]:
-    """What the user has fixed or the recipe has for the second pass that the plan adds; None where it adds none."""
-
-    def recommend(case: Case) -> Any:
-        fixed = getattr(case.settings, f"hires_{name}")
-        recommended = getattr(case.recipe, f"two_pass_{name}") if fixed is None else fixed
-        return recommended if case.adds_second_pass else None
-
-    return recommend
-
-
 # The remarks.
 
 
@@ -203,14 +112,6 @@ def remark_on_variant(case: Case, variant: str | None) -> str | None:
 
 def remark_on_steps(case: Case, steps: int) -> str | None:
     return None if case.recipe.serves(steps) else describe.other_steps(steps, case.recipe)
-
-
-def remark_on_hires_steps(case: Case, steps: int | None) -> str | None:
-    if steps and not case.recipe.serves(steps):
-        return describe.other_hires_steps(steps, case.recipe)
-    if steps == 0 and case.settings.hires_steps is None and case.second.steps:
-        return describe.hires_steps_passed_over(case.recipe)
-    return None
 
 
 def remark_on_cfg(case: Case, cfg: float) -> str | None:
@@ -258,35 +159,6 @@ def remark_on_schedule(case: Case, schedule: str) -> str | None:
     return describe.other_name("schedule", schedule, case.recipe.schedule)
 
 
-def remark_on_hires_sampler(case: Case, sampler: str | None) -> str | None:
-    return remark_on_second_pass(sampler, case.sampler)
-
-
-def remark_on_hires_schedule(case: Case, schedule: str | None) -> str | None:
-    return remark_on_second_pass(schedule, case.schedule)
-
-
-def remark_on_second_pass(value: str | None, ours: str) -> str | None:
-    """On the second pass's own sampler or schedule, which the plan leaves as they are."""
-    return None if value in (None, ours, "Automatic") else describe.other_hires_name(value, ours)
-
-
-def remark_on_two_passes(case: Case, two_pass: bool | None) -> str | None:
-    """Where the user's own second pass is on, it comes first."""
-    own = case.facts.request.second_pass
-    if not two_pass or own is None or case.recipe.two_pass_scale is None:
-        return None
-    same = all(
-        getattr(own, name) in (None, getattr(case.recipe, f"two_pass_{name}"))
-        for name in ("scale", "strength", "upscaler")
-    )
-    return None if same else describe.own_second_pass(case.recipe)
-
-
-def no_remark(case: Case, value: Any) -> None:
-    """Any value is fine."""
-
-
 def remark_on_eta(case: Case, eta: float | None) -> str | None:
     recipe, sent = case.recipe, case.facts.request.eta
     if case.settings.eta is None:
@@ -308,13 +180,7 @@ RULES = (
     Rule("schedule", remark_on_schedule),
     Rule("eta", remark_on_eta, want_eta, recommend_eta),
     Rule("distilled_cfg", remark_on_distilled_cfg, want_distilled_cfg, recommend_distilled_cfg),
-    Rule("hires_steps", remark_on_hires_steps, want_hires_steps, recommend_hires_steps),
-    Rule("two_pass", remark_on_two_passes, recommend=recommend_nothing),
-    Rule("hires_scale", no_remark, second_pass("scale"), recommend_nothing),
-    Rule("hires_strength", no_remark, second_pass("strength"), recommend_nothing),
-    Rule("hires_upscaler", no_remark, second_pass("upscaler"), recommend_nothing),
-    Rule("hires_sampler", remark_on_hires_sampler, lambda case: case.second.sampler, recommend_nothing),
-    Rule("hires_schedule", remark_on_hires_schedule, lambda case: case.second.schedule, recommend_nothing),
+    *second_pass.RULES,
 )
 
 

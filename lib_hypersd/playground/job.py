@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..recipes.settings import Settings, number, read_settings
+from ..recipes.values import MOST_SEED, SIDE, pixels, seed, text, truth
 from ..wording import shown
 
 __all__ = ["EXAMPLE", "NAMES", "SIDE", "Job", "Own", "read_job"]
 
 EXAMPLE = "two red circles on the left, white background"
-SIDE = 16  # pixels; widths and heights are multiples: FLUX makes one patch of so many, SD1.5 and SDXL one latent of 8
 
 
 @dataclass(frozen=True)
@@ -52,38 +52,6 @@ class Job:
     def is_controlled(self) -> bool:
         """Whether a control image counts."""
         return self.control is not None and self.control_weight > 0
-
-
-MOST_SEED = 2**32 - 1
-
-
-def text(value) -> str:
-    if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError("a text")  # half a letter, as JSON can spell it, fits into no file
-    return value
-
-
-def seed(value) -> int:
-    try:
-        return int(number(0, MOST_SEED, whole=True)(value))
-    except ValueError:
-        raise ValueError(f"a whole number from 0 to {MOST_SEED}") from None
-
-
-def pixels(value) -> int:
-    try:
-        count = int(number(64, 4096, whole=True)(value))
-    except ValueError:
-        count = 1
-    if count % SIDE:
-        raise ValueError(f"a multiple of {SIDE} from 64 to 4096")
-    return count
-
-
-def truth(value) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-    return value
 
 
 def file(value) -> Path:

@@ -9,16 +9,17 @@ import gradio as gr
 
 from .. import panel
 from ..download.downloads import Downloads
+from ..live import add_routes
 from ..plan import Memory
 from ..recipes.memory import Entry, Memories
 from .errors import Unservable
 from .generate import Playground
 from .generate_tab import GenerateTab
-from .live_tab import build_live_tab
+from .live_tab import LiveTab
 from .loading import SMALL
 from .series import Captioned, Series
 
-__all__ = ["Page", "launch_options", "serve"]
+__all__ = ["Page", "serve"]
 
 ROOT = Path(__file__).parents[2]
 # gradio's own greys of lesser text are too pale to read.
@@ -54,8 +55,14 @@ class Page:
             with gr.Tab("Generate"):
                 GenerateTab(self.series, self.backend(downloads), list(first), picture_classes)
             with gr.Tab("Live"):
-                build_live_tab(self.blocks, playground, picture_classes)
+                self.live = LiveTab(playground, out, small=bool(picture_classes))
             self.blocks.load(js="() => window.hypersdPlayground()")
+
+    def launch(self, **options) -> str:
+        """Serve the page in the background; its address."""
+        app, url, _ = self.blocks.launch(prevent_thread_lock=True, quiet=True, **options, **launch_options())
+        add_routes(app, self.live.draw, self.live.interrupt, self.live.keep)
+        return url
 
     def backend(self, downloads: Downloads) -> panel.Backend:
         here = self.playground
@@ -90,9 +97,8 @@ def serve(
 ) -> None:
     """Serve the page until somebody ends it; raises Unservable where that address is not free."""
     page = Page(playground, out, downloads, first)
-    options = {"server_name": host, "server_port": port, "allowed_paths": [str(out.resolve())]}
     try:
-        _, url, _ = page.blocks.launch(**options, prevent_thread_lock=True, quiet=True, **launch_options())
+        url = page.launch(server_name=host, server_port=port, allowed_paths=[str(out.resolve())])
     except OSError as error:
         where = host if port is None else f"{host}, port {port}"
         raise Unservable(f"The page cannot be served at {where}; give another with --port.") from error
@@ -103,7 +109,8 @@ def serve(
 def launch_options() -> dict:
     """How the page looks and behaves: the panel's own style and script, and what the page adds to them."""
     here = Path(__file__)
-    scripts = [ROOT / "javascript" / "hypersd_panel.js", here.with_name("page.js")]
+    parts = [ROOT / "javascript" / f"hypersd_{name}.js" for name in ("panel", "scribble", "live")]
+    scripts = [*parts, here.with_name("page.js")]
     styles = [ROOT / "style.css", here.with_name("page.css")]
     script, style = ("\n".join(path.read_text(encoding="utf-8") for path in paths) for paths in (scripts, styles))
     return {

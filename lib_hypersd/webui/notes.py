@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 NOTE = "Hyper-SD note"
+NOT_APPLIED = "not applied. "  # what it begins with where there is no plan
 
 
 def note(p, sentences: Sequence[str]) -> None:
@@ -16,5 +17,5 @@ def note(p, sentences: Sequence[str]) -> None:
 def refuse(p, problem: str, sentences: Sequence[str] = ()) -> None:
     """Say why the request is left as the user made it."""
     p.comment(f"Hyper-SD was not applied, and your own settings were used. {problem}")
-    p.extra_generation_params[NOTE] = f"not applied. {problem}"
+    p.extra_generation_params[NOTE] = NOT_APPLIED + problem
     note(p, sentences)

@@ -1,8 +1,8 @@
 """The host's options and switches, through one door: what this host lacks has the default that is named here."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,23 @@ def find_comment_stripper() -> Callable[[str], str] | None:
     return getattr(module, "strip_comments", None)
 
 
-@contextmanager
-def shadowed(**values) -> Iterator[None]:
+def shadowed(**values) -> AbstractContextManager[None]:
     """Let the host read ``values`` from its options, whatever the user has set.
 
     An attribute of the object comes before the data that the host saves (``__getattr__`` comes last), so
     settings that are saved meanwhile keep the user's own values.
     """
-    own = vars(shared.opts)
+    return replaced(vars(shared.opts), values)
+
+
+def switched(**values) -> AbstractContextManager[None]:
+    """Let the host read ``values`` from its command line."""
+    return replaced(vars(shared.cmd_opts), values)
+
+
+@contextmanager
+def replaced(own: dict[str, Any], values: Mapping[str, Any]) -> Iterator[None]:
+    """Have ``values`` among an object's own attributes for a while."""
     before = {name: own[name] for name in values if name in own}
     own.update(values)
     try:

@@ -15,6 +15,7 @@ EXACT_STRENGTH = "hypersd_exact_strength"
 EXACT_STRENGTH_INFOTEXT = "Exact strength"
 MIRROR = "hypersd_mirror"
 OFFLINE_FOLDER = "hypersd_offline_folder"
+LIVE_TAB = "hypersd_live_tab"
 SECTION = {"section": ("hypersd", "Hyper-SD"), "category_id": "sd"}
 
 
@@ -40,6 +41,7 @@ def register() -> None:
         OFFLINE_FOLDER, "", "Folder to copy LoRAs from instead of downloading them",
         "with the published files under their own names; while it is set, nothing is fetched from the net", gr.Textbox,
     )  # fmt: skip
+    add(LIVE_TAB, True, "The tab Hyper-SD Live", "counts from the next reload of the UI")
     add(
         memory.FORGET, [], "Checkpoints of which something is remembered; those that are ticked are forgotten",
         "it stands in hypersd-checkpoints.json, beside the WebUI's own settings",

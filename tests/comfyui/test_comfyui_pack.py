@@ -3,7 +3,9 @@
 Whether the real ones answer so is what the live suite and the contract say.
 """
 
+import json
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -13,6 +15,7 @@ import lib_hypersd.comfyui
 from lib_hypersd.errors import HyperSDError
 from lib_hypersd.sampling.schedules import flow_sigmas
 
+ROOT = Path(__file__).parents[2]
 OWN = ("host", "nodes", "card", "pack", "carry_out")
 
 
@@ -114,6 +117,22 @@ def test_inputs_stand_where_saved_workflows_have_them(comfyui):
         inputs = node.INPUT_TYPES()
         assert [*inputs["required"], *inputs.get("optional", {})][: len(order[name])] == order[name]
         assert node.DESCRIPTION.endswith(".") and hasattr(node, node.FUNCTION)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "locales").glob("*/nodeDefs.json")), ids=lambda file: file.parent.name)
+def test_a_language_has_every_text_of_the_nodes_and_no_other(comfyui, file):
+    nodes, _ = load()
+    assert json.loads(file.read_text(encoding="utf-8")).keys() == nodes.keys()
+    for name, texts in json.loads(file.read_text(encoding="utf-8")).items():
+        node, inputs = nodes[name], nodes[name].INPUT_TYPES()
+        own = {**inputs["required"], **inputs.get("optional", {})}
+        tooltips = {entry: "tooltip" in (options[0] if options else {}) for entry, (_, *options) in own.items()}
+        assert {entry: "tooltip" in text for entry, text in texts["inputs"].items()} == tooltips
+        has_tooltip = hasattr(node, "OUTPUT_TOOLTIPS")
+        assert list(texts["outputs"]) == [str(slot) for slot in range(len(node.RETURN_TYPES))]
+        assert all(("tooltip" in text) == has_tooltip for text in texts["outputs"].values())
+        assert texts["display_name"] and all(text["name"] for text in texts["inputs"].values())
+        assert texts["description"] != node.DESCRIPTION
 
 
 def test_the_cards_nodes_are_left_to_the_pack_that_has_them(comfyui):

@@ -10,6 +10,7 @@ REQUESTS = ("txt2img", "img2img")  # the two kinds of request that the word ``p`
 # Words for modules.
 MODULES = {
     "modules": "modules",
+    "modules_forge": "modules_forge",
     "k_diffusion": "k_diffusion",
     "networks": "networks",
     "lora_names": "packages_3rdparty.comfyui_lora_collection.utils",
@@ -67,6 +68,8 @@ VARIABLES = {
     "webui/loras.py: find_networks()": "networks",
     "webui/inner_passes.py: outer": "p",
     "webui/inner_passes.py: inner": "p",
+    "webui/live_pictures.py: runner": "modules.scripts.scripts_txt2img",
+    "webui/live_watch.py: runner": "modules.scripts.scripts_txt2img",
     "webui/model.py: find_choices()": "backend_args.dynamic_args",
     "webui/model.py: model": "sd_model",
     "webui/model.py: network": "unet.model",
@@ -84,6 +87,8 @@ COMPUTED = {
     "webui/options.py: modules.shared.opts": (),
     "webui/options.py: modules.shared.cmd_opts": (),
     "webui/downloads.py: modules.shared.opts": (),
+    "webui/live.py: modules.shared.opts": (),
+    "webui/live_pictures.py: modules.shared.opts": ("outdir_txt2img_samples", "outdir_img2img_samples"),
     "webui/memory.py: modules.shared.opts": (),
     "webui/samplers.py: modules.shared.opts": ("eta_ddim",),
     "webui/strength.py: modules.shared.opts": (),
@@ -91,7 +96,7 @@ COMPUTED = {
 # Functions of ours that ask the host for what it may lack.
 DOORS = {"get_option": "modules.shared.opts", "get_switch": "modules.shared.cmd_opts"}
 # Functions of ours whose keywords are names of the host's.
-KEYWORDS = {"shadowed": "modules.shared.opts"}
+KEYWORDS = {"shadowed": "modules.shared.opts", "switched": "modules.shared.cmd_opts"}
 # What a class of ours has beside what it takes from its base.
 OWN = {"modules.scripts.Script.prompt"}
 # What is only taken where another name is there, or where it is not.
@@ -103,6 +108,7 @@ WITH = {
     "img2img.all_negative_prompts": "img2img.enable_hr",
     "img2img.hr_extra_network_data": "img2img.enable_hr",
     "sd_model.current_lora_hash": "unet.patches",
+    "modules.shared.cmd_opts.no_prompt_history": "modules.sd_schedulers",  # the host without either keeps the last prompt in any case
     "unet.model.diffusion_model.config": "unet.model.diffusion_model.joint_blocks",
 }
 WITHOUT = {
@@ -115,7 +121,7 @@ WITHOUT = {
 
 # What the double has beside that, to behave as a host; nothing else, and a real host has it too.
 DOUBLE = (
-    *(f"{kind}.{name}" for kind in REQUESTS for name in ("prompt", "seed", "batch_size", "comments")),
+    *(f"{kind}.{name}" for kind in REQUESTS for name in ("prompt", "seed", "batch_size", "comments", "close")),
     "txt2img.hr_prompt",
     *(f"sampler.{name}" for name in ("func", "eta")),
     *(f"sampler.config.{name}" for name in ("name", "constructor", "aliases")),

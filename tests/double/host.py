@@ -13,6 +13,7 @@ import torch
 from tests.networks import Network
 
 from .imports import Modules
+from .live import OwnRequests
 from .networks import PATCHES, Loras
 from .parts import (
     WITH_PREDICTORS,
@@ -41,7 +42,7 @@ def running(tmp_path, kind, *loras):
         yield host
 
 
-class Host(Loras, Modules, Requests):
+class Host(Loras, Modules, OwnRequests, Requests):
     """The modules, the LoRAs, and requests that are run."""
 
     def __init__(self, tmp_path, kind="a1111"):
@@ -55,6 +56,7 @@ class Host(Loras, Modules, Requests):
         self.have_options(kind)
         self.have_samplers(kind)
         self.have_scripts(kind)
+        self.have_queue()
         self.networks = module(
             "networks", available_networks={}, loaded_networks=[], list_available_networks=self.list_networks
         )
@@ -69,12 +71,15 @@ class Host(Loras, Modules, Requests):
             OptionInfo=OptionInfo,
             cmd_opts=SimpleNamespace(
                 no_hashing=False, lora_dir=str(self.folder / "Lora"),
+                **({} if kind == "classic" else {"no_prompt_history": False}),
                 **({"ckpt_dirs": [], "lora_dirs": []} if kind == "neo" else {"ckpt_dir": None}),
             ),
             opts=Options(
                 eta_ancestral=1.0, eta_ddim=0.0, skip_early_cond=0.0, sgm_noise_multiplier=False,
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
-                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15",
+                img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15", live_previews_enable=True, multiple_tqdm=True,
+                outdir_samples="", outdir_txt2img_samples="txt2img", outdir_img2img_samples="img2img", samples_format="png",
+                sd_vae_decode_method="Full",
             ),
         )  # fmt: skip
         if kind not in ("classic", "neo"):
@@ -118,7 +123,8 @@ class Host(Loras, Modules, Requests):
             callback = namedtuple("ScriptCallback", ["script", "callback"])
         else:
             callback = make_dataclass("ScriptCallback", ["script", "callback", ("name", str, "unnamed")])
-        callbacks = {"callbacks_app_started": [], "callbacks_cfg_denoiser": [], "callbacks_cfg_denoised": []}
+        names = ("app_started", "cfg_denoiser", "cfg_denoised", "ui_tabs")
+        callbacks = {f"callbacks_{name}": [] for name in names}
         self.script_callbacks = SimpleNamespace(ScriptCallback=callback, callback_map=callbacks)
         self.scripts = SimpleNamespace(Script=Script, AlwaysVisible=object(), scripts_data=[])
         self.script_callbacks.add_callback = self.add_callback if kind == "classic" else self.add_callback_by_name

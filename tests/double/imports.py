@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 from lib_hypersd.plan.tags import strip_comments
 from tests.accordion import InputAccordion
 
+from .live import ParamBinding
 from .parts import WITH_PREDICTORS, DynamicArgs, PasteField, SamplerData, input_accordion, module
 from .sampling import KDiffusionSampler
 
@@ -39,20 +40,31 @@ class Modules:
             sys.modules.update(kept)
 
     def fresh_modules(self):
+        base = type("StableDiffusionProcessing", (), {})
         names = {
             "shared": vars(self.shared), "sd_models": vars(self.sd_models), "sd_samplers": vars(self.sd_samplers),
             "sd_samplers_kdiffusion": {"KDiffusionSampler": KDiffusionSampler}, "sd_samplers_common": {"SamplerData": SamplerData},
             "sd_schedulers": vars(self.sd_schedulers), "scripts": vars(self.scripts), "script_callbacks": vars(self.script_callbacks),
             "paths": {"data_path": str(self.folder), "models_path": str(self.folder / "models")},
             "extra_networks": {"activate": lambda p, extra_network_data: self.activate(extra_network_data)},
-            "infotext_utils": {"PasteField": PasteField},
+            "infotext_utils": {
+                "PasteField": PasteField, "ParamBinding": ParamBinding, "image_from_url_text": self.image_from_url_text,
+                "register_paste_params_button": self.register_paste_params_button,
+            },
+            "call_queue": vars(self.call_queue), "images": {"save_image": self.save_image},
             "ui_components": {"InputAccordion": input_accordion if self.kind in WITH_PREDICTORS else InputAccordion},
             "hashes": {"sha256_from_cache": self.sha256_from_cache},
-            "processing": {"StableDiffusionProcessing": type("StableDiffusionProcessing", (), {})},
+            "processing": {"StableDiffusionProcessing": base, "process_images": lambda p: self.run(p)},
         }  # fmt: skip
         if self.kind == "classic":
             del names["sd_schedulers"]
         fresh = {"modules": ModuleType("modules"), "networks": self.networks}
+        for img2img in (False, True):
+            kind = self.request_class(base, img2img)
+            names["processing"][kind.__name__] = kind
+        if self.kind != "a1111":
+            thread = module("modules_forge.main_thread", run_and_wait_result=self.run_and_wait_result)
+            fresh |= {"modules_forge": module("modules_forge", main_thread=thread), thread.__name__: thread}
         if self.kind in WITH_PREDICTORS:
             names["processing"]["StableDiffusionProcessing"].distilled_cfg_scale = 3.5
             choices = {"online_lora": False}
@@ -87,4 +99,7 @@ class Modules:
         spec = importlib.util.spec_from_file_location("hypersd.py", ROOT / "scripts" / "hypersd.py")
         hooks = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(hooks)
-        return hooks.HyperSD()
+        script = hooks.HyperSD()
+        for runner in (self.scripts.scripts_txt2img, self.scripts.scripts_img2img):
+            runner._load(script)
+        return script

@@ -28,7 +28,8 @@ class Processing:
         fields = {
             "prompt": prompt, "steps": 20, "cfg_scale": 7.0, "sampler_name": "Euler", "eta": None, "seed": 1, "batch_size": 1,
             "denoising_strength": 0.75, "refiner_checkpoint_info": None, "disable_extra_networks": False, "sampler": None,
-            "is_hr_pass": False, "extra_generation_params": {}, "comments": {},
+            "is_hr_pass": False, "extra_generation_params": {}, "comments": {}, "is_api": False, "scripts": None,
+            "script_args": (),
         }  # fmt: skip
         if not img2img:
             fields |= {
@@ -51,7 +52,7 @@ class Processing:
             if host.kind == "forge" or not img2img:
                 fields |= {"hr_distilled_cfg": 3.5}
         if host.kind in ("forge", "neo") and not img2img:
-            fields |= {"hr_additional_modules": None}
+            fields |= {"hr_additional_modules": []}
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
         vars(self).update(fields | given)
@@ -59,6 +60,9 @@ class Processing:
     @property
     def sd_model(self):
         return self._host.model
+
+    def close(self):
+        """What frees a request that has been run."""
 
     def comment(self, text):
         self.comments[text] = 1

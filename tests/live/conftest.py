@@ -11,7 +11,7 @@ import pytest
 from tests.browser import chromium
 from tests.live.host import Host
 from tests.live.kinds import kind_of
-from tests.live.report import Check, Report, check_of
+from tests.live.recording import Recording, family_of
 
 
 def pytest_addoption(parser):
@@ -29,68 +29,24 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "only(*kinds, why): what only these kinds of host have; why the others leave it out"
     )
-    config.report = Report()
+    kind = kind_of(config.getoption("--webui"))
+    config.recording = Recording(kind.name, kind.lacks, Path(__file__).parent)
+    config.pluginmanager.register(config.recording)
 
 
 @pytest.hookimpl(tryfirst=True)  # before what -k leaves out
 def pytest_collection_modifyitems(config, items):
     """Leave out what is no check of this host, and put the checks of one family together: each loads its checkpoint once."""
     kind = kind_of(config.getoption("--webui"))
-    kept = []
-    for item in items:
-        check, why = check_in(item), reason_to_leave_out(item, kind)
-        if why:
-            config.report.left_out.append((check, why))
-        else:
-            config.report.planned[item.nodeid] = check
-            kept.append(item)
     families = list(kind.families)
-    items[:] = sorted(kept, key=lambda item: families.index(check_in(item).family))
-
-
-def check_in(item) -> Check:
-    silent = "say" in getattr(item, "fixturenames", ())
-    return Check(check_of(item.function.__name__), family_of(item), item.function.__doc__ if silent else None)
-
-
-def family_of(item) -> str:
-    """The kind of checkpoint that a test is about: SD1.5 where it does not say."""
-    return getattr(getattr(item, "callspec", None), "params", {}).get("family", "sd15")
+    kept = config.recording.keep(items, lambda item: reason_to_leave_out(item, kind))
+    items[:] = sorted(kept, key=lambda item: families.index(family_of(item)))
 
 
 def reason_to_leave_out(item, kind) -> str | None:
     if family_of(item) not in kind.families:
         return kind.lacks[family_of(item)]
     return next((mark.kwargs["why"] for mark in item.iter_markers("only") if kind.name not in mark.args), None)
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item):
-    report = (yield).get_result()
-    if report.when == "call" or report.outcome != "passed":
-        why = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
-        item.config.report.add(item.nodeid, report.outcome, why, dict(item.user_properties).get("sentence"))
-    if report.failed:
-        print_failure(item.config.pluginmanager.get_plugin("terminalreporter"), report)
-
-
-def print_failure(terminal, report):
-    """Write a failure's traceback when it happens: a whole run takes an hour, and its log is read before it ends.
-
-    Lines are cut, as pictures that differ are whole in it; they stand at the end, in full.
-    """
-    terminal.ensure_newline()
-    terminal.write_line("\n".join(line[:300] for line in report.longreprtext.splitlines()))
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    name, kind = config.getoption("--record"), kind_of(config.getoption("--webui"))
-    if not name:
-        return
-    if config.report.is_whole:
-        config.report.write(kind.name, name, kind.lacks)
-    else:
-        terminalreporter.write_line("This was a part of the suite: docs/hosts.md is as it was.")
 
 
 @pytest.fixture

@@ -85,9 +85,9 @@ def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures,
 def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     set_size(page)
     page.locator("#txt2img_prompt textarea").fill("a cat")
-    own, own_cfg = (
+    own, own_cfg = [
         page.locator(f"#txt2img_{name} input[type=number]").input_value() for name in ("steps", "cfg_scale")
-    )
+    ]
     toggle(page)
     expect_status(page, "8 steps with")
     page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
@@ -97,8 +97,7 @@ def test_tick_generate_and_the_hosts_own_values_stay(host, page):
     host.get("/hypersd-probe/calls")
     info = generate(page)
     schedule = " Schedule type: Trailing," if host.has_schedules else ""
-    assert f"Steps: 8, Sampler: DDIM-Trailing,{schedule} CFG scale: 1" in info
-    assert "<lora:Hyper-SD15-8steps-lora:1>" in info
+    assert f"Steps: 8, Sampler: DDIM-Trailing,{schedule} CFG scale: 1" in info and "<lora:Hyper-SD15-8steps" in info
     assert [call["rows"] for call in host.get("/hypersd-probe/calls")] == [1] * 8
     assert page.locator("#txt2img_steps input[type=number]").input_value() == own
     assert page.locator("#txt2img_cfg_scale input[type=number]").input_value() == own_cfg != "1"
@@ -162,7 +161,7 @@ def test_a_preset_leaves_the_panel_as_it_is(host, page, say):
             assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
             expect_status(page, "8 steps with")
             assert steps.input_value() != "8", "the user's own value stays what the preset has set"
-    finally:  # each preset has a checkpoint and modules of its own
+    finally:  # each has a checkpoint and modules of its own
         host.post("/sdapi/v1/options", {"forge_additional_modules": [], "sd_model_checkpoint": host.first_checkpoint})
     say("nothing: the panel stays as it is")
 

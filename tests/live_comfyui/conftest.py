@@ -4,15 +4,33 @@ from pathlib import Path
 
 import pytest
 
-from tests.live_comfyui.host import ComfyUI
+from tests.browser import chromium
+from tests.live.recording import Recording
+from tests.live_comfyui.host import LACKS, ComfyUI
+from tests.live_comfyui.page import load
 
 
 def pytest_addoption(parser):
     parser.addoption("--comfyui", type=Path, help="folder of a ComfyUI that boots; it is left as it is")
     parser.addoption("--python", type=Path, help="the Python that ComfyUI runs with, where it has no venv of its own")
     parser.addoption("--models", type=Path, help="folder of the checkpoints, made where absent (default: the cache)")
-    parser.addoption("--record", action="store_true", help="write the names that we use of it into the contract")
+    parser.addoption(
+        "--record", metavar="HOST", help="write docs/hosts.md and the contract, under this name and commit"
+    )
     parser.addoption("--pictures", type=Path, help="folder for screenshots")
+    parser.addoption("--workflows", type=Path, help="folder of workflow files that others have published")
+
+
+def pytest_configure(config):
+    if config.getoption("--comfyui", None):
+        config.recording = Recording("ComfyUI", LACKS, Path(__file__).parent)
+        config.pluginmanager.register(config.recording)
+
+
+@pytest.hookimpl(tryfirst=True)  # before what -k leaves out
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--comfyui", None):
+        items[:] = config.recording.keep(items)
 
 
 # What the example workflows name, and which of our models stands in for it.
@@ -60,3 +78,19 @@ def host(request, tmp_path_factory):
     host.boot()
     yield host
     host.stop()
+
+
+@pytest.fixture(scope="session")
+def page_errors():
+    """What the page has said of errors in its scripts."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def page(workflow_host, page_errors):
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 2120, "height": 1380})
+        page.set_default_timeout(120_000)
+        page.on("pageerror", lambda error: page_errors.append(str(error)))
+        load(page, workflow_host.url)
+        yield page

@@ -20,7 +20,7 @@ class Graph(dict):
 class Sampling(Graph):
     """A checkpoint, two prompts and a latent, ready to be sampled."""
 
-    def __init__(self, checkpoint="small_sd15", width=768, pooled=768, image=False, batch=1, side=8):
+    def __init__(self, checkpoint="small_sd15", width=768, pooled=768, channels=4, image=False, batch=1, side=8):
         super().__init__()
         loader = self.add("CheckpointLoaderSimple", ckpt_name=f"{checkpoint}.safetensors")
         self.model, self.clip, self.vae = ((loader, slot) for slot in range(3))
@@ -28,9 +28,10 @@ class Sampling(Graph):
             (self.add("ProbePrompt", seed=seed, width=width, pooled=pooled), 0) for seed in (1, 2)
         )
         if image:
-            self.latent = (self.add("ProbeImage", channels=4, side=side, batch=batch), 0)
+            self.latent = (self.add("ProbeImage", channels=channels, side=side, batch=batch), 0)
         else:
-            self.latent = (self.add("EmptyLatentImage", width=8 * side, height=8 * side, batch_size=batch), 0)
+            kind = "EmptyLatentImage" if channels == 4 else "EmptySD3LatentImage"
+            self.latent = (self.add(kind, width=8 * side, height=8 * side, batch_size=batch), 0)
 
     def schedule(self, name, steps, denoise=1.0, **inputs):
         return (

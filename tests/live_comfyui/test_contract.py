@@ -11,6 +11,7 @@ def test_the_contract_holds(host, request):
     graph.add("ProbeNames", names=" ".join(names_used()))
     (shown,) = host.run(graph).outputs.values()
     names = dict(shown["names"])
+    assert "absent" not in names.values()
     if request.config.getoption("--record"):
         version = host.get("/system_stats")["system"]["comfyui_version"]
         RECORD.write_text(json.dumps({"comfyui": version, "names": names}, indent=1) + "\n", encoding="utf-8")

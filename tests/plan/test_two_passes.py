@@ -46,14 +46,14 @@ OWN_VALUES = {"scale": 2.0, "strength": 0.7, "upscaler": "Latent"}
 SAME_VALUES = {"scale": 1.5, "strength": 0.6, "upscaler": "None"}
 
 
-@pytest.mark.parametrize(("values", "is_said"), [(OWN_VALUES, True), (SAME_VALUES, False), ({}, False)])
-def test_the_users_own_second_pass_comes_first(values, is_said):
+@pytest.mark.parametrize(("values", "has_remark"), [(OWN_VALUES, True), (SAME_VALUES, False), ({}, False)])
+def test_the_users_own_second_pass_comes_first(values, has_remark):
     result = plan(two_pass=True, second=SecondPass(**values))
     assert second(result) == (None, None, None, 0) and result.cfg == 3
     remark = (
         "The second pass that is set comes before the one of “Two passes”: ×1.5, denoising strength 0.6, upscaler None."
     )
-    assert result.warnings == ((remark,) if is_said else ())
+    assert result.warnings == ((remark,) if has_remark else ())
 
 
 def test_nothing_is_added_unless_it_is_wanted():

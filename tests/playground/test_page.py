@@ -10,10 +10,11 @@ import pytest
 from lib_hypersd.download.downloads import Downloads
 from lib_hypersd.download.source import Server
 from lib_hypersd.playground.job import EXAMPLE
-from lib_hypersd.playground.page import Page, launch_options
+from lib_hypersd.playground.page import Page
 from lib_hypersd.playground.series import read_infotext
 from lib_hypersd.recipes.catalog import Catalog
 from tests.browser import chromium, requires_browser
+from tests.server import wait_until
 
 pytestmark = requires_browser
 HOSTILE = "<img src=x onerror=\"document.title='1'\"> ${document.title='2'} {{value}} \"'&"
@@ -62,9 +63,7 @@ def served(playground, tmp_path_factory):
     page = Page(
         playground, out, Downloads(lambda: Server("http://127.0.0.1:9"), lambda r: out, catalog=lambda: Catalog(()))
     )
-    _, url, _ = page.blocks.launch(
-        prevent_thread_lock=True, server_name="127.0.0.1", quiet=True, allowed_paths=[str(out)], **launch_options()
-    )
+    url = page.launch(server_name="127.0.0.1", allowed_paths=[str(out)])
     with chromium() as browser:
         yield lambda theme="light": Opened(browser, url, page, theme)
     page.blocks.close()
@@ -148,11 +147,11 @@ def test_live_the_picture_follows_what_is_typed(opened):
     page = opened.page
     page.get_by_role("tab", name="Live").click()
     page.wait_for_selector(f"#hypersd_live img[alt='{EXAMPLE}']")
-    page.locator("#hypersd_live_prompt :is(textarea, input)").fill(HOSTILE)
+    page.locator("#hypersd_live [name=prompt]").fill(HOSTILE)
     page.wait_for_function("text => document.querySelector('#hypersd_live img').alt === text", arg=HOSTILE)
-    assert re.fullmatch(r"1 step in \d+ ms", page.locator("#hypersd_live figcaption").inner_text())
-    page.locator("#hypersd_live_seed input").fill("-3")
-    page.wait_for_selector("#hypersd_live >> text=“seed” must be a whole number from 0 to 4294967295, not '-3'.")
+    assert re.match(r"1 step in \d+ ms: playground \d+", page.locator("#hypersd_live figcaption").inner_text())
+    page.locator("#hypersd_live [name=seed]").fill("-3")
+    page.wait_for_selector("#hypersd_live >> text=Seed must be a whole number from 0 to 4294967295, not '-3'.")
     assert page.title() == "Hyper-SD playground"
 
 
@@ -164,11 +163,11 @@ def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatc
     prompts, run = [], playground.run
     busy = threading.Lock()
 
-    def slowly(job, *rest):
+    def slowly(job, **rest):
         assert busy.acquire(blocking=False), "only one is under way"
         time.sleep(0.4)
         prompts.append(job.prompt)
-        picture = run(job, *rest)
+        picture = run(job, **rest)
         busy.release()
         return picture
 
@@ -183,7 +182,7 @@ def test_live_the_newest_wins_and_none_that_is_stale_is_shown(opened, monkeypatc
             }).observe(live, {childList: true, subtree: true, attributes: true});
         }"""
     )
-    box = page.locator("#hypersd_live_prompt :is(textarea, input)")
+    box = page.locator("#hypersd_live [name=prompt]")
     texts = [f"cat {i:02}" for i in range(30)]
     for text in texts:
         box.fill(text)
@@ -203,7 +202,7 @@ def test_live_a_scribble_is_what_the_picture_starts_from(opened):
     first = page.locator("#hypersd_live img").get_attribute("src")
     page.get_by_role("button", name="blue").click()
     assert page.get_by_role("button", name="blue").get_attribute("aria-pressed") == "true"
-    box = page.locator("#hypersd_canvas canvas").bounding_box()
+    box = page.locator("#hypersd_live canvas").bounding_box()
     page.mouse.move(box["x"] + 100, box["y"] + 100)
     page.mouse.down()
     page.mouse.move(box["x"] + 300, box["y"] + 200, steps=5)
@@ -211,6 +210,29 @@ def test_live_a_scribble_is_what_the_picture_starts_from(opened):
     page.wait_for_function("old => document.querySelector('#hypersd_live img').src !== old", arg=first)
     page.get_by_role("button", name="Clear").click()
     page.wait_for_function("old => document.querySelector('#hypersd_live img').src === old", arg=first)
+
+
+def test_live_what_is_kept_is_a_file_and_an_interrupt_ends_a_picture(opened, monkeypatch):
+    page, out, playground = opened.page, opened.served.out, opened.served.playground
+    page.get_by_role("tab", name="Live").click()
+    page.wait_for_selector("#hypersd_live img")
+    before = set(out.iterdir())
+    opened.press("Keep")
+    page.wait_for_selector("#hypersd_live >> text=Kept as")
+    (file,) = set(out.iterdir()) - before
+    assert read_infotext([(file, "")]).startswith("<lora:Hyper-SD15-1step-lora:1> " + EXAMPLE)
+
+    run = playground.run
+
+    def wait_for_interrupt(job, is_interrupted):
+        wait_until(is_interrupted)
+        return run(job, is_interrupted=is_interrupted)
+
+    monkeypatch.setattr(playground, "run", wait_for_interrupt)
+    page.locator("#hypersd_live [name=prompt]").fill("never seen")
+    opened.press("Interrupt")
+    page.wait_for_selector("#hypersd_live >> text=Interrupted.")
+    assert page.locator("#hypersd_live img").get_attribute("alt") == EXAMPLE
 
 
 def test_the_dark_theme_is_legible(served):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tools.tiny.stage import Stage, descend
+from tools.tiny.stage import Stage, descend, processes
 
 ROOT = Path(__file__).parents[2]
 TOGETHER = """
@@ -65,6 +65,14 @@ class TestStage:
             layer.weight, torch.ones(1, 3)
         )
         assert len((tmp_path / "times.jsonl").read_text().splitlines()) == 1
+
+    def test_processes_meet_without_a_gpu_for_each(self, monkeypatch):
+        barriers = []
+        monkeypatch.setattr(torch.distributed, "barrier", lambda **settings: barriers.append(settings))
+        processes().wait_for_everyone()
+        monkeypatch.setattr(processes(), "num_processes", 2)
+        processes().wait_for_everyone()
+        assert barriers == [{}]
 
     def test_a_finished_stage_is_not_repeated(self, tmp_path):
         self.train(tmp_path / "a.pt", 3, None)

@@ -14,9 +14,18 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector, vector_to_para
 SAVE_SECONDS = 180
 
 
-def processes() -> PartialState:
+class Processes(PartialState):
+    """Processes that meet on the CPU, whatever they compute on."""
+
+    def wait_for_everyone(self) -> None:
+        """Accelerate's own asks for a GPU for every process, even of those that meet on the CPU."""
+        if self.num_processes > 1:
+            torch.distributed.barrier()
+
+
+def processes() -> Processes:
     """Those that train together (``torchrun``), each on its share of every batch; without, the one that there is."""
-    return PartialState(cpu=True)
+    return Processes(cpu=True)
 
 
 def share(batch: int) -> int:

@@ -1,0 +1,83 @@
+"""What the page asks for: one picture, by what its controls hold at that moment."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import HyperSDError
+from ..recipes.settings import number
+from ..recipes.values import pixels, seed, text, truth
+from ..wording import shown
+
+__all__ = ["Redraw", "Unreadable", "decode_png", "read_redraw"]
+
+PNG_URL = "data:image/png;base64,"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+MOST_BYTES = 1 << 26
+
+
+class Unreadable(HyperSDError):
+    """What the page has sent cannot be used."""
+
+
+@dataclass(frozen=True)
+class Redraw:
+    """One picture to make.
+
+    ``drawing`` is a PNG to start from, as a data URL, of which ``strength`` (0 to 1) may change. ``taesd``: decode with
+    TAESD, where it is at hand.
+    """
+
+    prompt: str
+    negative: str = ""
+    seed: int = 1
+    width: int = 512
+    height: int = 512
+    steps: int = 1
+    strength: float = 0.75
+    taesd: bool = False
+    drawing: str | None = None
+
+
+def png(value: Any) -> str:
+    decode_png(value)
+    return value
+
+
+READERS: dict[str, Callable[[Any], Any]] = {
+    "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
+    "steps": number(1, 4, whole=True), "strength": number(0, 1), "taesd": truth, "drawing": png,
+}  # fmt: skip
+
+
+def read_redraw(given: Mapping[str, Any]) -> Redraw:
+    """A redraw from values by their names; None is as not given, and other names are passed over.
+
+    Raises:
+        Unreadable: with a sentence for each value that is off.
+    """
+    values, problems = {}, []
+    for name, reader in READERS.items():
+        value = given.get(name)
+        if value is not None:
+            try:
+                values[name] = reader(value)
+            except ValueError as expected:
+                problems.append(f"{name.capitalize()} must be {expected}, not {shown(str(value)[:200])!r}.")
+    if problems:
+        raise Unreadable(" ".join(problems))
+    return Redraw(**{"prompt": "", **values})
+
+
+def decode_png(url: Any) -> bytes:
+    """The bytes of a PNG's data URL; raises ValueError where it is none."""
+    if isinstance(url, str) and url.startswith(PNG_URL) and len(url) <= MOST_BYTES:
+        try:
+            content = base64.b64decode(url.removeprefix(PNG_URL), validate=True)
+        except binascii.Error:
+            content = b""
+        if content.startswith(PNG_START):
+            return content
+    raise ValueError("a PNG as a data URL")

@@ -1,0 +1,72 @@
+"""What the live page wants to know of its request: how long each part took, and why the plan was not carried out."""
+
+import time
+from typing import Any
+
+from modules import shared
+
+from . import request
+from .notes import NOT_APPLIED, NOTE
+
+# What the time up to a hook goes into, and what the time inside it: hooks run all scripts, ours and the others'.
+WEBUI, PLAN = "WebUI", "plan"
+HOOKS = {
+    "process": (WEBUI, PLAN),
+    "before_process_batch": ("start image", WEBUI),
+    "process_batch": ("LoRA", PLAN),
+    "process_before_every_sampling": ("text", PLAN),
+    "post_sample": ("network", WEBUI),
+    "postprocess_batch": ("decoder", WEBUI),
+}
+
+
+class Clock:
+    """Milliseconds by what they went into."""
+
+    def __init__(self):
+        self.last, self.spent = time.perf_counter(), {}
+
+    def stop(self, part: str) -> None:
+        """What has passed since the last stop went into ``part``."""
+        now = time.perf_counter()
+        self.spent[part] = self.spent.get(part, 0) + (now - self.last) * 1000
+        self.last = now
+
+    def times(self, rest: str) -> dict[str, float]:
+        """All parts; what has passed since the last stop goes into ``rest``."""
+        self.stop(rest)
+        return self.spent
+
+
+class WatchedScripts:
+    """A host's runner of scripts, whose hooks are timed, and which ends its request where the plan is not carried out:
+    few steps without their LoRA would be no picture."""
+
+    def __init__(self, runner):
+        self.runner, self.clock = runner, Clock()
+        self.problem = ""
+        self.notes: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copies ask for these before there is a runner
+            raise AttributeError(name)
+        value = getattr(self.runner, name)
+        return self.timed(value, *HOOKS[name]) if name in HOOKS else value
+
+    def timed(self, hook, before: str, inside: str):
+        def call(p, *args, **kwargs):
+            self.clock.stop(before)
+            result = hook(p, *args, **kwargs)
+            self.clock.stop(inside)
+            self.check(p)
+            return result
+
+        return call
+
+    def check(self, p) -> None:
+        """Keep what the request's note says, and end it where that is why there is no plan."""
+        sentence = p.extra_generation_params.get(NOTE, "")
+        self.notes = [sentence] if sentence else []
+        if request.get_state(p).plan is None:
+            self.problem = sentence.removeprefix(NOT_APPLIED)
+            shared.state.interrupt()
