@@ -14,6 +14,7 @@ from ..plan import Model, NoPlan, Plan, Request, make_plan
 from ..plan.tags import find, remove_all
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
+from ..recipes.values import SIDE
 from ..sampling.samplers import LOOPS, alpha, start_noise_scale
 from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
@@ -22,7 +23,7 @@ from .denoiser import Denoiser
 from .errors import RefusedJob
 from .files import open_image
 from .infotext import write_infotext
-from .job import SIDE, Job
+from .job import Job
 from .loras import Loras
 from .networks import NETWORKS, is_truncated, patches_in
 from .pipeline import LATENT_SIDE, LoadedPipeline

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..recipes.settings import Settings, number, read_settings
-from ..recipes.values import MOST_SEED, SIDE, pixels, seed, text, truth
+from ..recipes.values import MOST_SEED, pixels, seed, text, truth
 from ..wording import shown
 
-__all__ = ["EXAMPLE", "NAMES", "SIDE", "Job", "Own", "read_job"]
+__all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
 
 EXAMPLE = "two red circles on the left, white background"
 

@@ -45,7 +45,7 @@ def test_unless_given_its_steps_are_those_of_the_first(playground):
 
 
 def test_both_follow_the_control_image(playground, tmp_path):
-    write(tmp_path / "control.safetensors", control(models.TINY_SD15), torch.float32)
+    write(tmp_path / "control.safetensors", control(models.TINY_SD15), torch.float16)
     controlnet = ControlNet(tmp_path / "control.safetensors", playground.pipeline)
     with_control = Playground(playground.pipeline, playground.loras, playground.catalog, controlnet)
     sizes = []
