@@ -7,7 +7,7 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, TCDSchedul
 
 from lib_hypersd.plan import Model, Request, make_plan
 from lib_hypersd.recipes.catalog import published
-from lib_hypersd.recipes.settings import read
+from lib_hypersd.recipes.settings import read_settings
 from tests.networks import SD_BETAS
 from tests.timesteps import CASES
 
@@ -39,7 +39,7 @@ def test_the_timesteps_are_diffusers(case):
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_plan_is_as_the_table_says(case):
-    settings, problems, _ = read([{"enabled": True, **case.fixed}])
+    settings, problems, _ = read_settings([{"enabled": True, **case.fixed}])
     plan = make_plan(Request(settings, Model(case.family), None), published())
     assert problems == [] and (plan.file, plan.sampler, plan.schedule) == (case.file, case.sampler, case.schedule)
     assert plan.steps == len(case.timesteps) and case.rows == (1 if plan.cfg == 1 else 2)
