@@ -46,7 +46,7 @@ def read(file: Path) -> dict:
 def provide(host, workflow: dict) -> None:
     """Put a small checkpoint, and a LoRA for it, in the place of every file that a workflow names."""
     named = {node["type"]: node["widgets_values"][0] for node in workflow["nodes"] if node.get("widgets_values")}
-    checkpoint = "small_sdxl" if "XL" in named["CheckpointLoaderSimple"] else "small_sd15"
+    checkpoint = "small_sdxl" if "xl" in named["CheckpointLoaderSimple"].lower() else "small_sd15"
     for node in workflow["nodes"]:
         name = node["widgets_values"][0] if node.get("widgets_values") else ""
         if node["type"] == "CheckpointLoaderSimple":
