@@ -43,10 +43,10 @@ class Job:
     height: int | None = None
     init: Any = None
     strength: float = 0.75
-    control: Any = None
-    control_weight: float = 0.5
     settings: Settings = field(default_factory=lambda: Settings(enabled=True))
     own: Own = field(default_factory=Own)
+    control: Any = None
+    control_weight: float = 0.5
 
     @property
     def is_controlled(self) -> bool:

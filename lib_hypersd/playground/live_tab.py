@@ -60,6 +60,5 @@ def job_of(redraw: Redraw) -> Job:
     init = io.BytesIO(decode_png(redraw.drawing)) if redraw.drawing else None
     settings = Settings(enabled=True, steps=redraw.steps)
     return Job(
-        redraw.prompt, redraw.negative, redraw.seed, redraw.width, redraw.height, init, redraw.strength,
-        settings=settings,
-    )  # fmt: skip
+        redraw.prompt, redraw.negative, redraw.seed, redraw.width, redraw.height, init, redraw.strength, settings
+    )
