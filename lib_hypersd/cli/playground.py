@@ -212,7 +212,6 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     loras = options.lora or ([] if options.checkpoint else [EMBEDDED])
     import peft  # noqa: F401, which diffusers would miss only when it meets a LoRA
 
-    from ..playground.control import ControlNet
     from ..playground.generate import Playground
     from ..playground.loading import load_pipeline
     from ..playground.loras import Loras
@@ -220,11 +219,11 @@ def load_playground(options: argparse.Namespace, catalog: Catalog) -> "Playgroun
     pipeline = load_pipeline(checkpoint, options.device)
     if pipeline.placement:
         print(pipeline.placement, file=sys.stderr)
-    path = options.controlnet or (None if options.checkpoint else embedded_controlnet())
-    controlnet = ControlNet(path, pipeline) if path else None
-    if controlnet and options.controlnet:
-        controlnet.load()  # what cannot be used is refused at once
-    return Playground(pipeline, Loras(loras), catalog, controlnet)
+    controlnet = options.controlnet or (None if options.checkpoint else embedded_controlnet())
+    playground = Playground(pipeline, Loras(loras), catalog, controlnet)
+    if playground.controlnet and options.controlnet:
+        playground.controlnet.load()  # what cannot be used is refused at once
+    return playground
 
 
 def embedded_checkpoint() -> Path:

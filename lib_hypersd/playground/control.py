@@ -6,7 +6,6 @@ for where it has transformers: that is in the names of its tensors.
 
 import inspect
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from diffusers import ControlNetModel
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -38,6 +38,12 @@ TRANSFORMERS = {
         "down_blocks.{level}.attentions.0.transformer_blocks.",
         "mid_block.attentions.0.transformer_blocks.",
     ),
+}
+# SDXL's embedding of sizes and of the pooled prompt, which diffusers does not convert.
+LABELS = {
+    f"add_embedding.linear_{number}.{kind}": f"label_emb.0.{place}.{kind}"
+    for number, place in ((1, 0), (2, 2))
+    for kind in ("weight", "bias")
 }
 WORDS = "attn2.to_k.weight"  # what reads the encoded prompt, in both layouts
 
@@ -113,16 +119,18 @@ def load_network(path: Path, pipeline: LoadedPipeline) -> ControlNetModel:
         return ControlNetModel.from_pretrained(
             str(path), local_files_only=True, use_safetensors=True, dtype=pipeline.dtype
         )
-    tensors = load_file(path)
-    with tempfile.TemporaryDirectory() as folder:
-        layout.write(Path(folder, "config.json"), config)
-        network = ControlNetModel.from_single_file(tensors, config=folder, local_files_only=True, dtype=pipeline.dtype)
-    if len(tensors) != len(network.state_dict()):
+    tensors = {key.removeprefix(PREFIX): tensor for key, tensor in load_file(path).items()}
+    with torch.device("meta"):
+        network = ControlNetModel.from_config(config)
+    count = len(network.state_dict())
+    if len(tensors) != count:
         raise Unloadable(
             f"{shown(path.name)} is no plain ControlNet for {pipeline.model.name}: it has {len(tensors)} tensors, "
-            f"where one has {len(network.state_dict())}."
+            f"where one has {count}."
         )
-    return network
+    labels = {name: tensors[original] for name, original in LABELS.items() if original in tensors}
+    network.load_state_dict(convert_controlnet_checkpoint(tensors, config) | labels, assign=True)
+    return network.to(pipeline.dtype).eval()
 
 
 def config_of_folder(path: Path) -> dict[str, Any]:
@@ -155,7 +163,6 @@ def config_of_file(path: Path, unet: Mapping[str, Any]) -> dict[str, Any]:
     ]
     deepest = shapes.count(middle)
     return config | {
-        "_class_name": ControlNetModel.__name__,
         "cross_attention_dim": next(
             (shape[1] for key, shape in shapes.items() if key.endswith(WORDS)), config["cross_attention_dim"]
         ),

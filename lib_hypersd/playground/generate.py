@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -50,9 +51,9 @@ class Picture:
 class Playground:
     """A pipeline, LoRAs, recipes and maybe a ControlNet; makes one picture at a time, in whichever thread."""
 
-    def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog, controlnet: ControlNet | None = None):
-        self.pipeline, self.loras, self.catalog, self.controlnet = pipeline, loras, catalog, controlnet
-        self.lock = threading.Lock()
+    def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog, controlnet: Path | None = None):
+        self.pipeline, self.loras, self.catalog, self.lock = pipeline, loras, catalog, threading.Lock()
+        self.controlnet = ControlNet(controlnet, pipeline) if controlnet else None
 
     def plan(self, job: Job) -> Plan | NoPlan:
         """What will be done for a job, or why nothing will be."""

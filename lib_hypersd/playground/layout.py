@@ -13,7 +13,7 @@ from typing import Any
 from ..files.header import PREFIX, Header
 from .errors import Unloadable
 
-__all__ = ["Shapes", "family_by_parts", "prediction_of", "resolution_of", "write", "write_config", "write_tokenizer"]
+__all__ = ["Shapes", "family_by_parts", "prediction_of", "resolution_of", "write_config", "write_tokenizer"]
 
 IMAGE = "first_stage_model."
 # Each text encoder of a family: its folder, the place of its tensors, and of its embeddings below that.

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image, ImageDraw
 
 from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint, embedded_controlnet
-from lib_hypersd.playground.control import ControlNet
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.job import read_job
 from tests.playground import models
@@ -39,8 +38,7 @@ def test_it_draws_what_is_asked_for(playground, values, file):
 
 
 def test_it_draws_where_the_scribble_is(playground):
-    controlnet = ControlNet(embedded_controlnet(), playground.pipeline)
-    with_control = Playground(playground.pipeline, playground.loras, playground.catalog, controlnet)
+    with_control = Playground(playground.pipeline, playground.loras, playground.catalog, embedded_controlnet())
     scribble = Image.new("RGB", (64, 64))
     ImageDraw.Draw(scribble).ellipse((36, 20, 58, 42), outline="white", width=2)
     job, *_ = read_job({"prompt": "a red circle, white background", "seed": 3, "steps": 1, "control_weight": 1})

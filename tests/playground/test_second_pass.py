@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image
 
-from lib_hypersd.playground.control import ControlNet
 from lib_hypersd.playground.errors import RefusedJob
 from lib_hypersd.playground.generate import Playground
 from tests.live.make_models import control, write
@@ -46,10 +45,10 @@ def test_unless_given_its_steps_are_those_of_the_first(playground):
 
 def test_both_follow_the_control_image(playground, tmp_path):
     write(tmp_path / "control.safetensors", control(models.TINY_SD15), torch.float16)
-    controlnet = ControlNet(tmp_path / "control.safetensors", playground.pipeline)
-    with_control = Playground(playground.pipeline, playground.loras, playground.catalog, controlnet)
+    path = tmp_path / "control.safetensors"
+    with_control = Playground(playground.pipeline, playground.loras, playground.catalog, path)
     sizes = []
-    hook = controlnet.load().register_forward_pre_hook(
+    hook = with_control.controlnet.load().register_forward_pre_hook(
         lambda network, args, kwargs: sizes.append(kwargs["controlnet_cond"].shape[2:]), with_kwargs=True
     )
     with_control.run(replace(job_of(**TWO), control=Image.linear_gradient("L")))
