@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from ..errors import HyperSDError
 from ..files.header import read_header
 from ..files.lora import UNETS
-from ..recipes.catalog import FAMILIES, LOOKALIKES
+from ..recipes.catalog import FAMILIES
 from ..wording import shown
 from . import layout
 from .errors import Unloadable
@@ -110,7 +110,7 @@ def load_network(path: Path, pipeline: LoadedPipeline) -> ControlNetModel:
     config = config_of_folder(path) if path.is_dir() else config_of_file(path, pipeline.network.config)
     width, own = config["cross_attention_dim"], pipeline.network.config.cross_attention_dim
     if width != own:
-        other = (FAMILIES | LOOKALIKES).get(UNETS.get(width, ""), "another network")
+        other = FAMILIES.get(UNETS.get(width, ""), "another network")
         raise Unloadable(
             f"{shown(path.name)} is a ControlNet for {other}, which reads prompts encoded {width} wide; "
             f"those of {pipeline.model.name} are {own} wide."
