@@ -1,5 +1,7 @@
 """The network is asked at the timesteps of the table that holds for all hosts, and as often."""
 
+import shutil
+
 import pytest
 
 from lib_hypersd.recipes.settings import VARIANTS
@@ -30,6 +32,8 @@ def provide(host):
 
     yield provide
     host.free()
+    for graph in GRAPHS.values():  # other tests name a LoRA by its name alone
+        shutil.rmtree(host.data / "models" / "loras" / graph["checkpoint"], ignore_errors=True)
 
 
 @pytest.mark.parametrize(("case", "family"), [(case, case.family) for case in CASES], ids=map(str, CASES))
