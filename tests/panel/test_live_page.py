@@ -63,7 +63,7 @@ def page(server):
     with blocks:
         gr.HTML(render(Page(width=64, height=64, targets=("txt2img",), taesd=True)))
     with page_of(blocks, "light") as page:
-        add_routes(blocks.app, server.draw, server.interrupt, server.keep)
+        add_routes(blocks.server_app, server.draw, server.interrupt, server.keep)
         page.wait_for_selector("#hypersd_live")
         yield page
 
