@@ -182,6 +182,8 @@ def test_a_scribble_has_the_shape_of_the_picture_and_goes_with_it(page, server):
     assert canvas.evaluate("canvas => [canvas.width, canvas.height]") == [512, 256]
     wait_until(lambda: server.redraws and server.redraws[-1].width == 128)
     assert server.redraws[-1].drawing is None
+    page.wait_for_selector("#hypersd_live figure:visible")  # which moves what is below it
+    canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()
