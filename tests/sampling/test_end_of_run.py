@@ -8,8 +8,8 @@ import torch
 from diffusers import DDIMScheduler, TCDScheduler
 
 from tests.networks import SD_BETAS
-from tools.tiny.end_of_run import ROWS, Ends, both_ends, together, write_section
-from tools.tiny.quality import COLUMNS, END_OF_RUN, sections, write_table
+from tools.tiny.end_of_run import ROWS, Ends, both_ends, section, together
+from tools.tiny.quality import COLUMNS, END_OF_RUN, sections, write_section, write_table
 from tools.tiny.sampling import Settings, Studio
 
 
@@ -70,11 +70,11 @@ def test_the_section_is_written_once_and_outlives_the_table(tmp_path):
         "worse": Ends(np.array([[1.0] * 50, [1.0] * 25 + [0.0] * 25]), 0.026, 0.5),
         "the same": Ends(np.array([[1.0, 0.0], [0.0, 1.0]]), 0.026, 0.5),
     }
-    write_section(path, rows, 25)
+    write_section(path, END_OF_RUN, section(rows, 25))
     text = path.read_text(encoding="utf-8")
     assert text.startswith(table) and text.count(END_OF_RUN) == 1 and "| worse | 100.0 | 50.0 | -50.00 ± 7.14 |" in text
     assert "draws better in no row, and worse in “worse”." in " ".join(text.split())
-    write_section(path, rows, 25)
+    write_section(path, END_OF_RUN, section(rows, 25))
     write_table(path, scores, 500)
     assert path.read_text(encoding="utf-8") == text
 
