@@ -25,7 +25,8 @@ def test_samplers_and_schedules_are_there_once_however_often_the_ui_reloads(host
             is host.sd_schedulers.schedulers_map[schedule.name]
         )
     assert [o.label for o in host.xyz.axis_options if o.label.startswith("[Hyper-SD]")] == [
-        "[Hyper-SD] Steps", "[Hyper-SD] Eta", "[Hyper-SD] Weight", "[Hyper-SD] Variant"
+        "[Hyper-SD] Steps", "[Hyper-SD] Eta", "[Hyper-SD] Weight", "[Hyper-SD] Variant",
+        "[Hyper-SD] Two passes",
     ]  # fmt: skip
 
 
@@ -48,7 +49,7 @@ def test_a_host_without_the_xyz_script_is_none_the_worse(host):
     from lib_hypersd.webui import axes
 
     axes.register()
-    assert len(host.xyz.axis_options) == 7
+    assert len(host.xyz.axis_options) == 9
     host.load_script()
     assert len(host.xyz.axis_options) == 11
 
@@ -68,7 +69,7 @@ def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, scrip
                 script.after_component(gr.Textbox(), elem_id="something_else")
                 script.after_component(prompt, elem_id="txt2img_prompt")
             controls = script.ui(False)
-        assert [c.value for c in controls] == [False, *["Recommended"] * 7]
+        assert [c.value for c in controls] == [False, *["Recommended"] * 7, False]
         assert [component for component, _ in script.infotext_fields] == controls
         inputs.append(
             [prompt._id in dependency["inputs"] for dependency in blocks.dependencies if dependency["inputs"]]
