@@ -51,7 +51,7 @@ def test_a_host_without_the_xyz_script_is_none_the_worse(host):
     axes.register()
     assert len(host.xyz.axis_options) == 9
     host.load_script()
-    assert len(host.xyz.axis_options) == 11
+    assert len(host.xyz.axis_options) == 14
 
 
 def test_the_option_of_eta_has_its_infotext(host, script):
