@@ -7,7 +7,6 @@ beside the table's name as ``.control.jsonl``, as those of ``tools.tiny.quality`
 divide them among them. The figures become a section of the table's document.
 """
 
-import argparse
 import json
 import textwrap
 from pathlib import Path
@@ -17,8 +16,8 @@ import torch
 
 from .control import FILE, Guide, load_control, to_images
 from .distil import GUIDANCE
-from .pictures import HELD_OUT, Scene, place_shapes, split
-from .quality import CFG, CONTROL, FIXED, GUIDED, SEEDS, read_rows, tcd, write_section
+from .pictures import Scene, place_shapes, split
+from .quality import CFG, CONTROL, FIXED, GUIDED, SEEDS, make_parser, read_rows, tcd, write_section
 from .reader import score
 from .sampling import Settings, Studio
 from .scribbles import scribble
@@ -77,12 +76,8 @@ def row_of(name: str, weight: float) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.control_quality", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="the folder of tiny-sd15.safetensors and its LoRAs")
-    parser.add_argument("--control", type=Path, help=f"the ControlNet, unless it is {FILE} in that folder")
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
+    parser = make_parser("control_quality", __doc__)
+    parser.add_argument("--control", type=Path, help=f"the ControlNet, unless it is {FILE} in the model's folder")
     options = parser.parse_args()
     torch.backends.cudnn.allow_tf32 = False  # the same figures on every device
     done = options.table.with_suffix(".control.jsonl")

@@ -8,17 +8,15 @@ the end differs; captions are the held-out ones, with two seeds that nothing was
 section of the table's document, in place of those of an earlier run.
 """
 
-import argparse
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from . import model
-from .pictures import HELD_OUT, split
-from .quality import END_OF_RUN, FEW, FIXED, tcd, write_section
+from .pictures import split
+from .quality import END_OF_RUN, FEW, FIXED, make_parser, tcd, write_section
 from .reader import judge
 from .sampling import Settings, Studio
 from .train import alphas_cumprod
@@ -124,12 +122,7 @@ def section(rows: dict[str, Ends], count: int) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.end_of_run", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="the folder of tiny-sd15.safetensors and its LoRAs")
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    options = parser.parse_args()
+    options = make_parser("end_of_run", __doc__).parse_args()
     studio = Studio(options.model, options.device)
     rows = {}
     for name, settings in ROWS.items():

@@ -163,13 +163,18 @@ def write_section(path: Path, heading: str, section: str) -> None:
     path.write_text(document, encoding="utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.quality", description=__doc__.splitlines()[0])
+def make_parser(program: str, document: str) -> argparse.ArgumentParser:
+    """The arguments of every program that measures the model for this document; ``document`` is its docstring."""
+    parser = argparse.ArgumentParser(prog=f"python -m tools.tiny.{program}", description=document.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="the folder of tiny-sd15.safetensors and its LoRAs")
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    options = make_parser("quality", __doc__).parse_args()
     done = options.table.with_suffix(".jsonl")
     measured, rows = read_rows(done), [row for settings in sections().values() for row in settings.values()]
     missing = [row for row in dict.fromkeys(rows) if str(row) not in measured]

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps, trailing_timesteps
+from lib_hypersd.sampling.schedules import levels, sigmas_at, tcd_timesteps, trailing_timesteps
 
 from . import model
 from .control import Guide
@@ -40,6 +40,14 @@ class Settings:
     sampler: str = "DDIM"
     schedule: str = "Trailing"
     eta: float = 0.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Pictures to start from instead of noise, uint8 ``[N, S, S, 3]``, of which ``strength`` (0 to 1) may change."""
+
+    pictures: torch.Tensor
+    strength: float
 
 
 class Denoiser:
@@ -81,11 +89,13 @@ class Studio:
         return unet
 
     @torch.no_grad()
-    def make(
-        self, prompts: list[str], settings: Settings, seed: int, batch: int = 100, guide: Guide | None = None
-    ) -> torch.Tensor:
-        """One picture for every prompt, uint8 ``[N, 64, 64, 3]``; the same bytes for the same seed and batch."""
-        return model.decode(self.networks["vae"], self.latents(prompts, settings, seed, batch, guide=guide))
+    def make(self, prompts: list[str], settings: Settings, seed: int, batch: int = 100, **options) -> torch.Tensor:
+        """One picture for every prompt, uint8 ``[N, side, side, 3]``; the same bytes for the same seed and batch.
+
+        Args:
+            options: as of :meth:`latents`.
+        """
+        return model.decode(self.networks["vae"], self.latents(prompts, settings, seed, batch, **options))
 
     @torch.no_grad()
     def latents(
@@ -96,24 +106,38 @@ class Studio:
         batch: int = 100,
         callback: Callable | None = None,
         guide: Guide | None = None,
+        side: int = 64,
+        start: Start | None = None,
     ) -> torch.Tensor:
-        """The same as scaled latents, ``[N, 4, 8, 8]``; ``callback`` as the samplers have it, batch by batch."""
+        """The same as scaled latents, ``[N, 4, side/8, side/8]``; ``callback`` as the samplers have it, batch by batch.
+
+        Args:
+            side: of the pictures, in pixels; those to start from have their own.
+        """
+        side = start.pictures.shape[1] if start else side
         unet = self.with_lora(settings.lora, settings.weight)
-        sigmas = sigmas_at(SCHEDULES[settings.schedule](settings.steps), Denoiser(unet).sigmas)
+        table = Denoiser(unet).sigmas
+        if start is None:
+            sigmas = sigmas_at(SCHEDULES[settings.schedule](settings.steps), table)
+        else:
+            sigmas = levels(settings.schedule, settings.steps, start.strength, table)
         sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
         texts, empty = self.encode(prompts), self.encode([""])
         generator = torch.Generator().manual_seed(seed)
         images = []
-        for start in range(0, len(texts), batch):
-            rows = slice(start, start + batch)
+        for first in range(0, len(texts), batch):
+            rows = slice(first, first + batch)
             text = texts[rows]
             denoiser = Denoiser(guide.over(unet, rows) if guide else unet)
-            shape = (len(text), 4, 8, 8)
+            shape = (len(text), 4, side // 8, side // 8)
 
             def noise(*_, shape=shape):
                 return torch.randn(shape, generator=generator).to(self.device)
 
-            x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
+            if start is None:
+                x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
+            else:
+                x = model.encode(self.networks["vae"], start.pictures[rows]) + sigmas[0] * noise()
             extra = {"text": text, "empty": empty, "cfg": settings.cfg}
             images.append(sample(denoiser, x, sigmas, extra, callback, True, settings.eta, noise))
         return torch.cat(images)

@@ -6,23 +6,19 @@ The recipes' values are used (×1.5, denoising strength 0.55, the upscaler “No
 captions with two seeds that nothing was chosen by. The figures become a section of the table's document.
 """
 
-import argparse
 import textwrap
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image
 
 from lib_hypersd.recipes.catalog import published
-from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
-from lib_hypersd.sampling.schedules import levels
 
-from . import model
-from .pictures import HELD_OUT, Scene, split
-from .quality import CFG, FEW, FIXED, TWO_PASSES, tcd, write_section
+from .pictures import Scene, split
+from .quality import CFG, FEW, FIXED, TWO_PASSES, make_parser, tcd, write_section
 from .reader import judge
-from .sampling import Denoiser, Settings, Studio
+from .sampling import Settings, Start, Studio
 
 SEEDS = (21, 22)
 SIDE = 64
@@ -33,40 +29,6 @@ ROWS |= {f"fixed, {n} steps": Settings(n, lora=name) for n, name in FIXED.items(
 ROWS |= {f"CFG-preserved, 8 steps, CFG {RECIPE.two_pass_cfg:g}": Settings(8, RECIPE.two_pass_cfg, CFG)}
 WAYS = ("enlarged", "at once", "two passes")
 EDGES = 0.05  # the share of a picture's pixels that are taken for its edges, by the steepest change
-BATCH = 50
-
-
-class Draughtsman:
-    """Draws in any size with one row's settings; the noise of each call follows from its seed."""
-
-    def __init__(self, studio: Studio, settings: Settings):
-        self.studio, self.settings = studio, settings
-        self.denoiser = Denoiser(studio.with_lora(settings.lora, settings.weight))
-        self.sample = {"DDIM": sample_ddim, "TCD": sample_tcd}[settings.sampler]
-
-    @torch.no_grad()
-    def draw(self, prompts: list[str], side: int, seed: int, init: torch.Tensor | None = None) -> torch.Tensor:
-        """Pictures, uint8 ``[N, side, side, 3]``: from noise, or from others of that size by the recipe's strength."""
-        texts, empty = self.studio.encode(prompts), self.studio.encode([""])
-        strength = 1.0 if init is None else RECIPE.two_pass_strength
-        sigmas = levels(self.settings.schedule, self.settings.steps, strength, self.denoiser.sigmas)
-        generator, vae = torch.Generator().manual_seed(seed), self.studio.networks["vae"]
-        parts = []
-        for start in range(0, len(texts), BATCH):
-            text = texts[start : start + BATCH]
-            shape = (len(text), 4, side // 8, side // 8)
-
-            def noise(*_, shape=shape):
-                return torch.randn(shape, generator=generator).to(self.studio.device)
-
-            if init is None:
-                x = noise() * start_noise_scale(sigmas[0].item(), flow=False)
-            else:
-                x = model.encode(vae, init[start : start + BATCH]) + sigmas[0] * noise()
-            extra = {"text": text, "empty": empty, "cfg": self.settings.cfg}
-            latents = self.sample(self.denoiser, x, sigmas, extra, None, True, self.settings.eta, noise)
-            parts.append(model.decode(vae, latents))
-        return torch.cat(parts)
 
 
 def resize(pictures: torch.Tensor, side: int) -> torch.Tensor:
@@ -85,14 +47,13 @@ def sharpness(pictures: torch.Tensor) -> float:
 
 def measure(studio: Studio, settings: Settings, scenes: list[Scene]) -> dict[str, tuple[float, float, float]]:
     """By way: the share of right pictures, its standard error, and the sharpness of edges."""
-    draughtsman, prompts = Draughtsman(studio, settings), [scene.caption() for scene in scenes]
+    draw = partial(studio.make, [scene.caption() for scene in scenes], settings)
     drawn = {way: [] for way in WAYS}
     for seed in SEEDS:
-        small = draughtsman.draw(prompts, SIDE, seed)
-        enlarged = resize(small, LARGE)
+        enlarged = resize(draw(seed), LARGE)
         drawn["enlarged"].append(enlarged)
-        drawn["at once"].append(draughtsman.draw(prompts, LARGE, seed))
-        drawn["two passes"].append(draughtsman.draw(prompts, LARGE, seed + 1000, enlarged))
+        drawn["at once"].append(draw(seed, side=LARGE))
+        drawn["two passes"].append(draw(seed + 1000, start=Start(enlarged, RECIPE.two_pass_strength)))
     results = {}
     for way, parts in drawn.items():
         pictures = torch.cat(parts)
@@ -124,12 +85,7 @@ def section(rows: dict[str, dict[str, tuple[float, float, float]]], count: int) 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.two_passes", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="the folder of tiny-sd15.safetensors and its LoRAs")
-    parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    options = parser.parse_args()
+    options = make_parser("two_passes", __doc__).parse_args()
     studio, scenes = Studio(options.model, options.device), split()[1][: options.count]
     rows = {}
     for name, settings in ROWS.items():
