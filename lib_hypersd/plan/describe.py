@@ -43,10 +43,13 @@ def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, A
 
 def second_pass(values: Mapping[str, Any]) -> str:
     """The second pass that the plan adds."""
-    scale, strength = values["hires_scale"], values["hires_strength"]
-    if scale is None:
-        return ""
-    return f"; then a second pass at ×{scale:g}, denoising strength {strength:g}, upscaler {values['hires_upscaler']}"
+    scale, strength, upscaler = (values[f"hires_{name}"] for name in ("scale", "strength", "upscaler"))
+    return "" if scale is None else f"; then a second pass at {enlargement(scale, strength, upscaler)}"
+
+
+def enlargement(scale: float | None, strength: float | None, upscaler: str | None) -> str:
+    """What a second pass is made with."""
+    return f"×{scale:g}, denoising strength {strength:g}, upscaler {upscaler}"
 
 
 def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
@@ -140,8 +143,7 @@ def hires_steps_passed_over(recipe: Recipe) -> str:
 
 
 def own_second_pass(recipe: Recipe) -> str:
-    strength, upscaler = recipe.two_pass_strength, recipe.two_pass_upscaler
-    values = f"×{recipe.two_pass_scale:g}, denoising strength {strength:g}, upscaler {upscaler}"
+    values = enlargement(recipe.two_pass_scale, recipe.two_pass_strength, recipe.two_pass_upscaler)
     return f"The second pass that is set comes before the one of “Two passes”: {values}."
 
 

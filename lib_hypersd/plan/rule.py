@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..recipes.catalog import Recipe
@@ -24,7 +25,7 @@ class Case:
     def settings(self) -> Settings:
         return self.facts.settings
 
-    @property
+    @cached_property
     def recipe(self) -> Recipe:
         return self.choice.recipe.for_two_passes() if self.settings.two_pass else self.choice.recipe
 

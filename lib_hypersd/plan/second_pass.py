@@ -1,12 +1,13 @@
 """The rules of a second pass: of the user's own, and of the one that “Two passes” adds where there is none."""
 
-from collections.abc import Callable
 from typing import Any
 
 from . import describe
 from .rule import Case, Rule, recommend_nothing
 
 __all__ = ["RULES"]
+
+ADDED = ("scale", "strength", "upscaler")  # what a pass that the plan adds is made with, beside its steps
 
 
 def want_hires_steps(case: Case) -> int | None:
@@ -22,15 +23,16 @@ def recommend_hires_steps(case: Case) -> int | None:
     return 0 if case.adds_second_pass or case.facts.request.second_pass else None
 
 
-def of_added_pass(name: str) -> Callable[[Case], Any]:
-    """What the user has fixed or the recipe has for the second pass that the plan adds; None where it adds none."""
+def rule_of_added_pass(name: str) -> Rule:
+    """The rule of a value in ``ADDED``, which is None where the plan adds no pass."""
+
+    def want(case: Case) -> Any:
+        return getattr(case.settings, f"hires_{name}") if case.adds_second_pass else None
 
     def recommend(case: Case) -> Any:
-        fixed = getattr(case.settings, f"hires_{name}")
-        recommended = getattr(case.recipe, f"two_pass_{name}") if fixed is None else fixed
-        return recommended if case.adds_second_pass else None
+        return getattr(case.recipe, f"two_pass_{name}") if case.adds_second_pass else None
 
-    return recommend
+    return Rule(f"hires_{name}", no_remark, want, recommend)
 
 
 def remark_on_hires_steps(case: Case, steps: int | None) -> str | None:
@@ -59,10 +61,7 @@ def remark_on_two_passes(case: Case, two_pass: bool | None) -> str | None:
     own = case.facts.request.second_pass
     if not two_pass or own is None or case.recipe.two_pass_scale is None:
         return None
-    same = all(
-        getattr(own, name) in (None, getattr(case.recipe, f"two_pass_{name}"))
-        for name in ("scale", "strength", "upscaler")
-    )
+    same = all(getattr(own, name) in (None, getattr(case.recipe, f"two_pass_{name}")) for name in ADDED)
     return None if same else describe.own_second_pass(case.recipe)
 
 
@@ -73,9 +72,7 @@ def no_remark(case: Case, value: Any) -> None:
 RULES = (
     Rule("two_pass", remark_on_two_passes, recommend=recommend_nothing),
     Rule("hires_steps", remark_on_hires_steps, want_hires_steps, recommend_hires_steps),
-    Rule("hires_scale", no_remark, of_added_pass("scale"), recommend_nothing),
-    Rule("hires_strength", no_remark, of_added_pass("strength"), recommend_nothing),
-    Rule("hires_upscaler", no_remark, of_added_pass("upscaler"), recommend_nothing),
+    *map(rule_of_added_pass, ADDED),
     Rule("hires_sampler", remark_on_hires_sampler, lambda case: case.second.sampler, recommend_nothing),
     Rule("hires_schedule", remark_on_hires_schedule, lambda case: case.second.schedule, recommend_nothing),
 )
