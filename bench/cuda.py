@@ -20,7 +20,7 @@ import torch
 
 from bench import limit
 from bench.random_models import SCHEDULER, SIZE, loaded, random_pipeline, write_lora
-from bench.report import table
+from bench.report import show, table
 from bench.timing import seconds_in_turn
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.job import Job, Own
@@ -63,9 +63,8 @@ def main() -> None:
         start, kept[title] = time.monotonic(), []
         print(f"\n{title}")
         try:
-            for what, figure, bar in rows:
-                print(f"{what:<100}{figure:>10}   {bar}", flush=True)
-                kept[title].append((what, figure, bar))
+            for row in rows:
+                kept[title] += show([row])
         except Exception as error:  # a lent machine must not be lost to one fault
             traceback.print_exc()
             kept[title].append((f"failed: {type(error).__name__}", " ".join(str(error).split())[:300], ""))

@@ -18,14 +18,13 @@ from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 from PIL import Image
 from safetensors.torch import load_file
 
-from ..errors import HyperSDError
 from ..files.header import read_header
 from ..files.lora import UNETS
 from ..recipes.catalog import FAMILIES
 from ..wording import shown
 from . import layout
-from .errors import Unloadable
-from .pipeline import LATENT_SIDE, LoadedPipeline, first_line
+from .errors import Unloadable, refusing_unloadable
+from .pipeline import LATENT_SIDE, LoadedPipeline
 
 __all__ = ["Control", "ControlNet"]
 
@@ -93,12 +92,8 @@ class ControlNet:
             Unloadable: a sentence that says why there is none.
         """
         if self.network is None:
-            try:
+            with refusing_unloadable(self.path.name):
                 self.network = load_network(self.path, self.pipeline).to(self.pipeline.device)
-            except (HyperSDError, ModuleNotFoundError):
-                raise
-            except Exception as error:  # whatever diffusers makes of a file
-                raise Unloadable(f"{shown(self.path.name)} could not be loaded ({first_line(error)}).") from error
         return self.network
 
 

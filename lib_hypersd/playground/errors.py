@@ -1,8 +1,20 @@
 """What the playground refuses, each kind by itself."""
 
-from ..errors import HyperSDError
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["RefusedJob", "Unloadable", "UnreadableImage", "Unservable", "UnwritableFolder"]
+from ..errors import HyperSDError
+from ..wording import shown
+
+__all__ = [
+    "RefusedJob",
+    "Unloadable",
+    "UnreadableImage",
+    "Unservable",
+    "UnwritableFolder",
+    "first_line",
+    "refusing_unloadable",
+]
 
 
 class RefusedJob(HyperSDError):
@@ -23,3 +35,19 @@ class Unloadable(HyperSDError):
 
 class Unservable(HyperSDError):
     """The page cannot be served at the given address."""
+
+
+@contextmanager
+def refusing_unloadable(name: str) -> Iterator[None]:
+    """Have whatever diffusers makes of a file of this name end as Unloadable; our own refusals pass."""
+    try:
+        yield
+    except (HyperSDError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise Unloadable(f"{shown(name)} could not be loaded ({first_line(error)}).") from error
+
+
+def first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return shown(text[0][:200].rstrip(".")) if text else type(error).__name__

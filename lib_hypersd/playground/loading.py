@@ -8,15 +8,14 @@ import diffusers
 import torch
 import transformers
 
-from ..errors import HyperSDError
 from ..files.header import read_checkpoint, read_header
 from ..plan import Model
 from ..recipes.catalog import FAMILIES
 from ..sampling.schedules import flux_shift
 from ..wording import shown
 from . import layout
-from .errors import Unloadable
-from .pipeline import LATENT_SIDE, LoadedPipeline, first_line
+from .errors import Unloadable, refusing_unloadable
+from .pipeline import LATENT_SIDE, LoadedPipeline
 from .placement import place
 
 __all__ = ["SMALL", "load_pipeline", "prepare", "quiet"]
@@ -45,14 +44,11 @@ def load_pipeline(path: Path, device: str | None = None) -> LoadedPipeline:
     device = device or best_device()
     if not path.exists():
         raise Unloadable(f"{shown(str(path))} does not exist.")
-    try:
-        return from_folder(path, device) if path.is_dir() else from_file(path, device)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise Unloadable(f"{shown(path.name)} does not fit into the memory of {device}.") from error
-    except (HyperSDError, ModuleNotFoundError):
-        raise
-    except Exception as error:  # whatever diffusers makes of a file
-        raise Unloadable(f"{shown(path.name)} could not be loaded ({first_line(error)}).") from error
+    with refusing_unloadable(path.name):
+        try:
+            return from_folder(path, device) if path.is_dir() else from_file(path, device)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise Unloadable(f"{shown(path.name)} does not fit into the memory of {device}.") from error
 
 
 def quiet() -> None:

@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from ..plan import Model
 from ..wording import shown
-from .errors import Unloadable
+from .errors import Unloadable, first_line
 from .merging import MergedLoras, keep_precise
 
-__all__ = ["LATENT_SIDE", "LoadedPipeline", "first_line"]
+__all__ = ["LATENT_SIDE", "LoadedPipeline"]
 
 LATENT_SIDE = 8  # pixels along one edge of a latent
 PROMPTS = 8  # whose encodings are kept
@@ -147,8 +147,3 @@ class LoadedPipeline:
             return vae.decode(latents.to(vae.dtype)).sample
         finally:
             vae.disable_tiling()
-
-
-def first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return shown(text[0][:200].rstrip(".")) if text else type(error).__name__
