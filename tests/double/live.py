@@ -50,7 +50,7 @@ class Runner:
         self.alwayson_scripts, self.inputs = [], []
 
     def _load(self, script):
-        script.args_from, controls = 1, [False, *["Recommended"] * 7]
+        script.args_from, controls = 1, [False, *["Recommended"] * 7, False]
         self.alwayson_scripts[:] = [script]
         self.inputs[:] = [SimpleNamespace(value=value) for value in ("None", *controls)]
 
