@@ -6,7 +6,6 @@ noxfile.py). ``python -m bench.live URL`` measures a WebUI that runs at that add
 
 import contextlib
 import json
-import re
 import statistics
 import sys
 import tempfile
@@ -73,7 +72,7 @@ def measure(page, url, tab, bar) -> tuple[float, dict[str, float], float]:
     """The median milliseconds of a redraw as a user sees it, of its parts as the page reports them, and the bar."""
     page.goto(url)
     page.set_default_timeout(120_000)
-    page.locator("button", has_text=re.compile(f"^ *{tab} *$")).first.click()
+    page.get_by_role("tab", name=tab, exact=True).click()
     for side in ("width", "height"):
         page.locator(f"#hypersd_live [name={side}]").fill("64")
     redraws, times = [], []
