@@ -2,14 +2,14 @@
 
 import math
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from ..clock import Clock
 from ..errors import HyperSDError
 from ..plan import Model, NoPlan, Plan, Request, make_plan
 from ..plan.tags import find, remove_all
@@ -40,19 +40,27 @@ class Interrupted(HyperSDError):
 
 @dataclass(frozen=True)
 class Picture:
-    """An image, its infotext as the WebUI writes it, the plan that was carried out, and in how many seconds."""
+    """An image, its infotext as the WebUI writes it, the plan that was carried out, and where the milliseconds went.
+
+    A GPU is not waited for between the parts, so that what it still does for the network counts with the decoder.
+    """
 
     image: Image.Image
     infotext: str
     plan: Plan
-    seconds: float
+    times: Mapping[str, float]
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.times.values()) / 1000
 
 
 class Playground:
     """A pipeline, LoRAs, recipes and maybe a ControlNet; makes one picture at a time, in whichever thread."""
 
     def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog, controlnet: Path | None = None):
-        self.pipeline, self.loras, self.catalog, self.lock = pipeline, loras, catalog, threading.Lock()
+        self.pipeline, self.loras, self.catalog = pipeline, loras, catalog
+        self.lock, self.clock = threading.Lock(), Clock()
         self.controlnet = ControlNet(controlnet, pipeline) if controlnet else None
 
     def plan(self, job: Job) -> Plan | NoPlan:
@@ -91,8 +99,9 @@ class Playground:
             Interrupted: it was interrupted.
         """
         with self.lock:
-            start = time.perf_counter()
+            self.clock = Clock()
             plan = self.plan(job)
+            self.clock.stop("plan")
             if plan.problem is not None:
                 raise RefusedJob(plan.problem)
             try:
@@ -102,21 +111,26 @@ class Playground:
                 raise RefusedJob(f"The memory of {self.pipeline.device} is too small for this picture.") from error
             control = self.controlnet.name if self.controlnet and job.is_controlled else None
             text = write_infotext(job, plan, self.pipeline.model.name, self.size(job), control)
-            return Picture(image, text, plan, time.perf_counter() - start)
+            return Picture(image, text, plan, self.clock.times("playground"))
 
     def draw(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> Image.Image:
         """A job's image, with a second pass over it where the plan adds one; arguments as in :meth:`run`."""
         scale, strength = plan.hires_scale, plan.hires_strength
         if scale is None or strength is None:
-            return self.pipeline.decode(self.latents(job, plan, progress, is_interrupted))
+            return self.decode(self.latents(job, plan, progress, is_interrupted))
         size = self.second_size(job, scale, plan.hires_upscaler)
         second = replace(plan, steps=plan.hires_steps or plan.steps)
         total = plan.steps + second.steps
         latents = self.latents(job, plan, lambda step, _: progress(step, total), is_interrupted)
-        enlarged = self.pipeline.decode(latents).resize(size, Image.Resampling.LANCZOS)
+        enlarged = self.decode(latents).resize(size, Image.Resampling.LANCZOS)
         job = replace(job, init=enlarged, strength=strength, width=size[0], height=size[1])
         latents = self.latents(job, second, lambda step, _: progress(plan.steps + step, total), is_interrupted)
-        return self.pipeline.decode(latents)
+        return self.decode(latents)
+
+    def decode(self, latents: torch.Tensor) -> Image.Image:
+        image = self.pipeline.decode(latents)
+        self.clock.stop("decoder")
+        return image
 
     def second_size(self, job: Job, scale: float, upscaler: str | None) -> tuple[int, int]:
         """Width and height of a second pass' picture; raises RefusedJob where there can be none."""
@@ -134,21 +148,25 @@ class Playground:
         loop, pipeline = LOOPS[plan.sampler], self.pipeline
         sigmas = self.sigmas(job, plan)
         pipeline.set_adapters(self.weights(plan.edit(job.prompt)))
+        self.clock.stop("LoRA")
 
         def check() -> None:
             if is_interrupted():
                 raise Interrupted
 
-        denoiser = Denoiser(
-            self.network(job, plan), pipeline.sigmas, pipeline.model.prediction, plan.cfg, before_each=check
-        )
+        network = self.network(job, plan)
+        self.clock.stop("text")
+        denoiser = Denoiser(network, pipeline.sigmas, pipeline.model.prediction, plan.cfg, before_each=check)
         noise = self.noise(job)
+        x = self.start(job, sigmas[0].item(), noise)
+        self.clock.stop("start image")
         x = loop.sample(
-            denoiser, self.start(job, sigmas[0].item(), noise), sigmas.to(pipeline.device), disable=True,
+            denoiser, x, sigmas.to(pipeline.device), disable=True,
             eta=(plan.eta or 0.0) if loop.eta is None else loop.eta, noise_sampler=lambda *_: noise(),
             callback=lambda step: progress(step["i"] + 1, len(sigmas) - 1),
         )  # fmt: skip
         check()
+        self.clock.stop("network")
         return x
 
     def sigmas(self, job: Job, plan: Plan) -> torch.Tensor:

@@ -39,8 +39,8 @@ class LiveTab:
             return say(INTERRUPTED)
         except HyperSDError as refusal:
             return refuse(str(refusal))
-        plan, times = picture.plan, {"playground": picture.seconds * 1000}
-        return show(Picture(picture.image, picture.infotext, plan.steps, plan.cfg > 1, times))
+        plan = picture.plan
+        return show(Picture(picture.image, picture.infotext, plan.steps, plan.cfg > 1, picture.times))
 
     def interrupt(self, payload: dict) -> dict[str, Any]:
         self.stop.set()

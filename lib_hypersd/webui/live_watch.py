@@ -1,10 +1,10 @@
 """What the live page wants to know of its request: how long each part took, and why the plan was not carried out."""
 
-import time
 from typing import Any
 
 from modules import shared
 
+from ..clock import Clock
 from . import request
 from .notes import NOT_APPLIED, NOTE
 
@@ -18,24 +18,6 @@ HOOKS = {
     "post_sample": ("network", WEBUI),
     "postprocess_batch": ("decoder", WEBUI),
 }
-
-
-class Clock:
-    """Milliseconds by what they went into."""
-
-    def __init__(self):
-        self.last, self.spent = time.perf_counter(), {}
-
-    def stop(self, part: str) -> None:
-        """What has passed since the last stop went into ``part``."""
-        now = time.perf_counter()
-        self.spent[part] = self.spent.get(part, 0) + (now - self.last) * 1000
-        self.last = now
-
-    def times(self, rest: str) -> dict[str, float]:
-        """All parts; what has passed since the last stop goes into ``rest``."""
-        self.stop(rest)
-        return self.spent
 
 
 class WatchedScripts:

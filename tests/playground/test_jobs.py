@@ -41,6 +41,12 @@ def test_as_many_evaluations_as_steps_and_half_of_each_at_cfg_1(playground, valu
     assert watched.rows == rows and picture.image.size == (64, 64)
 
 
+def test_where_the_time_went_is_told_by_its_parts(playground):
+    times = playground.run(job_of(steps=2)).times
+    assert list(times) == ["plan", "LoRA", "text", "start image", "network", "decoder", "playground"]
+    assert min(times.values()) > 0
+
+
 def test_interrupted_it_stops_at_the_next_step(playground):
     done = []
     with Watched(playground) as watched, pytest.raises(Interrupted):

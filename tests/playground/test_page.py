@@ -149,7 +149,10 @@ def test_live_the_picture_follows_what_is_typed(opened):
     page.wait_for_selector(f"#hypersd_live img[alt='{EXAMPLE}']")
     page.locator("#hypersd_live [name=prompt]").fill(HOSTILE)
     page.wait_for_function("text => document.querySelector('#hypersd_live img').alt === text", arg=HOSTILE)
-    assert re.match(r"1 step in \d+ ms: playground \d+", page.locator("#hypersd_live figcaption").inner_text())
+    caption = page.locator("#hypersd_live figcaption")
+    assert re.match(r"1 step in \d+ ms: .*network \d+, decoder \d+", caption.inner_text())
+    times = json.loads(caption.get_attribute("data-times"))
+    assert sum(times.values()) == pytest.approx(2 * times["total"])  # the parts are the whole
     page.locator("#hypersd_live [name=seed]").fill("-3")
     page.wait_for_selector("#hypersd_live >> text=Seed must be a whole number from 0 to 4294967295, not '-3'.")
     assert page.title() == "Hyper-SD playground"
