@@ -17,6 +17,7 @@ window.hypersdPanel = function(page) {
         "steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler",
         "hr_scale", "denoising_strength", "hr_upscaler",
     ];
+    const USES = "Hyper-SD uses", RECOMMENDS = "Hyper-SD recommends"; // beside a control: its own value is not used, or is
     const badges = new Map(); // control → its badge
 
     const byId = (id) => page.root().getElementById(id);
@@ -36,7 +37,7 @@ window.hypersdPanel = function(page) {
     }
 
     // A badge in words, tied to the control's inputs, so that it is read aloud as well as seen.
-    function mark(control, value) {
+    function mark(control, value, verb = USES) {
         let badge = badges.get(control);
         if (!badge) {
             badge = document.createElement("div");
@@ -44,10 +45,10 @@ window.hypersdPanel = function(page) {
             badge.id = `${control.id}_hypersd`;
             badges.set(control, badge);
         }
-        const text = `${translated("Hyper-SD uses")} ${value}`;
+        const text = `${translated(verb)} ${value}`;
         if (badge.textContent !== text) badge.textContent = text;
         if (badge.parentElement !== control) control.append(badge);
-        control.classList.add("hypersd-overridden");
+        control.classList.toggle("hypersd-overridden", verb === USES);
         for (const input of control.querySelectorAll("input")) input.setAttribute("aria-describedby", badge.id);
     }
 
@@ -88,7 +89,19 @@ window.hypersdPanel = function(page) {
             if (name in override) mark(control, override[name]);
             else unmark(control);
         }
+        showControlWeight(tab, data);
         showSummary(tab, data);
+    }
+
+    // At the weight of each unit of ControlNet that is ticked; no more of it is known to Hyper-SD, and none is changed.
+    function showControlWeight(tab, data) {
+        const ENABLE = "_enable_checkbox", WEIGHT = "_control_weight_slider";
+        for (const weight of page.root().querySelectorAll(`[id^="${tab}_controlnet"][id$="${WEIGHT}"]`)) {
+            const enable = byId(weight.id.replace(WEIGHT, ENABLE))?.querySelector("input");
+            const isOver = Number(weight.querySelector("input")?.value) > Number(data.control_weight);
+            if (enable?.checked && isOver) mark(weight, data.control_weight, RECOMMENDS);
+            else unmark(weight);
+        }
     }
 
     const isComing = (tab) => byId(`hypersd_${tab}_downloads`)?.querySelector("[data-hypersd-coming]");
@@ -158,6 +171,7 @@ window.hypersdPanel = function(page) {
         checkpoint = selected;
         if (updates++ < MOST_UPDATES) behind.forEach(update);
         page.tabs.filter(isComing).forEach(update);
+        for (const tab of page.tabs) showControlWeight(tab, inForce(tab));
     }
 
     page.tabs.forEach(prepare);

@@ -17,7 +17,7 @@ def file(recipe_id, name=None, *aliases, **more):
 def plan(
     family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", coarse=False, prompts=None, second=None,
     refiner=None, others=(), sent_eta=None, memory=None, metadata=None, architecture=None, strip=strip_comments,
-    schedules=False,
+    schedules=False, control_weights=(),
     **fixed,
 ):  # fmt: skip
     model = Model(
@@ -35,6 +35,7 @@ def plan(
             sent_eta,
             strip,
             schedules,
+            control_weights,
         ),
         CATALOG,
     )

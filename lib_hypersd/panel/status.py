@@ -71,6 +71,8 @@ def render_sentence(
                 "hr_scale": f"{plan.hires_scale:g}", "denoising_strength": f"{plan.hires_strength:g}",
                 "hr_upscaler": plan.hires_upscaler,
             }  # fmt: skip
+        if plan.recipe is not None and plan.recipe.control_weight is not None:
+            data["control_weight"] = f"{plan.recipe.control_weight:g}"
         if plan.distilled_cfg is not None:
             data["override"]["distilled_cfg_scale"] = f"{plan.distilled_cfg:g}"
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)

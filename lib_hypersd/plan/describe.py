@@ -1,6 +1,6 @@
 """Step 4: the sentences about a plan. Each function is called what it says: ``describe.no_eta(…)``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..files.file import File
@@ -66,6 +66,7 @@ def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
     if model.prediction == "v_prediction":
         found.append(f"The checkpoint predicts v; {recipe.maker} was distilled from models that predict noise.")
     found += [
+        remark_on_control(facts.request.control_weights, recipe),
         remark_on_other(facts.refiner, "refiner", facts, file),
         remark_on_other(facts.second, "second pass's checkpoint", facts, file),
     ]
@@ -107,6 +108,16 @@ def remark_on_fit(file: File, model: Model) -> str | None:
     if file.fit is None or file.fit.placed == file.fit.layers:
         return None
     return f"{layers_placed(file, model)}; the others are left out."
+
+
+def remark_on_control(weights: Sequence[float], recipe: Recipe) -> str | None:
+    most = max(weights, default=0.0)
+    if recipe.control_weight is None or most <= recipe.control_weight:
+        return None
+    return (
+        f"ControlNet weight {most:g} is set, and {recipe.control_weight:g} is recommended with {recipe.maker} on "
+        f"{FAMILIES[recipe.family]}."
+    )
 
 
 def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: File | None) -> str | None:

@@ -57,7 +57,8 @@ class Request:
 
     ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
     recipe lets the user choose. ``strip`` takes the comments out of a prompt, as the host does.
-    ``reads_schedules``: the host can read weights that change over the steps.
+    ``reads_schedules``: the host can read weights that change over the steps. ``control_weights`` are those of the
+    ControlNets that are switched on.
     """
 
     settings: Settings
@@ -70,3 +71,4 @@ class Request:
     eta: float | None = None
     strip: Callable[[str], str] | None = strip_comments
     reads_schedules: bool = False
+    control_weights: Sequence[float] = ()

@@ -53,6 +53,11 @@ class Job:
         """Whether a control image counts."""
         return self.control is not None and self.control_weight > 0
 
+    @property
+    def control_weights(self) -> tuple[float, ...]:
+        """Those of the ControlNets that are on."""
+        return (self.control_weight,) if self.is_controlled else ()
+
 
 def file(value) -> Path:
     path = Path(text(value))

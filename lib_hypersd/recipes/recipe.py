@@ -40,7 +40,8 @@ class Recipe:
     ``distilled_cfg`` (a guidance that the model takes as an input) and ``shift`` (of a flow model's sigmas) are for
     the same control of the hosts. ``eta`` may be set from ``eta_min`` to ``eta_max``; without these two it is fixed.
     ``two_pass_…`` are for a second pass over the enlarged image: by what factor, with which upscaler (as the hosts call
-    it) and denoising strength; and what the number of steps and CFG are then, where they differ.
+    it) and denoising strength; and what the number of steps and CFG are then, where they differ. ``control_weight`` is
+    the most that is recommended for a ControlNet.
     ``superseded_bytes`` and ``superseded_sha256`` are those of an edition that its authors replaced under its name.
 
     Of the kind "merged", ``maker`` is whose distillation the checkpoint has in it, and ``file`` is that maker's own
@@ -71,6 +72,7 @@ class Recipe:
     two_pass_upscaler: str | None = None
     two_pass_cfg: float | None = None
     two_pass_steps: int | None = None
+    control_weight: float | None = None
     words: str = ""
     file: str | None = None
     bytes: int | None = None
@@ -135,6 +137,7 @@ REQUIREMENTS: tuple[tuple[Collection[str], Callable[[Any, Any], bool], str], ...
     (["cfg", "cfg_min", "cfg_max"], lambda recipe, value: is_number(value, 1, 30), "a number from 1 to 30"),
     (["cfg"], lambda recipe, value: recipe.cfg_min <= value <= recipe.cfg_max, "between cfg_min and cfg_max"),
     (["weight"], lambda recipe, value: not recipe.is_lora or is_number(value, 0, 2), "a number from 0 to 2"),
+    (["control_weight"], lambda recipe, value: value is None or is_number(value, 0, 2), "null or a number from 0 to 2"),
     (["words"], lambda recipe, value: not recipe.is_lora or is_text(value), "words of the file name"),
     (["distilled_cfg", "shift"], lambda recipe, value: value is None or is_number(value, 0, 30),
      "null or a number from 0 to 30"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..plan import Model, Request, SecondPass
 from ..recipes.catalog import HYPER_SD, Catalog
 from ..recipes.settings import Settings
-from . import model
+from . import controlnet, model
 from .planning import complete
 
 
@@ -13,16 +13,20 @@ def read_payload(payload: Mapping, prompt: str, given: Settings, selected: Model
     """A payload as the planner reads it."""
     eta, refiner = payload.get("eta"), model.find_named(find_text(payload, "refiner_checkpoint"))
     eta = float(eta) if isinstance(eta, int | float) else None
-    own = Request(given, selected, (), [prompt], second_pass=read_second_pass(payload), refiner=refiner, eta=eta)
+    control = find_arguments(payload, controlnet.TITLE)[0]
+    own = Request(
+        given, selected, (), [prompt], second_pass=read_second_pass(payload), refiner=refiner, eta=eta,
+        control_weights=controlnet.read_weights(control),
+    )  # fmt: skip
     return complete(own, catalog)
 
 
-def find_arguments(payload: Mapping) -> tuple[list, str | None]:
-    """Our arguments of a payload, as the host finds them: by the script's title, in any case; and a sentence where the
-    host would fail on them."""
+def find_arguments(payload: Mapping, title: str = HYPER_SD) -> tuple[list, str | None]:
+    """A script's arguments of a payload, ours by default, as the host finds them: by the title, in any case; and a
+    sentence where the host would fail on them."""
     scripts = payload.get("alwayson_scripts")
-    for title, given in scripts.items() if isinstance(scripts, Mapping) else ():
-        if str(title).lower() == HYPER_SD.lower() and isinstance(given, Mapping) and "args" in given:
+    for name, given in scripts.items() if isinstance(scripts, Mapping) else ():
+        if str(name).lower() == title.lower() and isinstance(given, Mapping) and "args" in given:
             args = given["args"]
             return (args, None) if isinstance(args, list) else ([], "“args” must be a list.")
     return [], None

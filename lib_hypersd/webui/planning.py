@@ -9,7 +9,7 @@ from modules import paths
 from ..plan import Model, Plan, Request, SecondPass
 from ..recipes.catalog import Catalog, load_catalog
 from ..recipes.settings import Settings
-from . import loading, loras, model, samplers
+from . import controlnet, loading, loras, model, samplers
 from .options import find_comment_stripper, get_option
 
 
@@ -36,7 +36,10 @@ def read_processing(p, settings: Settings, checkpoint: Model, catalog: Catalog, 
     prompts = [prompt for name in ("all_prompts", "all_hr_prompts") for prompt in getattr(p, name, None) or []]
     second_pass, refiner = find_second_pass(p), find_refiner(p)
     refining = model.read_file(refiner) if refiner else None
-    own = Request(settings, checkpoint, (), prompts, second_pass=second_pass, refiner=refining, eta=eta)
+    own = Request(
+        settings, checkpoint, (), prompts, second_pass=second_pass, refiner=refining, eta=eta,
+        control_weights=controlnet.find_weights(p),
+    )  # fmt: skip
     return complete(own, catalog)
 
 

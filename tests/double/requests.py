@@ -28,7 +28,8 @@ class Processing:
         fields = {
             "prompt": prompt, "steps": 20, "cfg_scale": 7.0, "sampler_name": "Euler", "eta": None, "seed": 1, "batch_size": 1,
             "denoising_strength": 0.75, "refiner_checkpoint_info": None, "disable_extra_networks": False, "sampler": None,
-            "is_hr_pass": False, "extra_generation_params": {}, "comments": {}, "is_api": False, "scripts": None,
+            "is_hr_pass": False, "extra_generation_params": {}, "comments": {}, "is_api": False,
+            "scripts": SimpleNamespace(alwayson_scripts=[]),
             "script_args": (),
         }  # fmt: skip
         if not img2img:

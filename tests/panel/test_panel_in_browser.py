@@ -67,6 +67,26 @@ def test_in_a_browser(theme):
 
 
 @requires_browser
+def test_sdxls_weight_of_a_controlnet_is_recommended_where_a_unit_is_on():
+    world = World(Model("sdxl", "some SDXL"))
+    with page_of(host_like(world), "light") as page:
+        page.get_by_role("checkbox", name="Hyper-SD").check()
+        page.wait_for_selector("text=Hyper-SD uses DDIM-Trailing")
+        weight = page.locator("[id$=_control_weight_slider]")
+        assert "Hyper-SD" not in weight.inner_text()
+        page.get_by_role("checkbox", name="Enable unit").check()
+        page.wait_for_selector("[id$=_control_weight_slider] >> text=Hyper-SD recommends 0.5")
+        assert "hypersd-overridden" not in weight.get_attribute("class"), "the user's own value counts"
+        weight.locator("input[type=number]").fill("0.5")
+        page.wait_for_function("!document.querySelector('[id$=_control_weight_slider]').innerText.includes('Hyper-SD')")
+        weight.locator("input[type=number]").fill("0.9")
+        page.wait_for_selector("[id$=_control_weight_slider] >> text=Hyper-SD recommends 0.5")
+        world.model = Model("sd15", "another")
+        page.evaluate("opts.sd_model_checkpoint = 'another'")
+        page.wait_for_function("!document.querySelector('[id$=_control_weight_slider]').innerText.includes('Hyper-SD')")
+
+
+@requires_browser
 def test_an_answer_that_comes_late_does_not_stay():
     world, hold, release = World(), threading.Event(), threading.Event()
 

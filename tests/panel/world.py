@@ -77,6 +77,9 @@ def host_like(world):
         gr.Slider(1, 30, 7, label="CFG Scale", elem_id="txt2img_cfg_scale")
         gr.Dropdown(["Euler"], value="Euler", label="Sampling method", elem_id="txt2img_sampling")
         gr.Dropdown(["Automatic"], value="Automatic", label="Schedule type", elem_id="txt2img_scheduler")
+        unit = "txt2img_controlnet_ControlNet-0_controlnet"
+        gr.Checkbox(label="Enable unit", interactive=True, elem_id=f"{unit}_enable_checkbox")
+        gr.Slider(0, 2, 1, label="Control Weight", interactive=True, elem_id=f"{unit}_control_weight_slider")
         panel = build(gr, InputAccordion, "txt2img", world.backend, prompt)
         panel.controls[0].visible = True
     return page
