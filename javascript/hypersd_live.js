@@ -33,7 +33,7 @@ window.hypersdLive = function(root, send) {
         if (find("[data-walk]").checked && field("seed").value === seedOfPicture) {
             field("seed").value = (Number(seedOfPicture) + 1) % SEEDS;
         }
-        const values = {drawing: scribble.drawing()};
+        const values = {drawing: scribble.drawing(Boolean(field("control").value))};
         for (const control of root.querySelectorAll("[name]")) {
             values[control.name] = control.type === "checkbox" ? control.checked : control.value;
         }
@@ -85,7 +85,7 @@ window.hypersdLive = function(root, send) {
         status.hidden = true;
         image.src = answer.image;
         image.alt = values.prompt;
-        field("negative").closest("label").hidden = !answer.guided;
+        labelOf("negative").hidden = !answer.guided;
         notes.replaceChildren(...answer.notes.map((note) => {
             const item = document.createElement("li");
             item.textContent = note;
@@ -98,6 +98,26 @@ window.hypersdLive = function(root, send) {
         const where = parts.map(([name, time]) => `${name} ${rounded(time)}`).join(", ");
         caption.textContent = `${answer.steps} step${answer.steps > 1 ? "s" : ""} in ${rounded(total)} ms: ${where}`;
         caption.dataset.times = JSON.stringify({...times, total});
+    }
+
+    const labelOf = (name) => field(name).closest("label");
+
+    // A picture starts from the scribble, or a ControlNet follows it.
+    function showControl() {
+        const isControlled = Boolean(field("control").value);
+        labelOf("control").hidden = field("control").options.length === 1;
+        labelOf("control_weight").hidden = !isControlled;
+        labelOf("strength").hidden = isControlled;
+    }
+
+    // The ControlNets of a WebUI, which may have none.
+    async function listControls() {
+        const answer = await fetch(labelOf("control").dataset.list).catch(() => null);
+        const names = answer?.ok ? (await answer.json()).model_list ?? [] : [];
+        for (const name of names) {
+            if (name !== "None") field("control").add(new Option(name));
+        }
+        showControl();
     }
 
     const actions = {
@@ -118,9 +138,12 @@ window.hypersdLive = function(root, send) {
         if (["width", "height"].includes(event.target.name)) {
             scribble.resize(Number(field("width").value), Number(field("height").value));
         }
+        showControl();
         change();
     });
     scribble.resize(Number(field("width").value), Number(field("height").value));
+    showControl();
+    if (labelOf("control").dataset.list) listControls();
     if (field("prompt").value) { // its picture is made when somebody looks
         new IntersectionObserver((entries, observer) => {
             if (!entries.some((entry) => entry.isIntersecting)) return;

@@ -17,7 +17,6 @@ window.hypersdPanel = function(page) {
         "steps", "cfg_scale", "distilled_cfg_scale", "sampling", "scheduler",
         "hr_scale", "denoising_strength", "hr_upscaler",
     ];
-    const USES = "Hyper-SD uses", RECOMMENDS = "Hyper-SD recommends"; // beside a control: its own value is not used, or is
     const badges = new Map(); // control → its badge
 
     const byId = (id) => page.root().getElementById(id);
@@ -37,7 +36,7 @@ window.hypersdPanel = function(page) {
     }
 
     // A badge in words, tied to the control's inputs, so that it is read aloud as well as seen.
-    function mark(control, value, verb = USES) {
+    function mark(control, text) {
         let badge = badges.get(control);
         if (!badge) {
             badge = document.createElement("div");
@@ -45,10 +44,8 @@ window.hypersdPanel = function(page) {
             badge.id = `${control.id}_hypersd`;
             badges.set(control, badge);
         }
-        const text = `${translated(verb)} ${value}`;
         if (badge.textContent !== text) badge.textContent = text;
         if (badge.parentElement !== control) control.append(badge);
-        control.classList.toggle("hypersd-overridden", verb === USES);
         for (const input of control.querySelectorAll("input")) input.setAttribute("aria-describedby", badge.id);
     }
 
@@ -57,7 +54,6 @@ window.hypersdPanel = function(page) {
         if (!badge) return;
         badge.remove();
         badges.delete(control);
-        control.classList.remove("hypersd-overridden");
         for (const input of control.querySelectorAll("input")) input.removeAttribute("aria-describedby");
     }
 
@@ -86,7 +82,8 @@ window.hypersdPanel = function(page) {
         for (const name of CONTROLS) {
             const control = byId(`${tab}_${name}`);
             if (!control) continue;
-            if (name in override) mark(control, override[name]);
+            control.classList.toggle("hypersd-overridden", name in override);
+            if (name in override) mark(control, `${translated("Hyper-SD uses")} ${override[name]}`);
             else unmark(control);
         }
         showControlWeight(tab, data);
@@ -99,7 +96,7 @@ window.hypersdPanel = function(page) {
         for (const weight of page.root().querySelectorAll(`[id^="${tab}_controlnet"][id$="${WEIGHT}"]`)) {
             const enable = byId(weight.id.replace(WEIGHT, ENABLE))?.querySelector("input");
             const isOver = Number(weight.querySelector("input")?.value) > Number(data.control_weight);
-            if (enable?.checked && isOver) mark(weight, data.control_weight, RECOMMENDS);
+            if (enable?.checked && isOver) mark(weight, `${translated("Hyper-SD recommends")} ${data.control_weight}`);
             else unmark(weight);
         }
     }

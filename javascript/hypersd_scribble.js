@@ -68,6 +68,23 @@ window.hypersdScribble = function(element, changed) {
     choose(colours[0]);
     clear();
 
-    // drawing(): what was drawn as a PNG's data URL, null where nothing was.
-    return {resize, drawing: () => isBlank ? null : copy(SENT / EDGE).toDataURL("image/png")};
+    // White where something was drawn, in whatever colour, on black: as ControlNets are given a scribble.
+    function toLines(small) {
+        const context = small.getContext("2d"), image = context.getImageData(0, 0, small.width, small.height);
+        for (let i = 0; i < image.data.length; i += 4) {
+            const pixel = image.data.subarray(i, i + 3);
+            pixel.fill(Math.min(...pixel) < 128 ? 255 : 0);
+        }
+        context.putImageData(image, 0, 0);
+        return small;
+    }
+
+    // drawing(asLines): what was drawn, or its lines, as a PNG's data URL; null where nothing was.
+    function drawing(asLines) {
+        if (isBlank) return null;
+        const small = copy(SENT / EDGE);
+        return (asLines ? toLines(small) : small).toDataURL("image/png");
+    }
+
+    return {resize, drawing};
 };

@@ -34,6 +34,11 @@ MARKUP = """
             </div>
             <label>How far the picture may leave the scribble
                 <input name="strength" type="range" min="0" max="1" step="0.05" value="0.75"></label>
+            <label data-list="{control_list}" hidden>ControlNet
+                <select name="control"><option value="">None: the picture starts from the scribble</option>{controls}
+                </select></label>
+            <label hidden>Control weight
+                <input name="control_weight" type="range" min="0" max="2" step="0.05" value="0.5"></label>
         </div>
         <div>
             <figure hidden><img alt="" class="{classes}"><figcaption></figcaption><ul></ul></figure>
@@ -48,7 +53,7 @@ MARKUP = """
     </div>
 </div>
 """
-STEP = "<option>{}</option>"
+OPTION = "<option>{}</option>"
 TAESD = '<label class="hypersd-tick"><input name="taesd" type="checkbox">Decode with TAESD</label>'
 COLOUR = '<button type="button" data-colour="{}" aria-label="{}" aria-pressed="false"></button>'
 TARGET = '<button type="button" data-send="{0}" disabled>Send to {0}</button>'
@@ -57,7 +62,11 @@ TARGET = '<button type="button" data-send="{0}" disabled>Send to {0}</button>'
 @dataclass(frozen=True)
 class Page:
     """What differs between those who serve it: what it begins with, the tabs that it sends pictures to, whether TAESD
-    can be chosen, and whether its pictures are so small that every pixel of theirs is to be seen."""
+    can be chosen, and whether its pictures are so small that every pixel of theirs is to be seen.
+
+    ``controls`` are the names of ControlNets; ``control_list`` is a route that answers with more of them, as
+    ``{"model_list": [...]}``.
+    """
 
     prompt: str = ""
     width: int = 512
@@ -65,6 +74,8 @@ class Page:
     targets: Sequence[str] = ()
     taesd: bool = False
     small: bool = False
+    controls: Sequence[str] = ()
+    control_list: str = ""
 
 
 def render(page: Page) -> str:
@@ -72,8 +83,10 @@ def render(page: Page) -> str:
         prompt=escape(page.prompt),
         width=page.width,
         height=page.height,
-        steps="".join(map(STEP.format, range(1, MOST_STEPS + 1))),
+        steps="".join(map(OPTION.format, range(1, MOST_STEPS + 1))),
         taesd=TAESD if page.taesd else "",
+        controls="".join(OPTION.format(escape(name)) for name in page.controls),
+        control_list=page.control_list,
         colours="".join(COLOUR.format(code, name) for name, code in COLOURS.items()),
         classes="hypersd-small" if page.small else "",
         targets="".join(map(TARGET.format, page.targets)),

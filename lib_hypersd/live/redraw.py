@@ -26,8 +26,9 @@ class Unreadable(HyperSDError):
 class Redraw:
     """One picture to make.
 
-    ``drawing`` is a PNG to start from, as a data URL, of which ``strength`` (0 to 1) may change. ``taesd``: decode with
-    TAESD, where it is at hand.
+    ``drawing`` is a PNG to start from, as a data URL, of which ``strength`` (0 to 1) may change; or, where ``control``
+    names a ControlNet, white lines on black for that one to follow, at ``control_weight`` (0 to 2). ``taesd``: decode
+    with TAESD, where it is at hand.
     """
 
     prompt: str
@@ -39,6 +40,18 @@ class Redraw:
     strength: float = 0.75
     taesd: bool = False
     drawing: str | None = None
+    control: str = ""
+    control_weight: float = 0.5
+
+    @property
+    def start(self) -> str | None:
+        """The drawing, where the picture starts from it."""
+        return None if self.control else self.drawing
+
+    @property
+    def lines(self) -> str | None:
+        """The drawing, where a ControlNet follows it."""
+        return self.drawing if self.control else None
 
 
 def png(value: Any) -> str:
@@ -49,6 +62,7 @@ def png(value: Any) -> str:
 READERS: dict[str, Callable[[Any], Any]] = {
     "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
     "steps": number(1, 4, whole=True), "strength": number(0, 1), "taesd": truth, "drawing": png,
+    "control": text, "control_weight": number(0, 2),
 }  # fmt: skip
 
 
@@ -65,7 +79,8 @@ def read_redraw(given: Mapping[str, Any]) -> Redraw:
             try:
                 values[name] = reader(value)
             except ValueError as expected:
-                problems.append(f"{name.capitalize()} must be {expected}, not {shown(str(value)[:200])!r}.")
+                label = name.capitalize().replace("_", " ")
+                problems.append(f"{label} must be {expected}, not {shown(str(value)[:200])!r}.")
     if problems:
         raise Unreadable(" ".join(problems))
     return Redraw(**{"prompt": "", **values})

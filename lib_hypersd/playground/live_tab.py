@@ -26,7 +26,9 @@ class LiveTab:
     def __init__(self, playground: Playground, out: Path, small: bool):
         self.playground, self.out, self.stop = playground, out, threading.Event()
         width, height = playground.pipeline.size
-        gr.HTML(html_template=render(Page(EXAMPLE, width, height, small=small)), js_on_load=BEGIN)
+        controls = [playground.controlnet.name] if playground.controlnet else []
+        page = Page(EXAMPLE, width, height, small=small, controls=controls)
+        gr.HTML(html_template=render(page), js_on_load=BEGIN)
 
     def draw(self, payload: dict) -> dict[str, Any]:
         """The picture of what the page holds; one that is being made for somebody else comes first."""
@@ -57,8 +59,9 @@ class LiveTab:
 
 def job_of(redraw: Redraw) -> Job:
     """The job that makes a redraw's picture."""
-    init = io.BytesIO(decode_png(redraw.drawing)) if redraw.drawing else None
+    init, control = (io.BytesIO(decode_png(url)) if url else None for url in (redraw.start, redraw.lines))
     settings = Settings(enabled=True, steps=redraw.steps)
     return Job(
-        redraw.prompt, redraw.negative, redraw.seed, redraw.width, redraw.height, init, redraw.strength, settings
-    )
+        redraw.prompt, redraw.negative, redraw.seed, redraw.width, redraw.height, init, redraw.strength, settings,
+        control=control, control_weight=redraw.control_weight,
+    )  # fmt: skip

@@ -1,19 +1,29 @@
-"""The units of ControlNet, the extension's or the host's own, that a request switches on."""
+"""The units of ControlNet, the extension's or the host's own, in a request."""
 
 from collections.abc import Iterable
 from typing import Any
 
 TITLE = "ControlNet"
+LIST = "controlnet/model_list"  # where both have a page ask for the names of the models
+INFOTEXT = "ControlNet 0"  # the infotext's key of a first unit that was carried out
 
-__all__ = ["TITLE", "find_weights", "read_weights"]
+__all__ = ["INFOTEXT", "LIST", "TITLE", "find_script", "find_weights", "make_unit", "read_weights"]
+
+
+def find_script(runner) -> Any | None:
+    """ControlNet among a runner's scripts."""
+    return next((script for script in runner.alwayson_scripts if script.title() == TITLE), None)
 
 
 def find_weights(p) -> list[float]:
     """The weights of the units that a request of the host has on."""
-    for script in getattr(p.scripts, "alwayson_scripts", None) or []:
-        if script.title() == TITLE:
-            return read_weights(p.script_args[script.args_from : script.args_to])
-    return []
+    script = find_script(p.scripts) if p.scripts else None
+    return read_weights(p.script_args[script.args_from : script.args_to]) if script else []
+
+
+def make_unit(model: str, image: str, weight: float) -> dict[str, Any]:
+    """A unit as clients send it, with an image (as a data URL) that is to be followed as it is."""
+    return {"enabled": True, "module": "none", "model": model, "image": image, "weight": weight}
 
 
 def read_weights(units: Iterable[Any]) -> list[float]:

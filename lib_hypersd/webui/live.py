@@ -6,7 +6,7 @@ import gradio as gr
 from modules import infotext_utils, script_callbacks
 
 from ..live import Page, add_routes, render
-from . import callbacks, live_pictures
+from . import callbacks, controlnet, live_pictures
 from .options import get_option
 from .settings_page import LIVE_TAB
 
@@ -31,7 +31,7 @@ def build_tab() -> list[tuple]:
     if not get_option(LIVE_TAB, True):
         return []
     with gr.Blocks(analytics_enabled=False) as tab:
-        gr.HTML(render(Page(targets=TARGETS, taesd=True)))
+        gr.HTML(render(Page(targets=TARGETS, taesd=True, control_list=controlnet.LIST)))
         # The page's script puts a picture into these, and presses the button that has the host paste it.
         infotext, image = (
             gr.Textbox(lines=2, elem_id=f"hypersd_live_{name}", elem_classes=HIDDEN) for name in ("infotext", "image")

@@ -1,6 +1,5 @@
 """The live page's pictures: each is a request of the host's own, run while the host has nothing else to do."""
 
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from modules import call_queue, images, infotext_utils, paths, processing, scrip
 from ..errors import HyperSDError
 from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
-from . import model, planning, request
+from ..wording import shown
+from . import controlnet, model, planning, request
 from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
@@ -66,6 +66,9 @@ def make(redraw: Redraw) -> dict[str, Any]:
         return refuse(watched.problem)
     if is_interrupted or not result.images:
         return say(INTERRUPTED)
+    if redraw.lines and controlnet.INFOTEXT not in p.extra_generation_params:
+        model = shown(redraw.control)
+        return refuse(f"The WebUI's ControlNet could not follow the scribble with {model}; its console says why.")
     notes = [*watched.notes, *notes]
     times = watched.clock.times("WebUI")
     return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, notes))
@@ -78,9 +81,9 @@ def build_request(redraw: Redraw) -> tuple[Any, WatchedScripts]:
         "height": redraw.height, "sampler_name": sd_samplers.all_samplers[0].name, "do_not_save_samples": True,
         "do_not_save_grid": True,
     }  # fmt: skip
-    if redraw.drawing:
+    if redraw.start:
         kind, runner = processing.StableDiffusionProcessingImg2Img, scripts.scripts_img2img
-        given |= {"init_images": [read_image(redraw.drawing)], "denoising_strength": redraw.strength}
+        given |= {"init_images": [read_image(redraw.start)], "denoising_strength": redraw.strength}
     else:
         kind, runner = processing.StableDiffusionProcessingTxt2Img, scripts.scripts_txt2img
     p = kind(**given)
@@ -88,16 +91,21 @@ def build_request(redraw: Redraw) -> tuple[Any, WatchedScripts]:
         p.scheduler = "Automatic"  # the host warns of none with each picture
     p.is_api = True  # else the page's own scripts put its seed and sampler into the request
     p.scripts = watched = WatchedScripts(runner)
-    p.script_args = arguments(runner, {"enabled": True, "steps": redraw.steps})
+    p.script_args = arguments(runner, redraw)
     return p, watched
 
 
-def arguments(runner, ours: Mapping[str, Any]) -> tuple:
-    """The values with which the page's scripts begin, and ours."""
+def arguments(runner, redraw: Redraw) -> tuple:
+    """The values with which the page's scripts begin, ours, and ControlNet's where it is wanted."""
     values = [getattr(component, "value", None) for component in runner.inputs]
     values[0] = 0  # none of the scripts that take a request over
     script = next(script for script in runner.alwayson_scripts if script.title() == HYPER_SD)
-    values[script.args_from] = ours
+    values[script.args_from] = {"enabled": True, "steps": redraw.steps}
+    if redraw.lines:
+        other = controlnet.find_script(runner)
+        if other is None:
+            raise Unreadable("The WebUI has no ControlNet.")
+        values[other.args_from] = controlnet.make_unit(redraw.control, redraw.lines, redraw.control_weight)
     return tuple(values)
 
 
@@ -137,7 +145,7 @@ def keep(payload: dict) -> dict[str, Any]:
         redraw, image = read_redraw(payload), read_image(payload.get("image"))
     except HyperSDError as problem:
         return refuse(str(problem))
-    of_kind = "outdir_img2img_samples" if redraw.drawing else "outdir_txt2img_samples"
+    of_kind = "outdir_img2img_samples" if redraw.start else "outdir_txt2img_samples"
     folder, kind = get_option("outdir_samples") or get_option(of_kind), get_option("samples_format", "png")
     infotext = str(payload.get("infotext") or "")
     path, _ = images.save_image(image, folder, "", redraw.seed, redraw.prompt, kind, info=infotext)

@@ -1,5 +1,6 @@
 """The live page in a browser, over answers that a test decides: what it asks for, and what it shows of the answers."""
 
+import io
 import threading
 import time
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from lib_hypersd.live import Page, Picture, add_routes, read_redraw, refuse, render, say, show, wait
+from lib_hypersd.live.redraw import decode_png
 from tests.browser import page_of, requires_browser
 from tests.panel.world import HOSTILE, World, host_like
 from tests.server import wait_until
@@ -176,6 +178,16 @@ def test_keep_sends_the_picture_that_is_shown(page, server):
     assert kept["image"] == page.locator(IMAGE).get_attribute("src") and kept["infotext"] == kept["prompt"] == "a cat"
 
 
+def scribble(page):
+    canvas = page.locator("#hypersd_live canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 40)
+    page.mouse.up()
+
+
 def test_a_scribble_has_the_shape_of_the_picture_and_goes_with_it(page, server):
     control(page, "width").fill("128")
     canvas = page.locator("#hypersd_live canvas")
@@ -183,12 +195,7 @@ def test_a_scribble_has_the_shape_of_the_picture_and_goes_with_it(page, server):
     wait_until(lambda: server.redraws and server.redraws[-1].width == 128)
     assert server.redraws[-1].drawing is None
     page.wait_for_selector("#hypersd_live figure:visible")  # which moves what is below it
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + 10, box["y"] + 10)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 60, box["y"] + 60, steps=4)
-    page.mouse.up()
+    scribble(page)
     wait_until(lambda: server.redraws[-1].drawing)
     control(page, "strength").fill("0.5")
     wait_until(lambda: server.redraws[-1].strength == 0.5)
@@ -205,3 +212,48 @@ def test_the_negative_prompt_is_there_where_it_counts(page, server):
     wait_until(lambda: server.redraws[-1].negative == "a dog")
     time.sleep(0.1)
     assert control(page, "negative").is_visible()
+
+
+def test_a_controlnet_follows_the_lines_of_the_scribble(server):
+    blocks = host_like(World())
+    with blocks:
+        gr.HTML(render(Page(width=64, height=64, controls=("one",))))
+    with page_of(blocks, "light") as page:
+        add_routes(blocks.server_app, server.draw, server.interrupt, server.keep)
+        page.wait_for_selector("#hypersd_live")
+        select, weight = control(page, "control"), control(page, "control_weight")
+        assert select.is_visible() and weight.is_hidden() and control(page, "strength").is_visible()
+        scribble(page)
+        wait_until(lambda: server.redraws and server.redraws[-1].start)
+        assert set(colours_of(server.redraws[-1])) > {(225, 29, 72), (255, 255, 255)}, "red on white"
+
+        select.select_option("one")
+        wait_until(lambda: server.redraws[-1].lines)
+        assert set(colours_of(server.redraws[-1])) == {(255, 255, 255), (0, 0, 0)}, "white on black"
+        assert server.redraws[-1].start is None and server.redraws[-1].control == "one"
+        assert weight.is_visible() and control(page, "strength").is_hidden()
+        weight.fill("0.8")
+        wait_until(lambda: server.redraws[-1].control_weight == 0.8)
+        press(page, "Clear")
+        wait_until(lambda: server.redraws[-1].drawing is None)
+
+
+def colours_of(redraw):
+    with Image.open(io.BytesIO(decode_png(redraw.drawing))) as image:
+        return [colour for _, colour in image.convert("RGB").getcolors(1 << 16)]
+
+
+def test_the_controlnets_of_a_webui_are_listed_as_text(server):
+    blocks = host_like(World())
+    with blocks:
+        gr.HTML(render(Page(width=64, height=64, control_list="controls")))
+    with page_of(blocks, "light") as page:
+        blocks.server_app.add_api_route("/controls", lambda: {"model_list": ["None", HOSTILE]})
+        page.reload()
+        page.wait_for_selector("#hypersd_live [name=control] >> visible=true")
+        names = page.locator("#hypersd_live [name=control] option").all_inner_texts()
+        assert len(names) == 2 and names[1] == HOSTILE and page.title() != "1"
+
+
+def test_without_a_controlnet_there_is_nothing_to_choose(page):
+    assert control(page, "control").is_hidden() and control(page, "control_weight").is_hidden()

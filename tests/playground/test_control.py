@@ -1,5 +1,7 @@
 """A control image beside diffusers' own ControlNet pipelines, the forms that a ControlNet comes in, and refusals."""
 
+import base64
+import io
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -11,11 +13,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lib_hypersd.download.downloads import Downloads
+from lib_hypersd.live import Redraw
 from lib_hypersd.playground.control import ControlNet
 from lib_hypersd.playground.errors import RefusedJob, Unloadable
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.generate_tab import job_of as job_of_tab
 from lib_hypersd.playground.job import read_job
+from lib_hypersd.playground.live_tab import job_of as job_of_redraw
 from lib_hypersd.playground.page import Page
 from tests.live.make_models import control, write
 from tests.playground import models
@@ -192,3 +196,17 @@ def test_the_page_takes_a_drawing_where_there_is_a_controlnet(playground, with_c
     values = {"prompt": "a", "enabled": True, "init": None, "control_weight": 0.3, **own}
     job = job_of_tab(values | {"control": DRAWING})
     assert (job.control, job.control_weight) == (DRAWING, 0.3) and job_of_tab(values).control is None
+
+
+def test_on_the_live_page_a_scribble_is_followed_or_started_from(with_control):
+    drawing = io.BytesIO()
+    DRAWING.save(drawing, "PNG")
+    redraw = Redraw(
+        "a red cat", seed=5, width=64, height=64, steps=2, control_weight=0.7,
+        drawing="data:image/png;base64," + base64.b64encode(drawing.getvalue()).decode(),
+    )  # fmt: skip
+    started, followed = job_of_redraw(redraw), job_of_redraw(replace(redraw, control=with_control.controlnet.name))
+    assert started.init and not started.is_controlled and not followed.init
+    image = with_control.run(followed).image
+    assert image.tobytes() == with_control.run(follow(0.7, steps=2, width=64, height=64)).image.tobytes()
+    assert not job_of_redraw(replace(redraw, control="some", drawing=None)).is_controlled

@@ -3,6 +3,7 @@
 import base64
 import io
 import time
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -138,6 +139,46 @@ def test_a_drawing_is_what_the_picture_starts_from(host, pictures):
     answer = pictures.draw({**CAT, "drawing": broken})
     assert answer == {"state": "refused", "sentence": "The drawing is no image that can be read."}
     assert host.call_queue.queue_lock.acquire(blocking=False) and host.shared.state.job == ""
+
+
+class ControlNet:
+    """ControlNet's script among the others, with one unit; where ``fails`` is set it does nothing, as on an error."""
+
+    fails = False
+
+    def __init__(self, runner):
+        self.args_from, self.args_to = len(runner.inputs), len(runner.inputs) + 1
+        runner.inputs.append(SimpleNamespace(value=SimpleNamespace(enabled=False, weight=1.0)))
+        runner.alwayson_scripts.append(self)
+
+    def title(self):
+        return "ControlNet"
+
+    def process(self, p, unit, *args):
+        self.unit = unit
+        if not self.fails and unit["enabled"]:
+            p.extra_generation_params["ControlNet 0"] = unit["model"]
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+
+
+def test_a_controlnet_follows_the_drawing(host, pictures):
+    extension = ControlNet(host.scripts.scripts_txt2img)
+    drawn = {**CAT, "drawing": scribble(), "control": "lines", "control_weight": "0.4"}
+    answer = pictures.draw(drawn)
+    assert answer["state"] == "picture" and "ControlNet 0: lines" in answer["infotext"]
+    unit = extension.unit
+    assert (unit["model"], unit["weight"], unit["image"], unit["module"]) == ("lines", 0.4, drawn["drawing"], "none")
+    extension.fails = True
+    expected = "The WebUI's ControlNet could not follow the scribble with lines; its console says why."
+    assert pictures.draw(drawn) == {"state": "refused", "sentence": expected}
+    assert pictures.draw({**drawn, "drawing": None})["state"] == "picture", "there is nothing to follow"
+
+
+def test_without_a_controlnet_its_picture_is_refused(host, pictures):
+    answer = pictures.draw({**CAT, "drawing": scribble(), "control": "lines"})
+    assert answer == {"state": "refused", "sentence": "The WebUI has no ControlNet."} and not evaluations(host)
 
 
 def test_interrupt_ends_the_pages_picture_and_no_other(host, pictures):
