@@ -116,13 +116,14 @@ def company(request, make_host):
     folder = request.config.getoption("--company")
     running = []
 
-    def start(name, *arguments, **settings):
+    def start(name, *arguments, prepare=lambda extension: None, **settings):
         if folder is None or not (folder / name).is_dir():
             pytest.skip(f"no {name} in --company")
         stop()
         running.append(make_host())
         target = running[0].data / "extensions" / name
         shutil.copytree(folder / name, target, dirs_exist_ok=True)
+        prepare(target)
         shutil.copytree(folder / "models", running[0].data / "models", dirs_exist_ok=True)
         (running[0].data / "config.json").write_text(json.dumps({**running[0].kind.options, **settings}))
         running[0].boot(*arguments)

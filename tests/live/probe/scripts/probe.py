@@ -47,6 +47,22 @@ def watch(sd_model):
         module.hypersd_probe = module.register_forward_pre_hook(record, with_kwargs=True)
 
 
+class Controls:
+    """Counts the evaluations of ControlNets, of whichever host, while it is on."""
+
+    count, handle = 0, None
+
+    def record(self, module, args):
+        self.count += type(module).__name__ == "ControlNet"
+
+    def switch(self, on):
+        if self.handle:
+            self.handle.remove()
+        self.handle = torch.nn.modules.module.register_module_forward_pre_hook(self.record) if on else None
+        count, self.count = self.count, 0
+        return count
+
+
 def hooks_of(module):
     """The hooks that others have put before the network."""
     return [hook for hook in getattr(module, "_forward_pre_hooks", {}).values() if hook.__name__ != "record"]
@@ -124,6 +140,13 @@ def routes(demo, app):
         taken = list(calls)
         calls.clear()
         return taken
+
+    controls = Controls()
+
+    @app.post("/hypersd-probe/controls")
+    def count_controls(payload: dict):
+        """Every evaluation of a ControlNet since the last time that this was switched on; and on or off."""
+        return controls.switch(payload["on"])
 
     @app.get("/hypersd-probe/kept")
     def take_kept():
