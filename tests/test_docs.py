@@ -107,7 +107,7 @@ def test_the_example_of_the_command_line_runs(capsys):
 
 # Sentences.
 
-PACKAGES = ("recipes", "files", "download", "plan", "panel", "live", "webui")
+PACKAGES = ("recipes", "files", "download", "plan", "explain", "panel", "live", "webui")
 NODES = {"nodes.py", "card.py"}  # what is said there explains their inputs
 SPEAKERS = [
     *(path for name in PACKAGES for path in sorted((ROOT / "lib_hypersd" / name).glob("*.py"))),
@@ -121,6 +121,8 @@ NO_TROUBLE = {
     "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
     "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
     "is being cancelled.", "is being checked.", "Kept as ….",
+    "Nothing that it says differs from what that was made for.", "Read from …: … with ….", ": … → ….",
+    "Read from …: …, with no few-step LoRA and no checkpoint that is known as one.",
 }  # fmt: skip
 
 

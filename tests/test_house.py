@@ -12,7 +12,19 @@ ROOT = Path(__file__).parent.parent
 LIBRARY = sorted((ROOT / "lib_hypersd").rglob("*.py"))
 BESIDE = sorted(path for folder in ("tests", "tools", "bench", "examples") for path in (ROOT / folder).rglob("*.py"))
 # The packages, each of which may import those before it, and of its own whatever makes no cycle.
-ORDER = ("lib_hypersd", "sampling", "recipes", "files", "download", "plan", "panel", "live", "playground", "cli")
+ORDER = (
+    "lib_hypersd",
+    "sampling",
+    "recipes",
+    "files",
+    "download",
+    "plan",
+    "explain",
+    "panel",
+    "live",
+    "playground",
+    "cli",
+)
 PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("live") + 1]]
 PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
 SHIPPED = sorted(
@@ -24,6 +36,7 @@ FACES = {"webui", "comfyui"}  # above plan, beside the panel
 ALLOWED = {
     "torch",
     "numpy",
+    "PIL",
     "tqdm",
     "gradio",
     "modules",

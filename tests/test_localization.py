@@ -22,7 +22,15 @@ ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "localizations").glob("*.json"))
 GERMAN = json.loads((ROOT / "localizations" / "de_DE.json").read_text(encoding="utf-8"))
 # What is called the same in every language.
-NAMES = {"ControlNet", "CFG", "Eta", "Prompt", *SCHEDULES, *(recipe.maker for recipe in published().recipes)}
+NAMES = {
+    "ControlNet",
+    "Infotext",
+    "CFG",
+    "Eta",
+    "Prompt",
+    *SCHEDULES,
+    *(recipe.maker for recipe in published().recipes),
+}
 NUMBER = re.compile(r"[.\d]+")  # which hosts leave alone
 
 

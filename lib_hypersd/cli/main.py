@@ -1,5 +1,5 @@
-"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``, and the
-playground's ``… generate`` and ``… demo``."""
+"""The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``,
+``… explain IMAGE``, and the playground's ``… generate`` and ``… demo``."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..recipes.catalog import Catalog, load_catalog, published
-from . import identify, plan, playground
+from . import explain, identify, plan, playground
 from .arguments import Run
 
 __all__ = ["main"]
@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
         "say which LoRA, weight, steps, CFG, sampler and schedule fit, and why", plan.add_arguments, plan.run,
     ),
     "identify": ("say what LoRAs and checkpoints are, and what told it", identify.add_arguments, identify.run),
+    "explain": ("say why a picture is bad, by what it says of how it was made", explain.add_arguments, explain.run),
     "generate": (
         "make pictures by the plan, with diffusers", playground.add_generate_arguments, playground.run_generate,
     ),

@@ -19,6 +19,7 @@ class Backend:
 
     ``refresh`` has the folders listed again, ``downloads`` fetches what is missing; both only when the user presses the
     button. ``remember`` keeps what the user says of the checkpoint. ``obstacle`` says why no plan at all could be run.
+    ``last_infotext`` is that of the last image that was made, "" where there is none.
     """
 
     catalog: Callable[[], Catalog]
@@ -29,6 +30,7 @@ class Backend:
     downloads: Downloads
     remember: Callable[[Memory], object]
     obstacle: Callable[[], str | None] = lambda: None
+    last_infotext: Callable[[], str] = lambda: ""
 
 
 def file_choices(backend: Backend) -> list[str]:

@@ -19,6 +19,7 @@ HELP = {
     "file": "Any few-step LoRA at hand that fits the checkpoint.",
     "two_pass": "A second pass over the enlarged image, with fewer artifacts; for SD1.5 and SDXL.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
+    "infotext": "Of any image, also of other programs; empty: the last one that was made here.",
 }
 CONTROLS = ("enable", *(field.name for field in FIELDS))
 ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:7], FIELDS[7:])
@@ -89,7 +90,18 @@ def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) 
         with gr.Row():
             put(gr.Button, "keep", "Keep these values for this checkpoint", size="sm")
             put(gr.Button, "forget", "Forget this checkpoint", size="sm")
+        lay_out_explanation(gr, put)
     return parts
+
+
+def lay_out_explanation(gr: Any, put: Callable[..., None]) -> None:
+    """The part that says why a picture is bad; ``put`` makes a component and keeps it by its name."""
+    with gr.Accordion("Why is my picture bad?", open=False):
+        put(gr.Textbox, "infotext", label="Infotext", info=HELP["infotext"], lines=3, max_lines=8)
+        with gr.Row():
+            put(gr.Button, "explain", "Explain", size="sm")
+            put(gr.Button, "use", "Use what fits", visible=False, size="sm", variant="primary")
+        put(gr.HTML, "explanation", "", visible=False)
 
 
 def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
@@ -107,5 +119,8 @@ def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
         parts[name].click(handle, values, with_lists, **quick)
     parts["download"].click(handlers.download, [parts["download"], *values], with_lists, **quick)
     parts["inside"].input(handlers.set_inside, [parts["inside"], *values], with_lists, **quick)
+    explained = [parts["explanation"], parts["use"]]
+    parts["explain"].click(handlers.explain, [parts["infotext"]], explained, **quick)
+    parts["use"].click(handlers.use_what_fits, [parts["infotext"]], [parts[name] for name in CONTROLS], **quick)
     parts["detail"].click(lambda: str(MORE_DETAIL), outputs=[parts["eta"]], **quick)
     parts["cfg_preserved"].click(lambda: VARIANTS["cfg"], outputs=[parts["variant"]], **quick)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import HyperSDError
-from ..plan import Memory
-from ..recipes.settings import read_settings
+from ..explain import Explanation, Unreadable, explain, read_text
+from ..plan import Memory, Plan
+from ..recipes.settings import FIELDS, RECOMMENDED, read_settings
 from .backend import INSIDE, Backend, file_choices, inside_choices, inside_value
-from .status import Status, render_downloads, render_sentence, render_status
+from .status import Status, render_downloads, render_explanation, render_sentence, render_status
 
 Updates = tuple[Any, ...]
 
@@ -72,6 +73,29 @@ class Handlers:
 
     def set_inside(self, choice: str, *values: Any) -> Updates:
         return self.remember(values, lambda memory: replace(memory, inside=INSIDE.get(choice, choice)))
+
+    def explain(self, infotext: str) -> Updates:
+        """What does not fit in an image, and the button that takes over what does."""
+        try:
+            found = self.explanation(infotext)
+        except Unreadable as problem:
+            return self.gr.update(value=render_sentence("problem", str(problem)), visible=True), self.hide()
+        html = self.gr.update(value=render_explanation(found), visible=True)
+        return html, self.gr.update(visible=bool(found.causes and found.plan and found.plan.problem is None))
+
+    def use_what_fits(self, infotext: str) -> Updates:
+        """Switch Hyper-SD on with the LoRA that fits, and everything else as recommended for it."""
+        plan = self.explanation(infotext).plan
+        values: dict[str, Any] = {field.name: False if field.is_switch else RECOMMENDED for field in FIELDS}
+        if isinstance(plan, Plan) and plan.file:
+            values["file"] = plan.file
+        return True, *values.values()
+
+    def explanation(self, infotext: str) -> Explanation:
+        return explain(read_text(infotext.strip() or self.backend.last_infotext()), self.backend.catalog())
+
+    def hide(self) -> Any:
+        return self.gr.update(visible=False)
 
     def remember(self, values: Updates, change: Callable[[Memory], Memory]) -> Updates:
         """Keep the changed memory of the checkpoint; where it cannot be kept, the status says why."""

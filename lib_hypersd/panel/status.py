@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..download.downloads import Downloads
 from ..download.transfer import CHECKING, Download
+from ..explain import Explanation
 from ..plan import File, Model, Plan, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Recipe
 from ..recipes.settings import read_settings
@@ -79,6 +80,16 @@ def render_sentence(
     return (
         f'<div class="hypersd-status hypersd-{state}" data-hypersd="{escape(json.dumps(data))}">'
         f"{heading}<p>{escape(sentence)}</p>{f'<ul>{items}</ul>' if items else ''}</div>"
+    )
+
+
+def render_explanation(found: Explanation) -> str:
+    """What does not fit in an image, the worst first, and what does."""
+    state = "problem" if found.causes else "on"
+    causes = "".join(f"<li>{escape(str(cause))}</li>" for cause in found.causes)
+    return (
+        f'<div class="hypersd-status hypersd-{state}"><p>{escape(found.sentence)}</p>'
+        f"{f'<ul>{causes}</ul>' if causes else ''}<p>{escape(found.advice)}</p></div>"
     )
 
 

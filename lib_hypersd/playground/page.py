@@ -17,7 +17,7 @@ from .generate import Playground
 from .generate_tab import GenerateTab
 from .live_tab import LiveTab
 from .loading import SMALL
-from .series import Captioned, Series
+from .series import Captioned, Series, read_infotext
 
 __all__ = ["Page", "serve"]
 
@@ -74,7 +74,13 @@ class Page:
             lambda: None,
             downloads,
             self.remember,
+            last_infotext=self.read_last_infotext,
         )
+
+    def read_last_infotext(self) -> str:
+        """The infotext of the picture that was kept last, "" without one."""
+        pictures = sorted(self.out.glob("*.png"))
+        return read_infotext([(str(pictures[-1]), "")]) if pictures else ""
 
     def remember(self, memory: Memory) -> None:
         """Keep what the user says of the checkpoint, beside the pictures."""

@@ -1,6 +1,9 @@
 """The panel in the host's tabs."""
 
+from pathlib import Path
+
 import gradio as gr
+from modules import paths
 from modules.infotext_utils import PasteField
 from modules.ui_components import InputAccordion
 
@@ -24,8 +27,16 @@ def make_backend() -> Backend:
     """The host behind the panel."""
     return Backend(
         load_recipes, model.find_selected, list_files, make_request, loras.refresh, DOWNLOADS,
-        memory.remember, find_obstacle,
+        memory.remember, find_obstacle, read_last_infotext,
     )  # fmt: skip
+
+
+def read_last_infotext() -> str:
+    """The infotext of the last image, which the host keeps (A:processing.py:975); "" where it does not."""
+    try:
+        return (Path(paths.data_path) / "params.txt").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def list_files(catalog: Catalog, checkpoint: Model | None) -> list[File]:

@@ -1,5 +1,6 @@
 """The command line, run as users run it."""
 
+import io
 import json
 import subprocess
 import sys
@@ -213,3 +214,22 @@ def test_a_family_is_read_as_people_write_it(capsys, family):
     code, out, _ = run(capsys, "--family", family, "--json")
     families = {"SD1.5": "sd15", "FLUX.1-dev": "flux", "pony": "sdxl", "Illustrious": "sdxl", "SDXL": "sdxl"}
     assert code == 0 and json.loads(out)["family"] == families.get(family, family)
+
+
+def test_why_an_image_is_bad(capsys, tmp_path, monkeypatch):
+    bad = "a cat <lora:Hyper-SDXL-8steps-lora:1>\nSteps: 30, Sampler: Euler, CFG scale: 7, Model: sd_xl_base"
+    file = tmp_path / "infotext.txt"
+    file.write_text(bad)
+    code, out, _ = run(capsys, str(file), command="explain")
+    lines = out.splitlines()
+    assert code == 1 and lines[0] == "Read from the infotext: SDXL with Hyper-SDXL-8steps-lora."
+    assert lines[1].startswith("- CFG: 7 → 1.") and lines[2].startswith("- Steps: 30 → 8.") and len(lines) == 4
+    assert lines[3].startswith("What fits: 8 steps with Hyper-SDXL-8steps-lora at weight 0.75")
+
+    code, out, _ = run(capsys, bad, "--json", command="explain")
+    assert code == 1 and [cause["field"] for cause in json.loads(out)["causes"]] == ["cfg", "steps"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(bad.replace("30", "8").replace("scale: 7", "scale: 1")))
+    code, out, _ = run(capsys, "-", command="explain")
+    assert code == 0 and out.splitlines()[1] == "Nothing that it says differs from what that was made for."
+    code, out, err = run(capsys, "no such file", command="explain")
+    assert code == 2 and out == "" and err.startswith("This is no infotext")

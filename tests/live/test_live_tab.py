@@ -181,16 +181,13 @@ def test_interrupt_ends_the_picture_and_the_next_key_begins_another(host, live):
 def test_a_scribble_is_what_the_picture_starts_from_and_seeds_walk(host, live):
     live.control("prompt").fill("a cat")
     live.wait_for("a cat")
-    plain = live.pixels
+    plain = live.page.locator("#hypersd_live img").get_attribute("src")
+    is_plain = "plain => (document.querySelector('#hypersd_live img').src === plain) === {}"
     live.draw()
-    live.page.wait_for_function(
-        "plain => document.querySelector('#hypersd_live img').src !== plain", arg=live.pictures[-1][1]
-    )
+    live.page.wait_for_function(is_plain.format("false"), arg=plain)
     live.press("Clear")
-    live.page.wait_for_timeout(500)
     live.press("Redraw")
-    live.page.wait_for_timeout(3000)
-    assert live.pixels == plain
+    live.page.wait_for_function(is_plain.format("true"), arg=plain)
     live.page.locator("#hypersd_live [data-walk]").check()
     for seed in ("2", "3"):
         live.press("Redraw")

@@ -67,6 +67,30 @@ def test_in_a_browser(theme):
 
 
 @requires_browser
+def test_why_a_picture_is_bad_and_one_click_to_what_fits():
+    world = World(Model("sdxl", "some SDXL"))
+    world.infotext = "a cat <lora:Hyper-SDXL-4steps-lora:1>\nSteps: 4, CFG scale: 1, Model: sd_xl_base"
+    with page_of(host_like(world), "light") as page:
+        page.get_by_text("Why is my picture bad?").first.click()
+        page.get_by_role("button", name="Explain").click()
+        page.wait_for_selector("text=Nothing that it says differs from what that was made for.")
+        use = page.get_by_role("button", name="Use what fits")
+        assert use.is_hidden()
+        bad = f"{HOSTILE} <lora:Hyper-SDXL-4steps-lora:1>\nSteps: 4, CFG scale: 7, Model: sd_xl_base"
+        page.locator("#hypersd_txt2img_infotext textarea").fill(bad)
+        page.get_by_role("button", name="Explain").click()
+        page.wait_for_selector("#hypersd_txt2img_explanation li >> text=CFG: 7 → 1.")
+        page.get_by_label(re.compile("^Steps")).fill("12")
+        page.keyboard.press("Enter")
+        use.click()
+        page.wait_for_selector("#hypersd_txt2img_status >> text=/4 steps with Hyper-SDXL-4steps-lora/")
+        page.locator("#hypersd_txt2img_infotext textarea").fill("no infotext")
+        page.get_by_role("button", name="Explain").click()
+        page.wait_for_selector("#hypersd_txt2img_explanation >> text=This is no infotext")
+        assert use.is_hidden() and page.title() != "1"
+
+
+@requires_browser
 def test_sdxls_weight_of_a_controlnet_is_recommended_where_a_unit_is_on():
     world = World(Model("sdxl", "some SDXL"))
     with page_of(host_like(world), "light") as page:
