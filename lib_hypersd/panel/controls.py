@@ -90,18 +90,19 @@ def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) 
         with gr.Row():
             put(gr.Button, "keep", "Keep these values for this checkpoint", size="sm")
             put(gr.Button, "forget", "Forget this checkpoint", size="sm")
-        lay_out_explanation(gr, put)
+            put(gr.Button, "why", "Why is my picture bad?", size="sm")
+        with gr.Column(visible=False) as parts["explaining"]:
+            lay_out_explanation(gr, put)
     return parts
 
 
 def lay_out_explanation(gr: Any, put: Callable[..., None]) -> None:
     """The part that says why a picture is bad; ``put`` makes a component and keeps it by its name."""
-    with gr.Accordion("Why is my picture bad?", open=False):
-        put(gr.Textbox, "infotext", label="Infotext", info=HELP["infotext"], lines=3, max_lines=8)
-        with gr.Row():
-            put(gr.Button, "explain", "Explain", size="sm")
-            put(gr.Button, "use", "Use what fits", visible=False, size="sm", variant="primary")
-        put(gr.HTML, "explanation", "", visible=False)
+    put(gr.Textbox, "infotext", label="Infotext", info=HELP["infotext"], lines=3, max_lines=8)
+    with gr.Row():
+        put(gr.Button, "explain", "Explain", size="sm")
+        put(gr.Button, "use", "Use what fits", visible=False, size="sm", variant="primary")
+    put(gr.HTML, "explanation", "", visible=False)
 
 
 def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
@@ -119,6 +120,7 @@ def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
         parts[name].click(handle, values, with_lists, **quick)
     parts["download"].click(handlers.download, [parts["download"], *values], with_lists, **quick)
     parts["inside"].input(handlers.set_inside, [parts["inside"], *values], with_lists, **quick)
+    parts["why"].click(lambda: handlers.gr.update(visible=True), outputs=[parts["explaining"]], **quick)
     explained = [parts["explanation"], parts["use"]]
     parts["explain"].click(handlers.explain, [parts["infotext"]], explained, **quick)
     parts["use"].click(handlers.use_what_fits, [parts["infotext"]], [parts[name] for name in CONTROLS], **quick)

@@ -71,7 +71,7 @@ def test_why_a_picture_is_bad_and_one_click_to_what_fits():
     world = World(Model("sdxl", "some SDXL"))
     world.infotext = "a cat <lora:Hyper-SDXL-4steps-lora:1>\nSteps: 4, CFG scale: 1, Model: sd_xl_base"
     with page_of(host_like(world), "light") as page:
-        page.get_by_text("Why is my picture bad?").first.click()
+        page.get_by_role("button", name="Why is my picture bad?").click()
         page.get_by_role("button", name="Explain").click()
         page.wait_for_selector("text=Nothing that it says differs from what that was made for.")
         use = page.get_by_role("button", name="Use what fits")
