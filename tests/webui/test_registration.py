@@ -71,10 +71,9 @@ def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, scrip
             controls = script.ui(False)
         assert [c.value for c in controls] == [False, *["Recommended"] * 7, False]
         assert [component for component, _ in script.infotext_fields] == controls
-        inputs.append(
-            [prompt._id in dependency["inputs"] for dependency in blocks.dependencies if dependency["inputs"]]
-        )
-    assert all(inputs[0]) and not any(inputs[1])
+        plans = [event["inputs"] for event in blocks.dependencies if controls[0]._id in event["inputs"]]
+        inputs.append([prompt._id in event for event in plans])
+    assert len(inputs[0]) > len(controls) and all(inputs[0]) and not any(inputs[1])
     assert script.title() == "Hyper-SD" and script.show(False) is host.scripts.AlwaysVisible
 
 
