@@ -44,6 +44,13 @@ def test_the_name_is_one():
     assert re.search(r'^name = "(.*)"$', project, re.M).group(1) == name
 
 
+def test_every_package_is_installed():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r'"(lib_hypersd[\w.]*)"', re.search(r"^packages = (.*)$", project, re.M)[1]))
+    folders = {path.parent for path in (ROOT / "lib_hypersd").rglob("__init__.py")}
+    assert named == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+
+
 def test_metadata_has_what_hosts_read_and_nothing_else():
     """A1111's modules/extensions.py and modules/scripts.py: what is misspelt there is passed over without a word."""
     config = metadata()
