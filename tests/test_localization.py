@@ -116,11 +116,16 @@ def test_a_translation_has_what_is_shown_and_nothing_else(shown, file):
     assert not [text for text, translation in pairs if translation.strip() != translation or translation in ("", text)]
 
 
-def test_a_translation_keeps_names_numbers_and_the_end_of_a_sentence():
+ENDS = {".": ".。", ")": ")）", "?": "?？", ":": ":："}  # and how Chinese and Japanese write them
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_translation_keeps_names_numbers_and_the_end_of_a_sentence(file):
     kept = re.compile(r"\d+(?:\.\d+)?|TCD|DDIM-Trailing|FLUX|SHA-256|https?://[\w./]+|HF_ENDPOINT|huggingface\.co")
-    for text, translation in GERMAN.items():
+    for text, translation in json.loads(file.read_text(encoding="utf-8")).items():
         assert sorted(kept.findall(text)) == sorted(kept.findall(translation)), text
-        assert [text.endswith(mark) for mark in ".)"] == [translation.endswith(mark) for mark in ".)"], text
+        for mark, written in ENDS.items():
+            assert text.endswith(mark) == translation.endswith(tuple(written)), text
 
 
 @requires_browser
