@@ -11,6 +11,7 @@ import nox
 PYTHONS = ["3.10", "3.11", "3.12"]
 # The library's parts need different environments; what of it has been run is added up over these sessions.
 MEASURED = ["tests", "panel", "playground"]
+SIZES = {"test": "2.0 GB", "panel": "0.6 GB", "playground": "1.6 GB"}  # of environments, with a torch for the CPU
 nox.options.sessions = ["lint", *MEASURED, "coverage"]
 nox.options.reuse_existing_virtualenvs = True
 
@@ -24,8 +25,10 @@ def install(session, *names, npm=None):
     locks = [Path("requirements", npm, "package-lock.json")] if npm else []
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in (*files, *locks))).hexdigest()
     environment = Path(session.virtualenv.location)
+    size = next((SIZES[name] for name in names if name in SIZES), "0.3 GB")
     ready = environment / f"ready-{digest}"
     if not ready.exists():
+        session.log(f"What it needs is fetched into {environment}, once: {size} there, and less to download.")
         session.virtualenv.reuse_existing = False
         session.virtualenv.create()
         session.install("--quiet", *(part for file in files for part in ("-r", str(file))))
@@ -38,8 +41,33 @@ def install(session, *names, npm=None):
 
 def measure(session, *arguments):
     """Run pytest, and keep what of the library it has run for the session ``coverage``."""
-    data = {"COVERAGE_FILE": os.path.abspath(f".coverage.{session.name}")}
-    session.run("pytest", "--cov", "--cov-report=", *arguments, *session.posargs, env=data)
+    ensure_browser(session)
+    kept = {"COVERAGE_FILE": os.path.abspath(f".coverage.{session.name}"), "HYPERSD_LEFT_OUT": str(left_out(session))}
+    session.run("pytest", "--cov", "--cov-report=", *arguments, *session.posargs, env=kept)
+
+
+def left_out(session, name=None):
+    """The file with the number of tests that had no browser, of this session or of one that is named."""
+    return Path(session.virtualenv.location).parent / f"left-out-{name or session.name}.txt"
+
+
+def ensure_browser(session):
+    """Where there is none, the one that playwright installs, if it can here."""
+    find = "from tests.browser import CHROMIUM; print(CHROMIUM or '')"
+    if not session.run("python", "-c", find, silent=True, env={"CI": "", "PYTHONPATH": os.getcwd()}).strip():
+        session.log("There is no Chromium: playwright fetches one (170 MB) into your cache folder, once.")
+        session.run("playwright", "install", "chromium", success_codes=range(256))
+
+
+def report_left_out(session):
+    """How many tests were left out for want of a browser, as the last lines of all."""
+    files = [left_out(session, f"{name}-{session.python}") for name in MEASURED]
+    count = sum(int(file.read_text()) for file in files if file.exists())
+    if count:
+        session.warn(
+            f"{count} tests of pages were left out: there is no Chromium, and playwright could not install one."
+        )
+        session.warn("Install Chromium or Chrome, or name yours in HYPERSD_CHROMIUM, and run this again.")
 
 
 @nox.session(python=PYTHONS)
@@ -83,6 +111,7 @@ def coverage(session):
     session.run("coverage", "combine", "--keep", *(f".coverage.{name}-{session.python}" for name in MEASURED))
     session.run("coverage", "report", "--fail-under=90")
     session.run("coverage", "report", "--include=lib_hypersd/plan/*", "--fail-under=100")
+    report_left_out(session)
 
 
 @nox.session(python=PYTHONS, default=False)

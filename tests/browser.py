@@ -4,12 +4,30 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = os.environ.get("HYPERSD_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+# Where playwright's own installer puts one, by sys.platform, and what it is called there.
+INSTALLED = {
+    "win32": ("AppData/Local/ms-playwright", "chrome-win*/chrome.exe"),
+    "darwin": ("Library/Caches/ms-playwright", "chrome-mac*/*.app/Contents/MacOS/*"),
+}.get(sys.platform, (".cache/ms-playwright", "chrome-linux*/chrome"))
+NO_BROWSER = "no Chromium on the PATH, nor in HYPERSD_CHROMIUM"
+
+
+def find_chromium() -> str | None:
+    """The one that is named, one on the PATH, or the newest that playwright has installed."""
+    names = ("chromium", "google-chrome", "chrome")
+    found = [os.environ.get("HYPERSD_CHROMIUM"), *map(shutil.which, names)]
+    folder, program = INSTALLED
+    found += map(str, sorted((Path.home() / folder).glob(f"chromium-*/{program}"), reverse=True))
+    return next(filter(None, found), None)
+
+
+CHROMIUM = find_chromium()
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -28,7 +46,7 @@ const waiting = setInterval(() => {
 
 if CHROMIUM is None and os.environ.get("CI"):
     raise RuntimeError("There is no Chromium, and in CI no test of the panel may be left out.")
-requires_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH, nor in HYPERSD_CHROMIUM")
+requires_browser = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 
 @contextlib.contextmanager
