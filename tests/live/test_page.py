@@ -137,15 +137,13 @@ def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     for name, sentence in (
         ("small_sdxl", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
         ("small_vega", "is a pruned SDXL"),
-        ("rand_flux", "FLUX.1-dev8 steps with Hyper-FLUX.1-dev-8steps-lora"),
+        ("rand_flux", "The checkpoint is not loaded yet."),  # the header of so small a FLUX tells nothing
         ("small_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
     ):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
-            expect_status(page, f"{name}: ", tab)
+            expect_status(page, "not loaded" if name == "rand_flux" else f"{name}: ", tab)
         expect_status(page, sentence)
-        if "FLUX" in sentence:
-            expect(page.locator("#txt2img_distilled_cfg_scale")).to_contain_text("Hyper-SD uses 3.5")
 
 
 @pytest.fixture
