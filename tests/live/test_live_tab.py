@@ -27,6 +27,10 @@ RECORD = """() => {
     new MutationObserver(() => { if (!status.hidden) sentences.push(status.textContent); }).observe(
         status, {childList: true, attributes: true});
 }"""
+IS_SMALL = """() => {
+    const image = document.querySelector("#hypersd_live img");
+    return image.complete && image.naturalWidth === 64 && image.naturalHeight === 64;
+}"""
 FOCUSED = "[document.activeElement.name, document.activeElement.innerText || document.activeElement.ariaLabel].join(' ').trim()"
 
 
@@ -44,7 +48,7 @@ class Live:
         self.show()
         for side in ("width", "height"):
             self.control(side).fill("64")
-        self.wait_for("")
+        self.page.wait_for_function(IS_SMALL)  # a picture of the size before may come first
         self.page.evaluate(RECORD)
 
     def show(self):
