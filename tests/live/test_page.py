@@ -130,6 +130,16 @@ def test_generate_forever(host, page):
     assert f"Steps: {own}, " in generate(page) and not any(call["loras"] for call in host.get("/hypersd-probe/calls"))
 
 
+def test_why_the_last_image_is_bad_and_one_click_to_what_fits(host, page):
+    host.txt2img(None, prompt="a cat <lora:Hyper-SD15-8steps-lora:1>", steps=20, cfg_scale=7)
+    page.get_by_role("button", name="Hyper-SD settings").first.click()
+    page.locator("#hypersd_txt2img_why").click()
+    page.locator("#hypersd_txt2img_explain").click()
+    expect(page.locator("#hypersd_txt2img_explanation li").first).to_contain_text("CFG: 7 → 1.")
+    page.locator("#hypersd_txt2img_use").click()
+    expect_status(page, "8 steps with Hyper-SD15-8steps-lora at weight 1")
+
+
 @pytest.mark.only("Forge", why="it loads the checkpoint when it is chosen, or serves less families")
 def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
     toggle(page)
