@@ -103,7 +103,8 @@ def live(host, browser):
 
 
 def outputs(host):
-    return {file for file in (host.data / "outputs").rglob("*") if file.is_file()}
+    """The files of all images; Neo calls the folder ``output``."""
+    return {file for folder in host.data.glob("output*") for file in folder.rglob("*") if file.is_file()}
 
 
 def test_typing_quickly_costs_no_more_than_the_pictures_that_are_shown(host, live):
