@@ -4,15 +4,20 @@
     const withoutFolderEndingAndHash = (title) =>
         title.split(/[\\/]/).pop().replace(/ \[\w+\]$/, "").replace(/\.\w+$/, "");
 
-    // The host pastes what stands in these fields (webui/live_tab.py) when their button is pressed.
-    const find = (name) => gradioApp().querySelector(`#hypersd_live_${name}`);
+    // The host pastes what stands in these fields (webui/live.py) when their button is pressed.
+    const find = (selector) => gradioApp().querySelector(selector);
+    function fill(selector, text) {
+        const box = find(`${selector} textarea`);
+        box.value = text;
+        box.dispatchEvent(new Event("input", {bubbles: true}));
+    }
+
     function send(tab, picture) {
-        for (const name of ["infotext", "image"]) {
-            const box = find(name).querySelector("textarea");
-            box.value = picture[name];
-            box.dispatchEvent(new Event("input", {bubbles: true}));
-        }
-        setTimeout(() => find(tab).click(), 100); // gradio takes a while to see it
+        for (const name of ["infotext", "image"]) fill(`#hypersd_live_${name}`, picture[name]);
+        // Neo pastes no prompt into a box that has been empty since its start (N:infotext_utils.py:92).
+        fill(`#${tab}_prompt`, picture.prompt);
+        fill(`#${tab}_neg_prompt`, picture.negative);
+        setTimeout(() => find(`#hypersd_live_${tab}`).click(), 100); // gradio takes a while to see it
     }
 
     onUiLoaded(() => {
