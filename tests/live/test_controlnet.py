@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.live import make_models
 from tests.live.common import ON, OWN, trailing
-from tests.live.kinds import A1111
+from tests.live.kinds import A1111, kind_of
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_live_tab import Live
 
@@ -26,17 +26,27 @@ def narrow(extension: Path) -> None:
     file.write_text(text)
 
 
-@pytest.fixture(scope="module")
-def controlled(request):
-    """The host with the name of a ControlNet that fits its first checkpoint."""
-    host = request.getfixturevalue("host")
-    if host.kind is A1111:
-        host = request.getfixturevalue("company")("sd-webui-controlnet", prepare=narrow)
+def write_controlnet(host) -> str:
+    """The name of a ControlNet that fits the host's first checkpoint; some hosts list them only as they start."""
     checkpoint = host.first_checkpoint.removesuffix(".safetensors")
     file = host.data / "models" / "ControlNet" / f"{checkpoint}_scribble.safetensors"
     make_models.write(file, make_models.control(make_models.CHECKPOINTS[checkpoint]), torch.float16)
+    return file.stem
+
+
+@pytest.fixture(scope="module")
+def controlled(request, make_host):
+    """A host of its own with the name of a ControlNet, as its extension calls it."""
+    if kind_of(request.config.getoption("--webui")) is A1111:
+        host = request.getfixturevalue("company")("sd-webui-controlnet", prepare=narrow)
+        stem = write_controlnet(host)
+    else:
+        host = make_host()
+        stem = write_controlnet(host)
+        host.boot()
     names = host.get("/controlnet/model_list?update=true")["model_list"]
-    return host, next(name for name in names if name.startswith(file.stem))
+    yield host, next(name for name in names if name.startswith(stem))
+    host.stop()
 
 
 def unit(model, **values):
