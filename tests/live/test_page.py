@@ -148,7 +148,7 @@ def test_it_follows_the_list_of_checkpoints_before_one_is_loaded(page):
         ("small_sdxl", "SDXL8 steps with Hyper-SDXL-8steps-lora"),
         ("small_vega", "is a pruned SDXL"),
         ("rand_flux", "The checkpoint is not loaded yet."),  # the header of so small a FLUX tells nothing
-        ("small_sd15", "SD1.58 steps with Hyper-SD15-8steps-lora"),
+        ("small_sd15", "SD1.x8 steps with Hyper-SD15-8steps-lora"),
     ):
         choose(page, checkpoints, f"{name}.safetensors")
         for tab in TABS:
