@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import HyperSDError
-from ..explain import Explanation, Unreadable, explain, read_text
 from ..plan import Memory, Plan
 from ..recipes.settings import FIELDS, RECOMMENDED, read_settings
 from .backend import INSIDE, Backend, file_choices, inside_choices, inside_value
 from .status import Status, render_downloads, render_explanation, render_sentence, render_status
+
+if TYPE_CHECKING:
+    from ..explain import Explanation
 
 Updates = tuple[Any, ...]
 
@@ -78,7 +80,7 @@ class Handlers:
         """What does not fit in an image, and the button that takes over what does."""
         try:
             found = self.explanation(infotext)
-        except Unreadable as problem:
+        except HyperSDError as problem:
             return self.gr.update(value=render_sentence("problem", str(problem)), visible=True), self.hide()
         html = self.gr.update(value=render_explanation(found), visible=True)
         return html, self.gr.update(visible=bool(found.causes and found.plan and found.plan.problem is None))
@@ -91,7 +93,9 @@ class Handlers:
             values["file"] = plan.file
         return True, *values.values()
 
-    def explanation(self, infotext: str) -> Explanation:
+    def explanation(self, infotext: str) -> "Explanation":
+        from ..explain import explain, read_text  # which costs the WebUI's start nothing
+
         return explain(read_text(infotext.strip() or self.backend.last_infotext()), self.backend.catalog())
 
     def hide(self) -> Any:

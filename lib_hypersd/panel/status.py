@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..download.downloads import Downloads
 from ..download.transfer import CHECKING, Download
-from ..explain import Explanation
 from ..plan import File, Model, Plan, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Recipe
 from ..recipes.settings import read_settings
 from .backend import Backend
+
+if TYPE_CHECKING:
+    from ..explain import Explanation
 
 MOST_SKIPPED = 3
 
@@ -83,7 +85,7 @@ def render_sentence(
     )
 
 
-def render_explanation(found: Explanation) -> str:
+def render_explanation(found: "Explanation") -> str:
     """What does not fit in an image, the worst first, and what does."""
     state = "problem" if found.causes else "on"
     causes = "".join(f"<li>{escape(str(cause))}</li>" for cause in found.causes)
