@@ -22,8 +22,9 @@ def find_weights(p) -> list[float]:
 
 
 def make_unit(model: str, image: str, weight: float) -> dict[str, Any]:
-    """A unit as clients send it, with an image (as a data URL) that is to be followed as it is."""
-    return {"enabled": True, "module": "none", "model": model, "image": image, "weight": weight}
+    """A unit as clients send it, with an image (as a data URL) that is to be followed as it is: without a module, whose
+    name for none is not the same on all hosts."""
+    return {"enabled": True, "model": model, "image": image, "weight": weight}
 
 
 def read_weights(units: Iterable[Any]) -> list[float]:

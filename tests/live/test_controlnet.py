@@ -50,7 +50,7 @@ def controlled(request, make_host):
 
 
 def unit(model, **values):
-    given = {"enabled": True, "module": "none", "model": model, "weight": 1.0, "image": encoded(PICTURE), **values}
+    given = {"enabled": True, "model": model, "weight": 1.0, "image": encoded(PICTURE), **values}
     return {"alwayson_scripts": {"ControlNet": {"args": [given]}}}
 
 

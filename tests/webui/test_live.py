@@ -169,7 +169,7 @@ def test_a_controlnet_follows_the_drawing(host, pictures):
     answer = pictures.draw(drawn)
     assert answer["state"] == "picture" and "ControlNet 0: lines" in answer["infotext"]
     unit = extension.unit
-    assert (unit["model"], unit["weight"], unit["image"], unit["module"]) == ("lines", 0.4, drawn["drawing"], "none")
+    assert unit == {"enabled": True, "model": "lines", "weight": 0.4, "image": drawn["drawing"]}
     extension.fails = True
     expected = "The WebUI's ControlNet could not follow the scribble with lines; its console says why."
     assert pictures.draw(drawn) == {"state": "refused", "sentence": expected}
