@@ -23,7 +23,7 @@ PACKAGES = ("torch", "gradio", "diffusers", "peft", "safetensors", "k-diffusion"
 OURS = Path(__file__).parents[2]
 LAUNCHER = "launch.py"  # what a WebUI's folder has
 # Of an infotext, what is ours and what a plan sets; the prompts stay where they are.
-SAID = re.compile(rf"(?:{ENABLED}[\w -]*|Steps|Sampler|Schedule type|CFG scale|Version): (?:\"[^\"]*\"|[^,\n]*)")
+QUOTED = re.compile(rf"(?:{ENABLED}[\w -]*|Steps|Sampler|Schedule type|CFG scale|Version): (?:\"[^\"]*\"|[^,\n]*)")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def describe_webui(webui: Path | None) -> Iterator[str]:
         last = (webui / "params.txt").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
-    values = SAID.findall(last, max(last.rfind("\nSteps: "), 0))
+    values = QUOTED.findall(last, max(last.rfind("\nSteps: "), 0))
     yield f"Last image: {', '.join(values)}"
 
 

@@ -103,18 +103,23 @@ def read_run(content: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
 
 def read_workflow(content: Mapping[str, Any]) -> Iterator[tuple[str, Node]]:
     """The nodes of a drawn workflow that are not switched off, with their widgets and links as a run has them."""
-    links = {link[0]: link for link in content.get("links") or () if isinstance(link, list) and len(link) > 2}
+    links = {str(link[0]): link for link in items(content.get("links")) if isinstance(link, list) and len(link) > 2}
     for node in content["nodes"]:
         if not isinstance(node, dict) or node.get("mode") in (2, 4):  # never, and bypassed
             continue
-        kind, values = str(node.get("type")), node.get("widgets_values")
-        widgets = zip(WIDGETS.get(kind, ()), values if isinstance(values, list) else (), strict=False)
+        kind = str(node.get("type"))
+        widgets = zip(WIDGETS.get(kind, ()), items(node.get("widgets_values")), strict=False)
         inputs = {name: value for name, value in widgets if name}
-        for slot in node.get("inputs") or ():
-            link = links.get(slot.get("link")) if isinstance(slot, dict) else None
+        for slot in items(node.get("inputs")):
+            link = links.get(str(slot.get("link"))) if isinstance(slot, dict) else None
             if link:
-                inputs[slot.get("name")] = [str(link[1]), link[2]]
+                inputs[str(slot.get("name"))] = [str(link[1]), link[2]]
         yield str(node.get("id")), Node(kind, inputs)
+
+
+def items(value: Any) -> list[Any]:
+    """A list as it is; whatever else stands in its place is none."""
+    return value if isinstance(value, list) else []
 
 
 def follow(node: Node, nodes: Mapping[str, Node], names: tuple[str, ...]) -> list[Node]:
