@@ -17,6 +17,7 @@ from tests.server import wait_until
 pytestmark = requires_browser
 IMAGE = "#hypersd_live img"
 STATUS = "#hypersd_live [role=status]"
+RED, WHITE = (225, 29, 72), (255, 255, 255)
 
 
 class Server:
@@ -223,13 +224,14 @@ def test_a_controlnet_follows_the_lines_of_the_scribble(server):
         page.wait_for_selector("#hypersd_live")
         select, weight = control(page, "control"), control(page, "control_weight")
         assert select.is_visible() and weight.is_hidden() and control(page, "strength").is_visible()
+        control(page, "prompt").fill("a cat")
+        page.wait_for_selector("#hypersd_live figure:visible")  # which moves what is below it
         scribble(page)
-        wait_until(lambda: server.redraws and server.redraws[-1].start)
-        assert set(colours_of(server.redraws[-1])) > {(225, 29, 72), (255, 255, 255)}, "red on white"
+        wait_until(lambda: server.redraws[-1].start and {RED, WHITE} < set(colours_of(server.redraws[-1])))
 
         select.select_option("one")
         wait_until(lambda: server.redraws[-1].lines)
-        assert set(colours_of(server.redraws[-1])) == {(255, 255, 255), (0, 0, 0)}, "white on black"
+        assert set(colours_of(server.redraws[-1])) == {WHITE, (0, 0, 0)}
         assert server.redraws[-1].start is None and server.redraws[-1].control == "one"
         assert weight.is_visible() and control(page, "strength").is_hidden()
         weight.fill("0.8")
