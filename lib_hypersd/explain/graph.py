@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from .names import name_comfyui
-from .record import Record, Unreadable, find_number, write_tag
+from .record import Record, Unreadable, find_number, find_text, find_whole, write_tag
 
 __all__ = ["is_graph", "read_graph"]
 
@@ -70,20 +70,21 @@ def read_graph(content: Mapping[str, Any]) -> Record:
         raise Unreadable("No node of this graph is a sampler that is known.")
     walk = [sampler, *follow(sampler, nodes, MODEL_INPUTS)]
     around = [sampler, *follow(sampler, nodes, ("sampler", "sigmas", *MODEL_INPUTS, *TEXT_INPUTS, "latent_image"))]
-    names = name_comfyui(find(around, "sampler_name"), find(around, "scheduler"))
+    names = name_comfyui(find_text(find(around, "sampler_name")), find_text(find(around, "scheduler")))
     kinds = [node.kind for node in around]
-    steps = find_number(find(around, "steps"))
     prompt = next((node.inputs["text"] for node in follow(sampler, nodes, TEXT_INPUTS) if "text" in node.inputs), "")
     return Record(
         source="ComfyUI's graph",
-        prompt=(prompt if isinstance(prompt, str) else "") + "".join(list_loras(walk)),
+        prompt=(find_text(prompt) or "") + "".join(list_loras(walk)),
         checkpoint=str(find(walk, "ckpt_name") or find(walk, "unet_name") or ""),
-        width=int(find_number(find(around, "width")) or 0),
-        height=int(find_number(find(around, "height")) or 0),
-        steps=int(steps) if steps else None,
+        width=find_whole(find(around, "width")),
+        height=find_whole(find(around, "height")),
+        steps=find_whole(find(around, "steps")) or None,
         cfg=find_number(find(around, "cfg")),
         sampler=next((SAMPLERS[kind] for kind in kinds if kind in SAMPLERS), names[0]),
-        schedule=next((SCHEDULES[kind] for kind in kinds if kind in SCHEDULES), names[1] or find(around, "schedule")),
+        schedule=next(
+            (SCHEDULES[kind] for kind in kinds if kind in SCHEDULES), names[1] or find_text(find(around, "schedule"))
+        ),
         eta=find_number(find(around, "eta")),
         distilled_cfg=find_number(find(around, "guidance")),
     )

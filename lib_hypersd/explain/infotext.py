@@ -7,7 +7,7 @@ from typing import Any
 
 from ..plan.tags import find
 from .names import name_sdnext, split_sampler
-from .record import Record, find_number, write_tag
+from .record import Record, find_number, find_text, find_whole, write_tag
 
 __all__ = ["is_infotext", "read_infotext"]
 
@@ -34,7 +34,7 @@ def read_infotext(text: str) -> Record:
     prompt, negative = split_prompts(lines[:last])
     sampler, schedule = name_sampler(values)
     width, _, height = str(values.get("size", "")).partition("x")
-    steps, family = find_number(values.get("steps")), PIPELINES.get(str(values.get("pipeline")))
+    family = PIPELINES.get(str(values.get("pipeline")))
     cfg, distilled_cfg = values.get("cfg scale"), values.get("distilled cfg scale", values.get("shift"))
     if family == "flux":  # SD.Next gives it to FLUX as its guidance
         cfg, distilled_cfg = None, cfg
@@ -44,9 +44,9 @@ def read_infotext(text: str) -> Record:
         negative=negative,
         checkpoint=name_checkpoint(values),
         family=family,
-        width=int(find_number(width) or 0),
-        height=int(find_number(height) or 0),
-        steps=int(steps) if steps else None,
+        width=find_whole(width),
+        height=find_whole(height),
+        steps=find_whole(values.get("steps")) or None,
         cfg=find_number(cfg),
         sampler=sampler,
         schedule=schedule,
@@ -91,7 +91,7 @@ def name_sampler(values: Mapping[str, Any]) -> tuple[str | None, str | None]:
     if not isinstance(name, str) or not name:
         return None, None
     sampler, schedule = split_sampler(name)
-    spaced = name_sdnext(text(values.get("sampler sigma")), text(values.get("sampler spacing")))
+    spaced = name_sdnext(find_text(values.get("sampler sigma")), find_text(values.get("sampler spacing")))
     schedule = values.get("schedule type") or schedule or spaced
     if sampler in OWN_SCHEDULE and schedule == "Automatic":
         schedule = None
@@ -103,10 +103,6 @@ def find_eta(values: Mapping[str, Any], sampler: str | None) -> float | None:
     if sampler == "TCD":
         return find_number(values.get("eta tcd", values.get("eta")))
     return find_number(values.get("eta ddim")) if sampler == "DDIM-Trailing" else None
-
-
-def text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def list_resources(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -144,6 +140,5 @@ def list_untagged(values: Mapping[str, Any], prompt: str) -> Iterator[str]:
 
 def read_hashes(values: Mapping[str, Any]) -> dict[str, str]:
     """The LoRAs' hashes by their names: ``"one: 0123abcd, two: 4567cdef"``."""
-    entries = (values.get("lora hashes") or "").split(",") if isinstance(values.get("lora hashes"), str) else ()
-    pairs = (entry.rpartition(":") for entry in entries)
+    pairs = (entry.rpartition(":") for entry in (find_text(values.get("lora hashes")) or "").split(","))
     return {name.strip(): digest.strip() for name, _, digest in pairs if name.strip()}

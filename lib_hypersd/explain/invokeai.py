@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from .names import name_invokeai
-from .record import Record, find_number, write_tag
+from .record import Record, find_number, find_text, find_whole, write_tag
 
 __all__ = ["is_invokeai", "read_invokeai"]
 
@@ -22,26 +22,21 @@ def read_invokeai(content: Mapping[str, Any]) -> Record:
     image = inner if isinstance(inner, dict) else content
     model = content.get("model")
     base = find_in(model, "base", "base_model")
-    sampler, schedule = name_invokeai(text(image.get("scheduler") or image.get("sampler")))
-    steps = find_number(image.get("steps"))
+    sampler, schedule = name_invokeai(find_text(image.get("scheduler") or image.get("sampler")))
     return Record(
         source="InvokeAI's metadata",
         prompt=prompt_of(content, image) + "".join(list_loras(content)),
-        negative=text(content.get("negative_prompt")) or "",
-        checkpoint=text(find_in(model, "name", "model_name") or content.get("model_weights")) or "",
+        negative=find_text(content.get("negative_prompt")) or "",
+        checkpoint=find_text(find_in(model, "name", "model_name") or content.get("model_weights")) or "",
         family=FAMILIES.get(str(base)),
-        width=int(find_number(image.get("width")) or 0),
-        height=int(find_number(image.get("height")) or 0),
-        steps=int(steps) if steps else None,
+        width=find_whole(image.get("width")),
+        height=find_whole(image.get("height")),
+        steps=find_whole(image.get("steps")) or None,
         cfg=find_number(image.get("cfg_scale")),
         sampler=sampler,
         schedule=schedule,
         distilled_cfg=find_number(content.get("guidance")),
     )
-
-
-def text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def find_in(value: Any, *names: str) -> Any:
@@ -54,7 +49,7 @@ def prompt_of(content: Mapping[str, Any], image: Mapping[str, Any]) -> str:
     prompt = content.get("positive_prompt", image.get("prompt"))
     if isinstance(prompt, list):  # version 2: parts with weights
         prompt = ", ".join(str(find_in(part, "prompt") or "") for part in prompt)
-    return text(prompt) or ""
+    return find_text(prompt) or ""
 
 
 def list_loras(content: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,13 @@
 """What an image says of how it was made, in one form for all programs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import HyperSDError
 
-__all__ = ["Record", "Unreadable", "find_number", "write_tag"]
+__all__ = ["Record", "Unreadable", "find_number", "find_text", "find_whole", "write_tag"]
 
 
 class Unreadable(HyperSDError):
@@ -40,13 +41,24 @@ class Record:
 
 
 def find_number(value: Any) -> float | None:
-    """The number that a value is or spells; None for everything else."""
+    """The finite number that a value is or spells; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
+
+
+def find_whole(value: Any) -> int:
+    """The whole part of the number that a value is or spells; 0 for everything else."""
+    return int(find_number(value) or 0)
+
+
+def find_text(value: Any) -> str | None:
+    """The text that a value is; None for everything else."""
+    return value if isinstance(value, str) else None
 
 
 def write_tag(name: str, weight: float | None) -> str:

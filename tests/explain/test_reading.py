@@ -111,6 +111,16 @@ def test_comfyuis_custom_samplers():
     assert (record.prompt, record.checkpoint, record.cfg) == ("a cat", "flux1-dev.safetensors", None)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, {}, True, "many"])
+def test_what_is_no_number_and_no_name_is_not_said(value):
+    names = {"sampler_name": {"of": value}, "scheduler": {"of": value}}
+    inputs = {"steps": value, "cfg": value, "width": value, **names}
+    for content in ({"1": {"class_type": "KSampler", "inputs": inputs}}, {"positive_prompt": "a cat", **inputs}):
+        record = read_text(json.dumps(content))
+        assert (record.steps, record.sampler, record.schedule, record.width) == (None, None, None, 0)
+        explain(record, published())
+
+
 def image_with(kind, text):
     file, image = io.BytesIO(), Image.new("RGB", (8, 8))
     if kind == "PNG":
