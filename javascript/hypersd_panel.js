@@ -168,7 +168,10 @@ window.hypersdPanel = function(page) {
         checkpoint = selected;
         if (updates++ < MOST_UPDATES) behind.forEach(update);
         page.tabs.filter(isComing).forEach(update);
-        for (const tab of page.tabs) showControlWeight(tab, inForce(tab));
+        for (const tab of page.tabs) {
+            const data = inForce(tab);
+            if (data.control_weight) showControlWeight(tab, data); // no event tells that a unit was ticked
+        }
     }
 
     page.tabs.forEach(prepare);

@@ -81,8 +81,9 @@ class Explanation:
 
 def explain(record: Record, catalog: Catalog) -> Explanation:
     """What does not fit in an image."""
-    held = {tag.name: recipe for tag in find(record.prompt) if (recipe := find_recipe(record, tag.name, catalog))}
-    tags = [tag for tag in find(record.prompt) if tag.name in held]
+    named = find(record.prompt)
+    held = {tag.name: recipe for tag in named if (recipe := find_recipe(record, tag.name, catalog))}
+    tags = [tag for tag in named if tag.name in held]
     family = find_family(record, held)
     architecture = find_architecture(record, family, catalog)
     model = Model(family, record.checkpoint or "its checkpoint", architecture=architecture)
@@ -96,14 +97,13 @@ def explain(record: Record, catalog: Catalog) -> Explanation:
     # The wrong LoRA comes before all values, which are right or wrong for another one.
     causes = [*list_lora_causes(plan, tags)] or [*list_value_causes(record, request, plan, tags, catalog)]
     causes.sort(key=lambda cause: -cause.harm)
-    what = f"{FAMILIES.get(family or '', 'a checkpoint of no family that is known')}"
     makers = ", ".join(tag.name for tag in tags) or f"{facts.checkpoint.maker} in the checkpoint"
-    return Explanation(record, plan, tuple(causes), f"Read from {record.source}: {what} with {makers}.")
+    return Explanation(record, plan, tuple(causes), f"Read from {record.source}: {name_family(family)} with {makers}.")
 
 
 def explain_plain(record: Record, family: str | None, catalog: Catalog) -> Explanation:
     """An image with neither a few-step LoRA nor a checkpoint that is known as one."""
-    what = FAMILIES.get(family or "", "a checkpoint of no family that is known")
+    what = name_family(family)
     sentence = f"Read from {record.source}: {what}, with no few-step LoRA and no checkpoint that is known as one."
     if not record.steps or record.steps > FEW:
         return Explanation(record, None, (), sentence)
@@ -113,6 +113,10 @@ def explain_plain(record: Record, family: str | None, catalog: Catalog) -> Expla
         f"{record.steps} steps leave an image unfinished unless a few-step LoRA or checkpoint makes it.", HARM["lora"],
     )  # fmt: skip
     return Explanation(record, plan, (cause,), sentence)
+
+
+def name_family(family: str | None) -> str:
+    return FAMILIES.get(family or "", "a checkpoint of no family that is known")
 
 
 def find_recipe(record: Record, name: str, catalog: Catalog) -> Recipe | None:

@@ -81,7 +81,9 @@ class Handlers:
         try:
             found = self.explanation(infotext)
         except HyperSDError as problem:
-            return self.gr.update(value=render_sentence("problem", str(problem)), visible=True), self.hide()
+            return self.gr.update(value=render_sentence("problem", str(problem)), visible=True), self.gr.update(
+                visible=False
+            )
         html = self.gr.update(value=render_explanation(found), visible=True)
         return html, self.gr.update(visible=bool(found.causes and found.plan and found.plan.problem is None))
 
@@ -97,9 +99,6 @@ class Handlers:
         from ..explain import explain, read_text  # which costs the WebUI's start nothing
 
         return explain(read_text(infotext.strip() or self.backend.last_infotext()), self.backend.catalog())
-
-    def hide(self) -> Any:
-        return self.gr.update(visible=False)
 
     def remember(self, values: Updates, change: Callable[[Memory], Memory]) -> Updates:
         """Keep the changed memory of the checkpoint; where it cannot be kept, the status says why."""

@@ -3,21 +3,18 @@
 from collections.abc import Iterable
 from typing import Any
 
+from .scripts import find_script
+
 TITLE = "ControlNet"
 LIST = "controlnet/model_list"  # where both have a page ask for the names of the models
 INFOTEXT = "ControlNet 0"  # the infotext's key of a first unit that was carried out
 
-__all__ = ["INFOTEXT", "LIST", "TITLE", "find_script", "find_weights", "make_unit", "read_weights"]
-
-
-def find_script(runner) -> Any | None:
-    """ControlNet among a runner's scripts."""
-    return next((script for script in runner.alwayson_scripts if script.title() == TITLE), None)
+__all__ = ["INFOTEXT", "LIST", "TITLE", "find_weights", "make_unit", "read_weights"]
 
 
 def find_weights(p) -> list[float]:
     """The weights of the units that a request of the host has on."""
-    script = find_script(p.scripts) if p.scripts else None
+    script = find_script(p.scripts, TITLE) if p.scripts else None
     return read_weights(p.script_args[script.args_from : script.args_to]) if script else []
 
 

@@ -14,6 +14,7 @@ from . import controlnet, model, planning, request
 from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
+from .scripts import find_script
 
 try:  # Forge and its kin make all images in one thread, so that a model stays where it is
     from modules_forge import main_thread
@@ -99,10 +100,9 @@ def arguments(runner, redraw: Redraw) -> tuple:
     """The values with which the page's scripts begin, ours, and ControlNet's where it is wanted."""
     values = [getattr(component, "value", None) for component in runner.inputs]
     values[0] = 0  # none of the scripts that take a request over
-    script = next(script for script in runner.alwayson_scripts if script.title() == HYPER_SD)
-    values[script.args_from] = {"enabled": True, "steps": redraw.steps}
+    values[find_script(runner, HYPER_SD).args_from] = {"enabled": True, "steps": redraw.steps}
     if redraw.lines:
-        other = controlnet.find_script(runner)
+        other = find_script(runner, controlnet.TITLE)
         if other is None:
             raise Unreadable("The WebUI has no ControlNet.")
         values[other.args_from] = controlnet.make_unit(redraw.control, redraw.lines, redraw.control_weight)

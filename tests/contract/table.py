@@ -68,7 +68,7 @@ VARIABLES = {
     "webui/loras.py: find_networks()": "networks",
     "webui/inner_passes.py: outer": "p",
     "webui/inner_passes.py: inner": "p",
-    "webui/controlnet.py: runner": "modules.scripts.scripts_txt2img",
+    "webui/scripts.py: runner": "modules.scripts.scripts_txt2img",
     "webui/live_pictures.py: runner": "modules.scripts.scripts_txt2img",
     "webui/live_watch.py: runner": "modules.scripts.scripts_txt2img",
     "webui/model.py: find_choices()": "backend_args.dynamic_args",

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.live import make_models
 from tests.live.common import ON, OWN, trailing
 from tests.live.kinds import A1111, kind_of
+from tests.live.test_company import scripts
 from tests.live.test_families import PICTURE, encoded
 from tests.live.test_live_tab import Live
 
@@ -51,7 +52,7 @@ def controlled(request, make_host):
 
 def unit(model, **values):
     given = {"enabled": True, "model": model, "weight": 1.0, "image": encoded(PICTURE), **values}
-    return {"alwayson_scripts": {"ControlNet": {"args": [given]}}}
+    return scripts(ControlNet={"args": [given]})
 
 
 def test_it_is_asked_at_every_step_and_its_weight_shows(controlled):
