@@ -39,6 +39,7 @@ def test_what_the_user_has_fixed_comes_first():
     )
     assert (result.recipe.kind, result.cfg) == ("unified", 1.5)
     assert second(result) == (2.0, 0.3, "Latent", 0)
+    assert "; then a second pass at ×2, denoising strength 0.3, upscaler Latent." in result.sentence
     assert plan(two_pass=True, cfg=1.0).recipe.kind == "fixed", "a CFG that is set chooses the LoRA that it fits"
 
 
