@@ -55,7 +55,7 @@ class HyperSD:
             "required": {"model": ("MODEL", {"tooltip": "The model, without any few-step LoRA on it."})},
             "optional": {
                 "variant": (variants, {"tooltip": "Which kind of LoRA; the recommended one suits most images."}),
-                "steps": open_field("How often the network is asked."),
+                "steps": open_field("How often the network is asked; the LoRA has to fit it."),
                 "weight": open_field("How strongly the LoRA acts."),
                 "cfg": open_field("The guidance scale."),
                 "eta": open_field("TCD's share of fresh noise, 0 to 1."),
@@ -68,7 +68,7 @@ class HyperSD:
                 "latent": LATENT,
                 "schedule": (
                     [RECOMMENDED, *TIMESTEPS, BY_IMAGE_SIZE],
-                    {"tooltip": "Which timesteps are visited."},
+                    {"tooltip": f"Which timesteps are visited. “{BY_IMAGE_SIZE}” is for FLUX and needs “latent”."},
                 ),
             },
             "hidden": {"prompt": "PROMPT", "unique_id": "UNIQUE_ID"},
