@@ -49,9 +49,11 @@ class Workflow(dict):
         return (loader, 0), (loader, 1), (loader, 2)
 
     def prompts(self, clip: tuple, negative: str = "") -> tuple[tuple, tuple]:
-        texts = (CAT, negative)
-        found = [(self.add(1, 10 + 6 * i, "CLIPTextEncode", text=text, clip=clip), 0) for i, text in enumerate(texts)]
-        return found[0], found[1]
+        positive = self.add(1, 10, "CLIPTextEncode", text=CAT, clip=clip)
+        other = self.add(1, 16, "CLIPTextEncode", text=negative, clip=clip)
+        for number, title in (positive, "Prompt"), (other, "Negative prompt"):
+            self[number]["_meta"] = {"title": title}
+        return (positive, 0), (other, 0)
 
     def hyper_sd(self, model: tuple, row: float = 0, column: int = 1, **inputs) -> str:
         fixed = dict.fromkeys(("variant", "steps", "weight", "cfg", "eta", "file"), "Recommended")
@@ -215,7 +217,7 @@ def node_on_page(number: str, graph: Workflow, info: dict) -> dict:
         "id": int(number), "type": info["name"], "pos": [0, 0], "size": [WIDE, height], "flags": {},
         "order": int(number) - 1, "mode": 0, "inputs": inputs, "outputs": outputs,
         "properties": {"Node name for S&R": info["name"]}, "widgets_values": values,
-    }  # fmt: skip
+    } | graph[number].get("_meta", {})  # fmt: skip
 
 
 def main(url: str) -> None:
