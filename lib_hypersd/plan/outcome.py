@@ -40,7 +40,7 @@ class Plan:
     sampler: str
     schedule: str
     eta: float | None = None
-    rename: dict[str, str | None] = field(default_factory=dict)
+    rename: dict[str, str | None] = field(default_factory=dict, hash=False)
     strip: Callable[[str], str] | None = None
     warnings: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()
