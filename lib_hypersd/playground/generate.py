@@ -37,6 +37,7 @@ __all__ = ["SILENT", "Interrupted", "Picture", "Playground", "Progress"]
 Progress = Callable[[int, int], None]
 SILENT: Progress = lambda step, steps: None  # noqa: E731
 NEVER = lambda: False  # noqa: E731
+NO_TAESD = "TAESD is not used: the playground decodes with the checkpoint's own decoder."
 LANCZOS = "None"  # as the hosts call the upscaler that is none but Lanczos
 
 
@@ -87,7 +88,7 @@ class Playground:
         """What a plan is made from; no comments are stripped from prompts here."""
         files = self.loras.files(catalog, model)
         others = self.loras.by_name().keys() - {file.name for file in files}
-        return Request(settings, model, files, (prompt,), others=others, strip=None)
+        return Request(settings, model, files, (prompt,), others=others, strip=None, no_fast_decoder=NO_TAESD)
 
     def run(self, job: Job, progress: Progress = SILENT, is_interrupted: Callable[[], bool] = NEVER) -> Picture:
         """Make a job's picture; as :meth:`run_batch`."""
