@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -42,7 +43,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(TITLE)
-    section = show([*together(), *by_processes(options.processes)])
+    section = show(chain(together(), by_processes(options.processes)))
     if options.write:
         keep({TITLE: section})
 

@@ -144,9 +144,9 @@ def summary(lines: int, left: int, refused: int, processes: int, seconds: float)
     """What has become of a batch."""
     count = left - refused
     there = f" {lines - left} were there." if lines > left else ""
-    not_made = f" {refused} could not be made." if refused else ""
+    refusals = f" {refused} could not be made." if refused else ""
     by = f" by {processes} processes" if processes > 1 else ""
-    return f"{count} of {lines} pictures made in {seconds:.1f} s{by}.{there}{not_made}"
+    return f"{count} of {lines} pictures made in {seconds:.1f} s{by}.{there}{refusals}"
 
 
 def make_all(
@@ -163,7 +163,10 @@ def make_all(
     from ..playground import batches
 
     total, done, refused = sum(map(len, groups)), 0, 0
-    bar = tqdm(leave=False, disable=quiet, bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]")
+    bar = tqdm(
+        desc=f"1 of {total}", leave=False, disable=quiet or not total,
+        bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]",
+    )  # fmt: skip
 
     def progress(step: int, steps: int) -> None:
         bar.set_description_str(f"{done + 1} of {total}", refresh=False)

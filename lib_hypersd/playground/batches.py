@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
+from accelerate import PartialState
+
 from ..errors import HyperSDError
 from .errors import OutOfMemory
 from .files import infotexts
@@ -105,4 +107,7 @@ def most_of(playground: Playground, line: Line) -> int:
     plan = playground.require_plan(line.job)
     width, height = playground.size(line.job)
     pixels = int(width * height * (plan.hires_scale or 1) ** 2)
-    return most_together(free_memory(playground.pipeline.device), pixels, rows=1 if plan.cfg == 1 else 2)
+    free, state = free_memory(playground.pipeline.device), PartialState()
+    if state.device.type == "cpu":  # which all processes share
+        free //= state.num_processes
+    return most_together(free, pixels, rows=1 if plan.cfg == 1 else 2)

@@ -45,7 +45,8 @@ def test_it_is_used_for_this_request_only_and_written_to_the_image(host, decoder
 def test_each_image_of_a_batch_and_img2img(host, decoder):
     decoder(True)
     batch = host.txt2img(FAST, batch_size=2, n_iter=2)
-    assert len({*batch.pixels}) == 4 and all("VAE Decoder: TAESD" in text for text in batch.info["infotexts"])
+    infotexts = batch.info["infotexts"][-4:]  # the first may be that of all together
+    assert len({*batch.pixels[-4:]}) == 4 and all("VAE Decoder: TAESD" in text for text in infotexts)
     start = host.txt2img(SLOW).encoded
     slow, fast = (host.img2img(panel, init_images=start, denoising_strength=0.6) for panel in (SLOW, FAST))
     assert slow.pixels != fast.pixels and fast.extra["VAE Decoder"] == "TAESD"
