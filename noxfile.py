@@ -151,11 +151,13 @@ def bench(session):
 
 @nox.session(python=PYTHONS, default=False)
 def latency(session):
-    """How fast the playground's live mode is, and how near its pictures come to the limit; ``-- --write`` keeps it."""
+    """How fast the playground's live mode is, how near its pictures come to the limit, and many at once; ``-- --write``
+    keeps it."""
     install(session, "playground", "pytest")
     write = ["--write"] if "--write" in session.posargs else []
     session.run("python", "-m", "bench.live", *write)
     session.run("python", "-m", "bench.limit", *write)
+    session.run("python", "-m", "bench.batches", *write)
 
 
 @nox.session(python=PYTHONS, default=False)

@@ -16,6 +16,7 @@ STARTS = 4
 REQUESTS = 10
 COUNTS = (1, 2, 4, 8)
 PANEL = {"enabled": True, "steps": 4}
+PARTS = ("text", "LoRA", "network", "decoder", "saving")
 DEFAULT = {"steps": 30, "cfg_scale": 7}  # what many use, with the sampler that the host starts with
 
 
@@ -28,6 +29,8 @@ def measure(webui, data, python, models=None):
         yield from evaluations(host)
         yield from requests(host)
         yield from pace(host)
+        yield from parts(host)
+        yield from fast_decoding(host)
     finally:
         host.stop()
 
@@ -80,10 +83,53 @@ def requests(host):
     yield "a request of 4 steps by the panel, of the same by hand", f"{by_panel / by_hand:.2f}", ""
 
 
+def size_of(host):
+    """Of images whose network costs more than the host's own work: but for A1111's, it has SD1.5's true size."""
+    side = 256 if host.kind is A1111 else 64
+    return {"width": side, "height": side}
+
+
+def parts(host):
+    """Where the milliseconds of a picture go, by the host's functions that they are spent in, and our hooks' share."""
+    payload = {**size_of(host), "save_images": True}
+    for steps in (1, 2, 4, 8):
+        request = partial(host.txt2img, {**PANEL, "steps": steps}, **payload)
+        request(prompt="a dog")
+        spent, ours = [], []
+        for i in range(REQUESTS):
+            host.get("/hypersd-probe/spent")
+            host.get("/hypersd-probe/hooks")
+            request(prompt=f"cat {i}")  # a new one each time, which is encoded
+            spent.append(host.get("/hypersd-probe/spent"))
+            ours.append(host.get("/hypersd-probe/hooks"))
+        medians = {part: statistics.median(one[part] for one in spent) for part in ("picture", *PARTS)}
+        rest = medians["picture"] - sum(medians[part] for part in PARTS)
+        listed = ", ".join(f"{medians[part]:.0f}" for part in PARTS)
+        what = f"{steps} steps, {payload['width']}×{payload['height']}"
+        yield f"{what}: ms for {', '.join(PARTS)}; the rest", f"{listed}; {rest:.0f}", ""
+        share = statistics.median(ours) / medians["picture"]
+        yield f"{what}: ours, within the rest", f"{100 * share:.2f} %", "at most 1 %"
+
+
+def fast_decoding(host):
+    """Images per minute with the checkpoint's own decoder and with TAESD, whose weights are random."""
+    host.post("/hypersd-probe/decoder", {"there": True})
+    try:
+        for steps in (1, 2, 4, 8):
+            turns = [
+                partial(host.txt2img, {**PANEL, "steps": steps, "fast_decoding": fast}, **size_of(host))
+                for fast in (False, True)
+            ]
+            own, fast = (60 / seconds for seconds in seconds_in_turn(*turns, rounds=3))
+            yield f"{steps} steps: images per minute, with fast decoding", f"{own:.1f}, {fast:.1f}", ""
+    finally:
+        host.post("/hypersd-probe/decoder", {"there": False})
+
+
 def pace(host):
-    """Images per minute, end to end, of a network that costs more than the host's own work."""
-    side = 256 if host.kind is A1111 else 64  # the others have a network of SD1.5's true size
-    size = {"width": side, "height": side}
+    """Images per minute, end to end."""
+    size = size_of(host)
+    side = size["width"]
     turns = {None: partial(host.txt2img, **DEFAULT, **size)}
     turns |= {steps: partial(host.txt2img, {**PANEL, "steps": steps}, **size) for steps in (8, 4, 2, 1)}
     spent = dict(zip(turns, seconds_in_turn(*turns.values(), rounds=3), strict=True))

@@ -77,15 +77,9 @@ def contestants(pipeline: LoadedPipeline, lora: Path) -> Contestants:
     Both make the picture of a new prompt each time, at CFG 1, with the same LoRA; diffusers holds it beside the
     weights, as it does unless told to fuse it. The modules alone have none.
     """
-    pipe = pipeline.pipe
     count = iter(range(10**9))
     alone = bare(pipeline, sharing(pipeline.network))
-    peer = type(pipe)(**pipe.components | {
-        "unet": sharing(pipeline.network), "scheduler": diffusers.TCDScheduler.from_config(pipe.scheduler.config),
-        "vae": copy.deepcopy(pipe.vae).to(pipeline.dtype),
-    })  # fmt: skip
-    peer.set_progress_bar_config(disable=True)
-    peer.load_lora_weights(str(lora))
+    peer = peer_of(pipeline, lora)
     playground = Playground(pipeline, Loras([lora]), Catalog(()))
     width, height = pipeline.size
 
@@ -101,6 +95,18 @@ def contestants(pipeline: LoadedPipeline, lora: Path) -> Contestants:
         )  # fmt: skip
 
     return {"limit": alone, "playground": ours, "diffusers": diffusers_own}
+
+
+def peer_of(pipeline: LoadedPipeline, lora: Path) -> diffusers.DiffusionPipeline:
+    """diffusers' own pipeline over the same weights, with its TCD and a LoRA beside the weights."""
+    pipe = pipeline.pipe
+    peer = type(pipe)(**pipe.components | {
+        "unet": sharing(pipeline.network), "scheduler": diffusers.TCDScheduler.from_config(pipe.scheduler.config),
+        "vae": copy.deepcopy(pipe.vae).to(pipeline.dtype),
+    })  # fmt: skip
+    peer.set_progress_bar_config(disable=True)
+    peer.load_lora_weights(str(lora))
+    return peer
 
 
 def bare(pipeline: LoadedPipeline, network: torch.nn.Module) -> Callable[[int], None]:

@@ -42,6 +42,9 @@ class HyperSD(scripts.Script):
     def process_before_every_sampling(self, p, *args, x, **kwargs):
         request.prepare_pass(p, x)
 
+    def post_sample(self, p, ps, *args):
+        request.decode(p, ps)
+
     def postprocess_batch(self, p, *args, **kwargs):
         request.check_refiner(p)
 

@@ -17,7 +17,7 @@ def file(recipe_id, name=None, *aliases, **more):
 def plan(
     family="sdxl", prompt="a cat", files=None, model=None, prediction="epsilon", coarse=False, prompts=None, second=None,
     refiner=None, others=(), sent_eta=None, memory=None, metadata=None, architecture=None, strip=strip_comments,
-    schedules=False, control_weights=(),
+    schedules=False, control_weights=(), no_fast_decoder="",
     **fixed,
 ):  # fmt: skip
     model = Model(
@@ -36,6 +36,7 @@ def plan(
             strip,
             schedules,
             control_weights,
+            no_fast_decoder,
         ),
         CATALOG,
     )

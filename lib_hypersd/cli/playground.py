@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +12,21 @@ from ..errors import HyperSDError
 from ..files.header import PREFIX, read_header
 from ..files.lora import lora_of
 from ..plan import plan_as_json
-from ..playground.errors import RefusedJob, Unloadable, UnwritableFolder
-from ..playground.job import EXAMPLE, NAMES, Job, Own, read_job
+from ..playground.errors import Unloadable, UnwritableFolder
+from ..playground.job import EXAMPLE, Job, Line, Own
 from ..recipes.catalog import Catalog, published
-from ..recipes.settings import FIELDS, Settings
+from ..recipes.settings import Settings
 from ..wording import shown
 from .arguments import DONE, REFUSED, USAGE, Run, add_settings
+from .batch import place, read_lines
 
 if TYPE_CHECKING:
     from ..download.downloads import Downloads
-    from ..playground.generate import Playground
+    from ..playground.generate import Picture, Playground
 
 __all__ = ["add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "run_demo", "run_generate"]
 
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
-MOST_BATCH_BYTES = 100_000_000
 
 
 def add_generate_arguments(command: argparse.ArgumentParser) -> None:
@@ -46,6 +46,11 @@ def add_generate_arguments(command: argparse.ArgumentParser) -> None:
     add_settings(command)
     command.add_argument("--sampler", help="recommended unless given")
     command.add_argument("--batch", type=Path, metavar="FILE", help="one picture per line of JSON with the same names")
+    command.add_argument(
+        "--exact", action="store_true",
+        help="each picture to the last bit as if it were alone, by making one at a time; slower",
+    )  # fmt: skip
+    command.add_argument("--resume", action="store_true", help="leave out lines whose pictures are in the folder")
     command.add_argument("--json", action="store_true", help="print a line of JSON per picture")
     add_model(command)
 
@@ -98,92 +103,113 @@ def reporting_refusals(run: Run) -> Run:
     return run_reporting
 
 
-def jobs_of(options: argparse.Namespace) -> tuple[list[tuple[int, Job]], list[str], list[str]]:
-    """The job of the arguments (as line 0), or of each line of the batch on top of them; the problems, the comments."""
-    names = [*NAMES, *(field.name for field in FIELDS), "sampler"]
-    common = {name: getattr(options, name) for name in names}
-    lines = [(0, {})] if options.batch is None else list(batch_lines(options.batch))
-    jobs, problems, comments = [], [], []
-    for line, entry in lines:
-        job, wrong, ignored = read_job(common | entry) if isinstance(entry, dict) else (None, [entry], [])
-        if job is not None:
-            jobs.append((line, job))
-        problems += [place(options, line) + problem for problem in wrong]
-        comments += [place(options, line) + comment for comment in ignored]
-    if not lines:
-        problems.append(f"{shown(options.batch.name)} has no line.")
-    return jobs, problems, comments
-
-
-def place(options: argparse.Namespace, line: int) -> str:
-    """The beginning of a sentence about a line of the batch."""
-    return f"{shown(options.batch.name)}, line {line}: " if line else ""
-
-
-def batch_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Each line that is not empty: its number, and its object or a sentence that says why it has none.
-
-    Raises:
-        RefusedJob: the file cannot be read.
-    """
-    try:
-        if path.stat().st_size > MOST_BATCH_BYTES:
-            raise RefusedJob(f"{shown(str(path))} is larger than {MOST_BATCH_BYTES} bytes and was not read.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is no text in UTF-8"
-        raise RefusedJob(f"{shown(str(path))} cannot be read ({why}).") from error
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield number, f"this is no JSON ({getattr(error, 'msg', 'nested too deeply')})."
-        else:
-            yield number, entry if isinstance(entry, dict) else "this is no object ({…})."
-
-
 @reporting_refusals
 def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
-    jobs, problems, comments = jobs_of(options)
-    for sentence in (*comments, *problems):
-        print(sentence, file=sys.stderr)
+    lines, problems, comments = read_lines(options)
     if problems:
+        report(*comments, *problems)
         return USAGE
     check_folder(options.out)
     playground = load_playground(options, catalog)
-    code = DONE
-    for index, (line, job) in enumerate(jobs, 1):
-        try:
-            result = make(playground, job, options.out, f"{index} of {len(jobs)}")
-            sentences = result["warnings"]
-        except HyperSDError as refusal:
-            result, sentences, code = {"problem": str(refusal)}, [str(refusal)], REFUSED
-        for sentence in sentences:
-            print(place(options, line) + sentence, file=sys.stderr)
-        if options.json:
-            print(json.dumps({**({"line": line} if line else {}), **result}, ensure_ascii=False), flush=True)
-        elif "image" in result:
-            print(f"{result['image']}: {result['plan']['sentence']}", flush=True)
-    return code
+    from accelerate import PartialState
+    from accelerate.utils import gather_object
+
+    from ..playground import batches
+    from ..playground.files import next_number
+
+    state, start = PartialState(), time.monotonic()  # of the processes that "accelerate launch" has started, or of one
+    if state.is_main_process:
+        report(*comments)
+    left = lines
+    if options.resume:  # of several machines each has its own folder
+        missing = {line.number for line in batches.without_pictures(playground, lines, options.out)}
+        missing = set.intersection(*gather_object([missing]))
+        left = [line for line in lines if line.number in missing]
+    groups = batches.share(batches.group_lines(playground, left), state.process_index, state.num_processes)
+    first = next_number(options.out)
+    state.wait_for_everyone()  # before a picture of this run is in the folder
+    refused = make_all(playground, groups, options, first, quiet=not state.is_main_process)
+    refused = sum(gather_object([refused]))
+    if options.batch and state.is_main_process:
+        report(summary(len(lines), len(left), refused, state.num_processes, time.monotonic() - start))
+    return REFUSED if refused and state.is_main_process else DONE  # the others would have it ended before its summary
 
 
-def make(playground: "Playground", job: Job, folder: Path, which: str) -> dict[str, Any]:
-    """Make a picture and write its file; returns what is printed as JSON. Raises HyperSDError."""
+def report(*sentences: str) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+
+
+def summary(lines: int, left: int, refused: int, processes: int, seconds: float) -> str:
+    """What has become of a batch."""
+    count = left - refused
+    there = f" {lines - left} were there." if lines > left else ""
+    refusals = f" {refused} could not be made." if refused else ""
+    by = f" by {processes} processes" if processes > 1 else ""
+    return f"{count} of {lines} pictures made in {seconds:.1f} s{by}.{there}{refusals}"
+
+
+def make_all(
+    playground: "Playground", groups: list[list[Line]], options: argparse.Namespace, first: int, quiet: bool
+) -> int:
+    """Make the pictures of all lines and print what became of each; returns how many were refused.
+
+    Args:
+        first: the number of the first line's file.
+        quiet: without a bar that shows how far it is.
+    """
     from tqdm import tqdm
 
+    from ..playground import batches
+
+    total, done, refused = sum(map(len, groups)), 0, 0
+    bar = tqdm(
+        desc=f"1 of {total}", leave=False, disable=quiet or not total,
+        bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]",
+    )  # fmt: skip
+
+    def progress(step: int, steps: int) -> None:
+        bar.set_description_str(f"{done + 1} of {total}", refresh=False)
+        bar.total, bar.n = steps, step
+        bar.refresh()
+
+    with bar:
+        for group in groups:
+            for line, outcome in batches.make(playground, group, options.exact, progress):
+                done += 1
+                bar.clear()
+                refused += not keep(playground, line, outcome, options, first)
+    return refused
+
+
+def keep(
+    playground: "Playground", line: Line, outcome: "Picture | HyperSDError", options: argparse.Namespace, first: int
+) -> bool:
+    """Write a line's picture, and print what became of it; False where there is none."""
+    try:
+        if isinstance(outcome, HyperSDError):
+            raise outcome
+        result = write_picture(playground, line.job, outcome, options.out, first + max(line.number, 1) - 1)
+        sentences = result["warnings"]
+    except HyperSDError as refusal:
+        result, sentences = {"problem": str(refusal)}, [str(refusal)]
+    report(*(place(options, line.number) + sentence for sentence in sentences))
+    if options.json:
+        number = {"line": line.number} if line.number else {}
+        print(json.dumps({**number, **result}, ensure_ascii=False), flush=True)
+    elif "image" in result:
+        print(f"{result['image']}: {result['plan']['sentence']}", flush=True)
+    return "image" in result
+
+
+def write_picture(
+    playground: "Playground", job: Job, picture: "Picture", folder: Path, number: int | None = None
+) -> dict[str, Any]:
+    """Write a picture's file; returns what is printed as JSON. Raises UnwritableFolder."""
     from ..playground.files import save
 
-    with tqdm(desc=which, leave=False, bar_format="{desc}: step {n_fmt} of {total_fmt} [{elapsed}]") as bar:
-
-        def progress(step: int, steps: int) -> None:
-            bar.total, bar.n = steps, step
-            bar.refresh()
-
-        picture = playground.run(job, progress)
     return {
-        "image": str(save(picture.image, picture.infotext, folder, str(job.seed))),
+        "image": str(save(picture.image, picture.infotext, folder, str(job.seed), number)),
         "seed": job.seed,
         "seconds": round(picture.seconds, 3),
         "infotext": picture.infotext,
@@ -250,7 +276,7 @@ def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
     for what, base in (("4 steps, base", True), ("4 steps, Hyper-SD", False)):
         job = Job(EXAMPLE, settings=Settings(enabled=not base, steps=4), own=Own(steps=4))
         try:
-            path = make(playground, job, options.out, what)["image"]
+            path = write_picture(playground, job, playground.run(job), options.out)["image"]
         except HyperSDError as refusal:  # a LoRA may be missing; the page offers to fetch it
             print(f"{what}: {refusal}", file=sys.stderr)
         else:

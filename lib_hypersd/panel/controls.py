@@ -18,6 +18,7 @@ HELP = {
     "eta": "Fresh noise per step; lower keeps more detail.",
     "file": "Any few-step LoRA at hand that fits the checkpoint.",
     "two_pass": "A second pass over the enlarged image, with fewer artifacts; for SD1.5 and SDXL.",
+    "fast_decoding": "By the WebUI's small decoder, TAESD: faster, and less exact.",
     "schedule": "FLUX: “By image size” shifts as diffusers does, “Simple” always as for 1024×1024.",
     "infotext": "Of any image, also of other programs; empty: the last one that was made here.",
 }
@@ -78,7 +79,7 @@ def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) 
                 for field in row:
                     texts = {"label": field.label, "info": HELP[field.name]}
                     if field.is_switch:
-                        put(gr.Checkbox, field.name, False, visible=tab != "img2img", **texts)
+                        put(gr.Checkbox, field.name, False, visible=is_offered(field, tab, backend), **texts)
                         continue
                     choices = file_choices(backend) if field.name == "file" else [RECOMMENDED, *field.choices]
                     is_free = field.name != "variant"
@@ -94,6 +95,11 @@ def lay_out(gr: Any, accordion: Callable[..., Any], tab: str, backend: Backend) 
         with gr.Column(visible=False) as parts["explaining"]:
             lay_out_explanation(gr, put)
     return parts
+
+
+def is_offered(field: Field, tab: str, backend: Backend) -> bool:
+    """Whether a switch does anything on this tab."""
+    return backend.has_fast_decoder() if field.name == "fast_decoding" else tab != "img2img"
 
 
 def lay_out_explanation(gr: Any, put: Callable[..., None]) -> None:

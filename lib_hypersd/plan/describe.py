@@ -38,7 +38,8 @@ def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, A
     evidence = facts.checkpoint.evidence or YOUR_WORD
     reason = ITS_ARCHITECTURE if file is None and evidence == ITS_ARCHITECTURE else recipe.kind
     why = WHY[reason].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
-    return f"{in_steps(values['steps'])} with {lora}: {how}{second_pass(values)}. {why}"
+    decoder = "; decoded by TAESD" if values["fast_decoding"] else ""
+    return f"{in_steps(values['steps'])} with {lora}: {how}{second_pass(values)}{decoder}. {why}"
 
 
 def second_pass(values: Mapping[str, Any]) -> str:

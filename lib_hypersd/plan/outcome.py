@@ -19,7 +19,7 @@ class Plan:
     ``distilled_cfg`` is for the hosts' one control of distilled guidance or, where the recipe has one, of the shift.
     ``hires_steps`` are those of a second pass, 0 for as many as in the first; None without one. The other three are its
     factor of enlargement, denoising strength and upscaler where the plan itself adds that pass. ``eta`` None leaves the
-    sampler its own.
+    sampler its own. ``fast_decoding``: the small decoder TAESD makes the image of the latents.
 
     :meth:`edit` carries out ``rename``, ``strip`` and ``file``. ``offers`` name what one click could change: "cfg"
     (to the CFG-preserved variant) and "detail" (to a lower eta).
@@ -40,7 +40,8 @@ class Plan:
     sampler: str
     schedule: str
     eta: float | None = None
-    rename: dict[str, str | None] = field(default_factory=dict)
+    fast_decoding: bool | None = None
+    rename: dict[str, str | None] = field(default_factory=dict, hash=False)
     strip: Callable[[str], str] | None = None
     warnings: tuple[str, ...] = ()
     offers: tuple[str, ...] = ()

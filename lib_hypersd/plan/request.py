@@ -58,7 +58,8 @@ class Request:
     ``eta`` is what a client of the API has sent to the host itself: many always send one, so it counts only where a
     recipe lets the user choose. ``strip`` takes the comments out of a prompt, as the host does.
     ``reads_schedules``: the host can read weights that change over the steps. ``control_weights`` are those of the
-    ControlNets that are switched on.
+    ControlNets that are switched on. ``no_fast_decoder`` is the sentence that says why this image cannot be decoded by
+    TAESD, empty where it can.
     """
 
     settings: Settings
@@ -72,3 +73,4 @@ class Request:
     strip: Callable[[str], str] | None = strip_comments
     reads_schedules: bool = False
     control_weights: Sequence[float] = ()
+    no_fast_decoder: str = ""

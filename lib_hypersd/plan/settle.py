@@ -77,6 +77,10 @@ def want_distilled_cfg(case: Case) -> float | None:
     return None if has_none else case.settings.distilled_cfg
 
 
+def want_fast_decoding(case: Case) -> bool | None:
+    return None if case.facts.request.no_fast_decoder else case.settings.fast_decoding
+
+
 # What is recommended, where that is not simply the recipe's.
 
 
@@ -171,6 +175,10 @@ def remark_on_eta(case: Case, eta: float | None) -> str | None:
     return describe.outside("Eta", case.settings.eta, low, high)
 
 
+def remark_on_fast_decoding(case: Case, value: bool | None) -> str | None:
+    return case.facts.request.no_fast_decoder if case.settings.fast_decoding else None
+
+
 RULES = (
     Rule("variant", remark_on_variant, recommend=recommend_nothing),
     Rule("steps", remark_on_steps, recommend=recommend_steps),
@@ -181,6 +189,7 @@ RULES = (
     Rule("eta", remark_on_eta, want_eta, recommend_eta),
     Rule("distilled_cfg", remark_on_distilled_cfg, want_distilled_cfg, recommend_distilled_cfg),
     *second_pass.RULES,
+    Rule("fast_decoding", remark_on_fast_decoding, want_fast_decoding, recommend_nothing),
 )
 
 

@@ -6,7 +6,7 @@ for where it has transformers: that is in the names of its tensors.
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,16 +49,16 @@ WORDS = "attn2.to_k.weight"  # what reads the encoded prompt, in both layouts
 
 @dataclass(frozen=True)
 class Control:
-    """A ControlNet's network with the image that one picture follows: 0 … 1, ``[1, 3, H, W]`` in the picture's size."""
+    """A ControlNet's network with the image that each picture follows: 0 … 1, ``[B, 3, H, W]`` in their size."""
 
     network: ControlNetModel
-    image: torch.Tensor
+    images: torch.Tensor
     weight: float
 
     def residuals(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """What joins these inputs of the UNet, under diffusers' names; every row follows the same image."""
-        image = self.image.expand(len(inputs["sample"]), -1, -1, -1)
-        down, middle = self.network(**inputs, controlnet_cond=image, conditioning_scale=self.weight, return_dict=False)
+        """What joins these inputs of the UNet, under diffusers' names; negative and positive rows follow one image."""
+        images = self.images.repeat(len(inputs["sample"]) // len(self.images), 1, 1, 1)
+        down, middle = self.network(**inputs, controlnet_cond=images, conditioning_scale=self.weight, return_dict=False)
         return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
 
 
@@ -77,12 +77,12 @@ class ControlNet:
     def name(self) -> str:
         return self.path.name.removesuffix(".safetensors")
 
-    def control(self, image: Image.Image, weight: float, size: tuple[int, int]) -> Control:
-        """Have a picture of this size follow an image, which is resized to it as diffusers does."""
+    def control(self, images: Sequence[Image.Image], weight: float, size: tuple[int, int]) -> Control:
+        """Have pictures of this size follow an image each, which is resized to it as diffusers does."""
         network = self.load()
         processor = VaeImageProcessor(vae_scale_factor=LATENT_SIDE, do_convert_rgb=True, do_normalize=False)
         width, height = size
-        pixels = processor.preprocess(image, height, width)
+        pixels = torch.cat([processor.preprocess(image, height, width) for image in images])
         return Control(network, pixels.to(self.pipeline.device, self.pipeline.dtype), weight)
 
     def load(self) -> ControlNetModel:

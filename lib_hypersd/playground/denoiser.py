@@ -10,11 +10,11 @@ __all__ = ["Denoiser"]
 
 
 class Denoiser:
-    """Predicts x0 from x = x0 + σ·ε, or from x = (1 − σ)·x0 + σ·ε for flow models.
+    """Predicts x0 from x = x0 + σ·ε, or from x = (1 − σ)·x0 + σ·ε for flow models; σ is that of every picture.
 
     Args:
-        network: ``network(x, t)`` predicts for the positive prompt, ``[1, …]``, or for the negative and the positive
-            one, ``[2, …]``. t is a timestep, for flow models the noise level.
+        network: ``network(x, t)`` predicts for the positive prompts, ``[B, …]`` as x, or for the negative and then the
+            positive ones, ``[2·B, …]``. t is a timestep, for flow models the noise level.
         sigmas: the noise level of every timestep, ``[T]``, ascending.
         prediction: "epsilon" or "v_prediction"; a flow model, which predicts velocity, is recognised by its sigmas.
         cfg: the guidance scale; counts where the network predicts for two.
@@ -36,16 +36,16 @@ class Denoiser:
         self.before_each()
         s = sigma.reshape(-1, *[1] * (x.ndim - 1))
         if self.prediction == "flow":
-            return x - s * self.guided(x, sigma)
+            return x - s * self.guided(x, sigma[0])
         variance = 1 + s**2  # 1/ᾱ: the network sees images of unit variance
-        predicted = self.guided(x / variance.sqrt(), (self.sigmas - sigma).abs().argmin())
+        predicted = self.guided(x / variance.sqrt(), (self.sigmas - sigma[0]).abs().argmin())
         if self.prediction == "v_prediction":
             return x / variance - predicted * s / variance.sqrt()
         return x - s * predicted
 
     def guided(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         predicted = self.network(x, t)
-        if len(predicted) == 1:
+        if len(predicted) == len(x):
             return predicted
         negative, positive = predicted.chunk(2)
         return negative + self.cfg * (positive - negative)

@@ -7,6 +7,7 @@ from ..errors import HyperSDError
 from ..wording import shown
 
 __all__ = [
+    "OutOfMemory",
     "RefusedJob",
     "Unloadable",
     "UnreadableImage",
@@ -19,6 +20,10 @@ __all__ = [
 
 class RefusedJob(HyperSDError):
     """A picture cannot be made as the job describes it."""
+
+
+class OutOfMemory(RefusedJob):
+    """The memory of the device is too small for what was to be made at once."""
 
 
 class UnreadableImage(HyperSDError):

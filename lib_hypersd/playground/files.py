@@ -1,7 +1,9 @@
 """Pictures as files: written whole or not at all, with their infotext inside, as the WebUI does."""
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,11 +13,14 @@ from PIL.PngImagePlugin import PngInfo
 from ..wording import shown
 from .errors import UnreadableImage, UnwritableFolder
 
-__all__ = ["open_image", "save"]
+__all__ = ["infotexts", "next_number", "open_image", "save"]
 
 
-def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
-    """Write an image as the next free ``00001-NAME.png`` of a folder, which is made if need be.
+def save(image: Image.Image, infotext: str, folder: Path, name: str, number: int | None = None) -> Path:
+    """Write an image as ``00001-NAME.png`` into a folder, which is made if need be.
+
+    Args:
+        number: the next one that is free unless given.
 
     Raises:
         UnwritableFolder: the folder cannot be written to.
@@ -29,7 +34,7 @@ def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
             part = Path(file.name)
             image.save(file, "PNG", pnginfo=text)
         part.chmod(0o666 & ~umask())
-        path = folder / f"{next_number(folder):05}-{name}.png"
+        path = folder / f"{number or next_number(folder):05}-{name}.png"
         part.replace(path)
         return path
     except OSError as error:
@@ -40,8 +45,17 @@ def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:
 
 
 def next_number(folder: Path) -> int:
+    """The number behind the highest of the pictures in a folder."""
     numbers = (path.name.partition("-")[0] for path in folder.glob("*-*.png"))
     return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
+
+
+def infotexts(folder: Path) -> Iterator[str]:
+    """The infotext of each picture in a folder that has one."""
+    for path in folder.glob("*.png"):
+        with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
+            if "parameters" in image.info:
+                yield image.info["parameters"]
 
 
 def umask() -> int:

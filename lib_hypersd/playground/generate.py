@@ -1,8 +1,11 @@
-"""One picture: its plan, made by ``plan.make_plan``, is carried out over a diffusers pipeline."""
+"""Pictures: their plan, made by ``plan.make_plan``, is carried out over a diffusers pipeline.
+
+The network sees all pictures of a batch at once; a single picture is a batch of one.
+"""
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -21,16 +24,20 @@ from ..sampling.schedules import TIMESTEPS, is_flow, levels
 from ..wording import shown
 from .control import Control, ControlNet
 from .denoiser import Denoiser
-from .errors import RefusedJob
+from .errors import OutOfMemory, RefusedJob
 from .files import open_image
 from .infotext import write_infotext
 from .job import Job
 from .loras import Loras
-from .networks import NETWORKS, is_truncated, patches_in
+from .networks import NETWORKS, Network, is_truncated, patches_in
 from .pipeline import LATENT_SIDE, LoadedPipeline
 
-__all__ = ["Interrupted", "Picture", "Playground"]
+__all__ = ["SILENT", "Interrupted", "Picture", "Playground", "Progress"]
 
+Progress = Callable[[int, int], None]
+SILENT: Progress = lambda step, steps: None  # noqa: E731
+NEVER = lambda: False  # noqa: E731
+NO_TAESD = "TAESD is not used: the playground decodes with the checkpoint's own decoder."
 LANCZOS = "None"  # as the hosts call the upscaler that is none but Lanczos
 
 
@@ -42,7 +49,8 @@ class Interrupted(HyperSDError):
 class Picture:
     """An image, its infotext as the WebUI writes it, the plan that was carried out, and where the milliseconds went.
 
-    A GPU is not waited for between the parts, so that what it still does for the network counts with the decoder.
+    A GPU is not waited for between the parts, so that what it still does for the network counts with the decoder. Of
+    the time of a batch every picture has an equal share.
     """
 
     image: Image.Image
@@ -56,7 +64,7 @@ class Picture:
 
 
 class Playground:
-    """A pipeline, LoRAs, recipes and maybe a ControlNet; makes one picture at a time, in whichever thread."""
+    """A pipeline, LoRAs, recipes and maybe a ControlNet; makes one batch at a time, in whichever thread."""
 
     def __init__(self, pipeline: LoadedPipeline, loras: Loras, catalog: Catalog, controlnet: Path | None = None):
         self.pipeline, self.loras, self.catalog = pipeline, loras, catalog
@@ -80,58 +88,84 @@ class Playground:
         """What a plan is made from; no comments are stripped from prompts here."""
         files = self.loras.files(catalog, model)
         others = self.loras.by_name().keys() - {file.name for file in files}
-        return Request(settings, model, files, (prompt,), others=others, strip=None)
+        return Request(settings, model, files, (prompt,), others=others, strip=None, no_fast_decoder=NO_TAESD)
 
-    def run(
-        self,
-        job: Job,
-        progress: Callable[[int, int], None] = lambda step, steps: None,
-        is_interrupted: Callable[[], bool] = lambda: False,
-    ) -> Picture:
-        """Make a job's picture.
+    def run(self, job: Job, progress: Progress = SILENT, is_interrupted: Callable[[], bool] = NEVER) -> Picture:
+        """Make a job's picture; as :meth:`run_batch`."""
+        (picture,) = self.run_batch([job], progress, is_interrupted)
+        return picture
+
+    def run_batch(
+        self, jobs: Sequence[Job], progress: Progress = SILENT, is_interrupted: Callable[[], bool] = NEVER
+    ) -> list[Picture]:
+        """Make the pictures of jobs that have one :meth:`batch_key`.
 
         Args:
             progress: called after each evaluation of the network with how many of how many are done.
             is_interrupted: called before each; once it is true there is no picture.
 
         Raises:
-            RefusedJob: it cannot be made. Unloadable, UnreadableImage: nor with this LoRA or ControlNet, nor from this
+            RefusedJob: one cannot be made. Unloadable, UnreadableImage: nor with this LoRA or ControlNet, nor from this
                 image.
+            OutOfMemory: the memory of the device is too small.
             Interrupted: it was interrupted.
         """
         with self.lock:
             self.clock = Clock()
-            plan = self.plan(job)
+            plans = [self.require_plan(job) for job in jobs]
             self.clock.stop("plan")
-            if plan.problem is not None:
-                raise RefusedJob(plan.problem)
             try:
                 with torch.inference_mode():
-                    image = self.draw(job, plan, progress, is_interrupted)
+                    images = self.draw(jobs, plans[0], progress, is_interrupted)
             except (torch.OutOfMemoryError, MemoryError) as error:
-                raise RefusedJob(f"The memory of {self.pipeline.device} is too small for this picture.") from error
-            control = self.controlnet.name if self.controlnet and job.is_controlled else None
-            text = write_infotext(job, plan, self.pipeline.model.name, self.size(job), control)
-            return Picture(image, text, plan, self.clock.times("playground"))
+                raise OutOfMemory(f"The memory of {self.pipeline.device} is too small for this picture.") from error
+            texts = [self.infotext(job, plan) for job, plan in zip(jobs, plans, strict=True)]
+            shares = {part: spent / len(jobs) for part, spent in self.clock.times("playground").items()}
+            return [Picture(*parts, shares) for parts in zip(images, texts, plans, strict=True)]
 
-    def draw(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> Image.Image:
-        """A job's image, with a second pass over it where the plan adds one; arguments as in :meth:`run`."""
+    def require_plan(self, job: Job) -> Plan:
+        """The plan of a job; raises RefusedJob where there is none."""
+        plan = self.plan(job)
+        if plan.problem is not None:
+            raise RefusedJob(plan.problem)
+        return plan
+
+    def batch_key(self, job: Job) -> Hashable:
+        """What jobs have in common that can be made in one batch; raises RefusedJob where one cannot be made."""
+        plan = self.require_plan(job)
+        weights = sorted(self.weights(plan.edit(job.prompt)).items())
+        strength = None if job.init is None else job.strength
+        drawn = replace(plan, rename={}, warnings=(), offers=(), sentence="")
+        return drawn, tuple(weights), self.size(job), strength, job.control_weights
+
+    def infotext(self, job: Job, plan: Plan) -> str:
+        control = self.controlnet.name if self.controlnet and job.is_controlled else None
+        return write_infotext(job, plan, self.pipeline.model.name, self.size(job), control)
+
+    def draw(
+        self, jobs: Sequence[Job], plan: Plan, progress: Progress, is_interrupted: Callable[[], bool]
+    ) -> list[Image.Image]:
+        """The images of a batch, with a second pass where the plan adds one; arguments as in :meth:`run_batch`."""
         scale, strength = plan.hires_scale, plan.hires_strength
         if scale is None or strength is None:
-            return self.decode(self.latents(job, plan, progress, is_interrupted))
-        size = self.second_size(job, scale, plan.hires_upscaler)
+            return self.decode(self.latents(jobs, plan, progress, is_interrupted))
+        width, height = self.second_size(jobs[0], scale, plan.hires_upscaler)
         second = replace(plan, steps=plan.hires_steps or plan.steps)
         total = plan.steps + second.steps
-        latents = self.latents(job, plan, lambda step, _: progress(step, total), is_interrupted)
-        enlarged = self.decode(latents).resize(size, Image.Resampling.LANCZOS)
-        job = replace(job, init=enlarged, strength=strength, width=size[0], height=size[1])
-        latents = self.latents(job, second, lambda step, _: progress(plan.steps + step, total), is_interrupted)
+        images = self.decode(self.latents(jobs, plan, lambda step, _: progress(step, total), is_interrupted))
+        enlarged = [image.resize((width, height), Image.Resampling.LANCZOS) for image in images]
+        again = [
+            replace(job, init=image, strength=strength, width=width, height=height)
+            for job, image in zip(jobs, enlarged, strict=True)
+        ]
+        latents = self.latents(again, second, lambda step, _: progress(plan.steps + step, total), is_interrupted)
         return self.decode(latents)
 
-    def decode(self, latents: torch.Tensor) -> Image.Image:
-        image = self.pipeline.decode(latents)
+    def decode(self, latents: torch.Tensor) -> list[Image.Image]:
+        """The images of latents, one after the other: the decoder takes more memory than all before it."""
+        images = [self.pipeline.decode(one) for one in latents.split(1)]
         self.clock.stop("decoder")
-        return image
+        return images
 
     def second_size(self, job: Job, scale: float, upscaler: str | None) -> tuple[int, int]:
         """Width and height of a second pass' picture; raises RefusedJob where there can be none."""
@@ -142,24 +176,26 @@ class Playground:
         width, height = (SIDE * round(side * scale / SIDE) for side in self.size(job))
         return width, height
 
-    def latents(self, job: Job, plan: Plan, progress: Callable, is_interrupted: Callable) -> torch.Tensor:
-        """The latents of a job's picture, ``[1, C, H/8, W/8]``; arguments as in :meth:`run`."""
+    def latents(
+        self, jobs: Sequence[Job], plan: Plan, progress: Progress, is_interrupted: Callable[[], bool]
+    ) -> torch.Tensor:
+        """The latents of a batch, ``[B, C, H/8, W/8]``; arguments as in :meth:`run_batch`."""
         if plan.sampler not in LOOPS:
             raise RefusedJob(f"The playground has no sampler “{plan.sampler}”; it has {', '.join(LOOPS)}.")
         loop, pipeline = LOOPS[plan.sampler], self.pipeline
-        sigmas = self.sigmas(job, plan)
-        pipeline.set_adapters(self.weights(plan.edit(job.prompt)))
+        sigmas = self.sigmas(jobs[0], plan)
+        pipeline.set_adapters(self.weights(plan.edit(jobs[0].prompt)))
         self.clock.stop("LoRA")
 
         def check() -> None:
             if is_interrupted():
                 raise Interrupted
 
-        network = self.network(job, plan)
+        network = self.network(jobs, plan)
         self.clock.stop("text")
         denoiser = Denoiser(network, pipeline.sigmas, pipeline.model.prediction, plan.cfg, before_each=check)
-        noise = self.noise(job)
-        x = self.start(job, sigmas[0].item(), noise)
+        noise = self.noise(jobs)
+        x = self.start(jobs, sigmas[0].item(), noise)
         self.clock.stop("start image")
         x = loop.sample(
             denoiser, x, sigmas.to(pipeline.device), disable=True,
@@ -180,38 +216,44 @@ class Playground:
             raise RefusedJob(f"The playground has no schedule “{plan.schedule}” for this model; it has {names}.")
         return sigmas
 
-    def network(self, job: Job, plan: Plan) -> Callable:
-        negative = None if plan.cfg == 1 else without_tags(job.negative)  # at 1 it cancels out
+    def network(self, jobs: Sequence[Job], plan: Plan) -> Network:
+        prompts = [without_tags(job.prompt) for job in jobs]
+        negatives = None if plan.cfg == 1 else [without_tags(job.negative) for job in jobs]  # at 1 it cancels out
         kind = NETWORKS[self.pipeline.model.family or ""]
-        size = self.size(job)
-        return kind(
-            self.pipeline, without_tags(job.prompt), negative, size, plan.distilled_cfg, self.control(job, size)
-        )
+        size = self.size(jobs[0])
+        return kind(self.pipeline, prompts, negatives, size, plan.distilled_cfg, self.control(jobs, size))
 
-    def control(self, job: Job, size: tuple[int, int]) -> Control | None:
-        """What a job's picture of this size follows; None where nothing would come of it."""
-        if not job.is_controlled:
+    def control(self, jobs: Sequence[Job], size: tuple[int, int]) -> Control | None:
+        """What pictures of this size follow; None where nothing would come of it."""
+        if not jobs[0].is_controlled:
             return None
         if self.controlnet is None:
             raise RefusedJob("There is no ControlNet to follow the control image with; give one with --controlnet.")
-        return self.controlnet.control(open_image(job.control), job.control_weight, size)
+        return self.controlnet.control([open_image(job.control) for job in jobs], jobs[0].control_weight, size)
 
-    def noise(self, job: Job) -> Callable[[], torch.Tensor]:
-        """Draws noise, on the CPU, so that a seed means the same noise on every device."""
-        generator = torch.Generator().manual_seed(job.seed)
-        sides = [side // LATENT_SIDE for side in reversed(self.size(job))]
-        shape = (1, self.pipeline.pipe.vae.config.latent_channels, *sides)
+    def noise(self, jobs: Sequence[Job]) -> Callable[[], torch.Tensor]:
+        """Draws noise, of each picture by its own seed; on the CPU, so that a seed means the same on every device."""
+        generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
+        sides = [side // LATENT_SIDE for side in reversed(self.size(jobs[0]))]
+        shape = (len(jobs), self.pipeline.pipe.vae.config.latent_channels, *sides)
         device = self.pipeline.device
         pinned = device.type == "cuda"  # which is sent there without waiting for it
-        return lambda: torch.randn(shape, generator=generator, pin_memory=pinned).to(device, non_blocking=pinned)
 
-    def start(self, job: Job, sigma: float, noise: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """What the first evaluation starts from: noise, or a job's image with noise of this level."""
+        def draw() -> torch.Tensor:
+            noise = torch.empty(shape, pin_memory=pinned)
+            for one, generator in zip(noise, generators, strict=True):
+                one.normal_(generator=generator)
+            return noise.to(device, non_blocking=pinned)
+
+        return draw
+
+    def start(self, jobs: Sequence[Job], sigma: float, noise: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """What the first evaluation starts from: noise, or the jobs' images with noise of this level."""
         flow = is_flow(self.pipeline.sigmas)
-        if job.init is None:
+        if jobs[0].init is None:
             return noise() * start_noise_scale(sigma, flow)
-        image = self.pipeline.encode_image(open_image(job.init), *self.size(job))
-        return image * alpha(sigma, flow) + noise() * sigma
+        images = [self.pipeline.encode_image(open_image(job.init), *self.size(job)) for job in jobs]
+        return torch.cat(images) * alpha(sigma, flow) + noise() * sigma
 
     def size(self, job: Job) -> tuple[int, int]:
         width, height = self.pipeline.size

@@ -10,7 +10,7 @@ from ..recipes.settings import Settings, number, read_settings
 from ..recipes.values import MOST_SEED, pixels, seed, text, truth
 from ..wording import shown
 
-__all__ = ["EXAMPLE", "NAMES", "Job", "Own", "read_job"]
+__all__ = ["EXAMPLE", "NAMES", "Job", "Line", "Own", "read_job"]
 
 EXAMPLE = "two red circles on the left, white background"
 
@@ -57,6 +57,15 @@ class Job:
     def control_weights(self) -> tuple[float, ...]:
         """Those of the ControlNets that are on."""
         return (self.control_weight,) if self.is_controlled else ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A job of a batch: the number of its line, 0 outside a batch; whether its seed was given and not drawn."""
+
+    number: int
+    job: Job
+    has_seed: bool = True
 
 
 def file(value) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import diffusers
 import torch
 import transformers
+from accelerate import PartialState
 
 from ..files.header import read_checkpoint, read_header
 from ..plan import Model
@@ -42,6 +43,7 @@ def load_pipeline(path: Path, device: str | None = None) -> LoadedPipeline:
     """
     quiet()
     device = device or best_device()
+    PartialState(cpu=device == "cpu")  # gives each of several processes a GPU of its own
     if not path.exists():
         raise Unloadable(f"{shown(str(path))} does not exist.")
     with refusing_unloadable(path.name):

@@ -1,6 +1,7 @@
 """Each family of networks as a class: what its network is conditioned on, and what one call of it is given."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,10 +15,10 @@ Tensors = dict[str, torch.Tensor]
 
 
 class Network(ABC):
-    """A pipeline's network, conditioned on the prompts of one picture.
+    """A pipeline's network, conditioned on the prompts of a batch of pictures.
 
     Args:
-        negative: None where only the positive prompt counts.
+        negatives: as many as prompts; None where only the positive ones count.
         size: width and height in pixels.
         distilled_cfg: the guidance that FLUX.1-dev is conditioned on.
         control: joins every call, of a UNet alone.
@@ -26,25 +27,26 @@ class Network(ABC):
     def __init__(
         self,
         pipeline: LoadedPipeline,
-        prompt: str,
-        negative: str | None,
+        prompts: Sequence[str],
+        negatives: Sequence[str] | None,
         size: tuple[int, int],
         distilled_cfg: float | None = None,
         control: Control | None = None,
     ):
         self.pipeline, self.module, self.dtype = pipeline, pipeline.network, pipeline.dtype
         self.device, self.size, self.distilled_cfg, self.control = pipeline.device, size, distilled_cfg, control
-        encoded = [] if negative is None else [self.encode(negative, is_negative=True)]
-        encoded.append(self.encode(prompt))
+        encoded = [self.encode(negative, is_negative=True) for negative in negatives or ()]
+        encoded += [self.encode(prompt) for prompt in prompts]
         self.conditioning = {name: torch.cat([one[name] for one in encoded]) for name in encoded[-1]}
-        self.rows = len(encoded)
+        self.rows, self.kinds = len(encoded), len(encoded) // len(prompts)
 
     def __call__(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """What the network predicts for each prompt, ``[prompts, …]``, shaped and typed like ``x`` (``[1, …]``).
+        """What the network predicts, typed like ``x`` (``[B, …]``): for the positive prompts, ``[B, …]``, or for the
+        negative ones and then the positive ones, ``[2·B, …]``.
 
         ``t`` is a timestep, or for flow models the noise level.
         """
-        inputs = self.inputs(x.to(self.dtype).expand(self.rows, *x.shape[1:]), t.expand(self.rows))
+        inputs = self.inputs(x.to(self.dtype).repeat(self.kinds, 1, 1, 1), t.expand(self.rows))
         if self.control is not None:
             inputs |= self.control.residuals(inputs)
         return self.output(self.module(**inputs, return_dict=False)[0], x).to(x.dtype)

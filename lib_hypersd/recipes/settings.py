@@ -41,6 +41,7 @@ class Settings:
     file: str | None = None
     schedule: str | None = None
     two_pass: bool | None = None
+    fast_decoding: bool | None = None
     sampler: str | None = None
     hires_steps: int | None = None
     distilled_cfg: float | None = None
@@ -130,6 +131,7 @@ FIELDS = (
     Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
     Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
     TWO_PASS,
+    Field("fast_decoding", "Fast decoding", "Hyper-SD fast decoding", read_switch),
 )
 # The readers of what only axes and the API may set.
 EXTRA = {

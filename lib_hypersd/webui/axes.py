@@ -9,7 +9,7 @@ from modules import scripts
 from ..recipes.settings import RECOMMENDED, VARIANTS
 from .request import get_state
 
-OFF = "Off"
+OFF, SWITCH = "Off", ["True", "False"]
 # The host's axes whose values a plan would replace, and the attribute of the request that they set.
 HOST_AXES = {
     "Steps": "steps", "CFG Scale": "cfg_scale", "Distilled CFG Scale": "distilled_cfg_scale",
@@ -31,7 +31,8 @@ def register() -> None:
         module.AxisOption("[Hyper-SD] Eta", float, fix("eta")),
         module.AxisOption("[Hyper-SD] Weight", float, fix("weight")),
         module.AxisOption("[Hyper-SD] Variant", str, fix("variant"), choices=lambda: [RECOMMENDED, *VARIANTS, OFF]),
-        module.AxisOption("[Hyper-SD] Two passes", str, fix("two_pass"), choices=lambda: ["True", "False"]),
+        module.AxisOption("[Hyper-SD] Two passes", str, fix("two_pass"), choices=lambda: SWITCH),
+        module.AxisOption("[Hyper-SD] Fast decoding", str, fix("fast_decoding"), choices=lambda: SWITCH),
     )
     options.extend(option for option in ours if option.label not in present)
     for option in options:

@@ -1,16 +1,15 @@
 """The live page's pictures: each is a request of the host's own, run while the host has nothing else to do."""
 
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-from modules import call_queue, images, infotext_utils, paths, processing, scripts, sd_samplers, shared
+from modules import call_queue, images, infotext_utils, processing, scripts, sd_samplers, shared
 
 from ..errors import HyperSDError
 from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
 from ..wording import shown
-from . import controlnet, model, planning, request
+from . import controlnet, planning, request
 from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
@@ -23,8 +22,6 @@ except ImportError:
 
 JOB = "Hyper-SD Live"
 FAILED = "The WebUI could not make this picture; its console says why."
-# The small decoders by the name that a host's file of theirs begins with (A, F: sd_vae_taesd.py).
-TAESD = {"sd15": "taesd", "sdxl": "taesdxl", "sd3": "taesd3", "flux": "taef1"}
 
 
 def draw(payload: dict) -> dict[str, Any]:
@@ -46,13 +43,12 @@ def draw(payload: dict) -> dict[str, Any]:
 
 def make(redraw: Redraw) -> dict[str, Any]:
     """Run a redraw as a request; nothing is saved, and the host's own prompt history stays as it was."""
-    decoder, notes = choose_decoder(redraw)
     shared.state.begin(job=JOB)
     try:
         p, watched = build_request(redraw)
         with (
             closing(p),
-            shadowed(sd_vae_decode_method=decoder, multiple_tqdm=False, live_previews_enable=False),
+            shadowed(multiple_tqdm=False, live_previews_enable=False),
             switched(no_prompt_history=True),
         ):
             result = processing.process_images(p)
@@ -70,9 +66,8 @@ def make(redraw: Redraw) -> dict[str, Any]:
     if redraw.lines and controlnet.INFOTEXT not in p.extra_generation_params:
         model = shown(redraw.control)
         return refuse(f"The WebUI's ControlNet could not follow the scribble with {model}; its console says why.")
-    notes = [*watched.notes, *notes]
     times = watched.clock.times("WebUI")
-    return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, notes))
+    return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, watched.notes))
 
 
 def build_request(redraw: Redraw) -> tuple[Any, WatchedScripts]:
@@ -100,7 +95,9 @@ def arguments(runner, redraw: Redraw) -> tuple:
     """The values with which the page's scripts begin, ours, and ControlNet's where it is wanted."""
     values = [getattr(component, "value", None) for component in runner.inputs]
     values[0] = 0  # none of the scripts that take a request over
-    values[find_script(runner, HYPER_SD).args_from] = {"enabled": True, "steps": redraw.steps}
+    values[find_script(runner, HYPER_SD).args_from] = {
+        "enabled": True, "steps": redraw.steps, "fast_decoding": redraw.taesd,
+    }  # fmt: skip
     if redraw.lines:
         other = find_script(runner, controlnet.TITLE)
         if other is None:
@@ -117,19 +114,6 @@ def read_image(url: Any):
     except Exception as error:  # each host raises what it likes
         raise Unreadable("The drawing is no image that can be read.") from error
     return image
-
-
-def choose_decoder(redraw: Redraw) -> tuple[str, list[str]]:
-    """How the host is to decode, by its own names; and a note where it has no file of TAESD, which it would fetch."""
-    own = get_option("sd_vae_decode_method", "Full")
-    if not redraw.taesd:
-        return own, []
-    loaded = model.find_loaded()
-    name = f"{TAESD.get(loaded.family or '' if loaded else '', 'taesd')}_decoder"
-    folder = Path(paths.models_path) / "VAE-taesd"
-    if any(folder.glob(f"{name}.*")):
-        return "TAESD", []
-    return own, [f"TAESD is not used: the WebUI has no {name}.pth in {folder}."]
 
 
 def interrupt(payload: dict) -> dict[str, Any]:

@@ -15,7 +15,7 @@ HOOKS = {
     "before_process_batch": ("start image", WEBUI),
     "process_batch": ("LoRA", PLAN),
     "process_before_every_sampling": ("text", PLAN),
-    "post_sample": ("network", WEBUI),
+    "post_sample": ("network", "decoder"),
     "postprocess_batch": ("decoder", WEBUI),
 }
 

@@ -9,7 +9,7 @@ from modules import paths
 from ..plan import Model, Plan, Request, SecondPass
 from ..recipes.catalog import Catalog, load_catalog
 from ..recipes.settings import Settings
-from . import controlnet, loading, loras, model, samplers
+from . import controlnet, decoder, loading, loras, model, samplers
 from .options import find_comment_stripper, get_option
 
 
@@ -28,6 +28,7 @@ def complete(request: Request, catalog: Catalog) -> Request:
         prompts=[prompt + standing for prompt in request.prompts],
         strip=find_comment_stripper(),
         reads_schedules=loras.reads_schedules(),
+        no_fast_decoder=decoder.find_obstacle(request.model.family),
     )
 
 

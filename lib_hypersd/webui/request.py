@@ -19,7 +19,7 @@ from modules import sd_samplers
 from ..plan import Plan, make_plan
 from ..recipes import settings as panel
 from ..sampling.names import BY_IMAGE_SIZE
-from . import guidance, loading, loras, model, planning, samplers, schedules, second_pass, strength
+from . import decoder, guidance, loading, loras, model, planning, samplers, schedules, second_pass, strength
 from .notes import NOTE, note, refuse
 from .settings_page import EXACT_STRENGTH_INFOTEXT
 
@@ -35,7 +35,7 @@ PROMPTS = ("all_prompts", "all_hr_prompts")
 INFOTEXT_KEYS = panel.list_keys()
 # The host writes these two where a schedule is set, and leaves them where none is.
 SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
-STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, NOTE)
+STALE = (*INFOTEXT_KEYS, *samplers.ETA_INFOTEXTS, *SCHEDULE_INFOTEXTS, EXACT_STRENGTH_INFOTEXT, decoder.INFOTEXT, NOTE)
 
 
 class Stage(Enum):
@@ -123,6 +123,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
 def take_back(p) -> None:
     """Give the request its own values again, wherever it has those of the plan."""
     loading.release(p)
+    decoder.release(p)
     state = get_state(p)
     strip = state.plan.strip if state.plan else None
     for name, value in state.own.items():
@@ -168,6 +169,9 @@ def confirm(p) -> None:
             return give_up(p, plan.file, fit)
         if planning.find_refiner(p):
             loading.keep_loaded(loading.name_for_refiner(plan.file), p)
+    if plan.fast_decoding:
+        decoder.release(p)
+        decoder.use_in_second_pass(p)
     p._hypersd = replace(get_state(p), stage=Stage.CONFIRMED)
 
 
@@ -202,6 +206,13 @@ def prepare_pass(p, x) -> None:
         strength.make_exact(p.sampler)
     if p.cfg_scale == 1:
         guidance.skip_negative(p.sampler.model_wrap_cfg, p)
+
+
+def decode(p, ps) -> None:
+    """Decode the latents where the plan has a decoder for them (hook ``post_sample``)."""
+    state = get_state(p)
+    if state.stage is Stage.CONFIRMED and state.plan is not None and state.plan.fast_decoding:
+        decoder.decode(p, ps)
 
 
 def check_refiner(p) -> None:

@@ -12,7 +12,7 @@ from ..panel import build as build_panel
 from ..plan import File, Model, Request
 from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
-from . import loras, memory, model, payloads, samplers
+from . import decoder, loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
 from .planning import find_obstacle, load_recipes
 
@@ -27,7 +27,7 @@ def make_backend() -> Backend:
     """The host behind the panel."""
     return Backend(
         load_recipes, model.find_selected, list_files, make_request, loras.refresh, DOWNLOADS,
-        memory.remember, find_obstacle, read_last_infotext,
+        memory.remember, find_obstacle, read_last_infotext, decoder.has_any,
     )  # fmt: skip
 
 

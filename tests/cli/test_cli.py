@@ -31,7 +31,7 @@ def test_a_plan_as_json(capsys):
     assert code == 0 and err == ""
     assert plan == {
         "family": "sdxl", "problem": None, "recipe": "hyper-sdxl-8steps-cfg", "file": "Hyper-SDXL-8steps-CFG-lora", "weight": 0.6,
-        "steps": 8, "hires_steps": None, "hires_scale": None, "hires_strength": None, "hires_upscaler": None, "cfg": 5.0, "distilled_cfg": None, "sampler": "DDIM-Trailing", "schedule": "Trailing", "eta": 0.0,
+        "steps": 8, "hires_steps": None, "hires_scale": None, "hires_strength": None, "hires_upscaler": None, "cfg": 5.0, "distilled_cfg": None, "sampler": "DDIM-Trailing", "schedule": "Trailing", "eta": 0.0, "fast_decoding": None,
         "warnings": [], "offers": [], "sentence": plan["sentence"], "missing": None, "prompt": "a <lora:Hyper-SDXL-8steps-CFG-lora:0.6>",
     }  # fmt: skip
 

@@ -107,6 +107,7 @@ WITH = {
     "img2img.hr_scale": "img2img.enable_hr",
     "img2img.hr_upscaler": "img2img.enable_hr",
     "img2img.hr_extra_network_data": "img2img.enable_hr",
+    "img2img.sample_hr_pass": "img2img.enable_hr",
     "sd_model.current_lora_hash": "unet.patches",
     "modules.shared.cmd_opts.no_prompt_history": "modules.sd_schedulers",  # the host without either keeps the last prompt in any case
     "unet.model.diffusion_model.config": "unet.model.diffusion_model.joint_blocks",

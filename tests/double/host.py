@@ -51,6 +51,7 @@ class Host(Loras, Modules, OwnRequests, Requests):
         self.failure = None  # raised inside the next evaluation of the network
         self.folder = tmp_path
         self.loras_used = []  # at each evaluation
+        self.decoders = []  # the method of each decoding
         self.in_folder, self.checkpoints, self.hashes = [], {}, {}
         self.placed = {}  # how many of its layers find a place, for LoRAs that do not fit
         self.have_options(kind)

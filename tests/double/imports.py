@@ -54,7 +54,10 @@ class Modules:
             "call_queue": vars(self.call_queue), "images": {"save_image": self.save_image},
             "ui_components": {"InputAccordion": input_accordion if self.kind in WITH_PREDICTORS else InputAccordion},
             "hashes": {"sha256_from_cache": self.sha256_from_cache},
-            "processing": {"StableDiffusionProcessing": base, "process_images": lambda p: self.run(p)},
+            "processing": {
+                "StableDiffusionProcessing": base, "process_images": lambda p: self.run(p),
+                "decode_latent_batch": self.decode_latent_batch,
+            },
         }  # fmt: skip
         if self.kind == "classic":
             del names["sd_schedulers"]

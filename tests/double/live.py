@@ -50,7 +50,7 @@ class Runner:
         self.alwayson_scripts, self.inputs = [], []
 
     def _load(self, script):
-        script.args_from, controls = 1, [False, *["Recommended"] * 7, False]
+        script.args_from, controls = 1, [False, *["Recommended"] * 7, False, False]
         self.alwayson_scripts[:] = [script]
         self.inputs[:] = [SimpleNamespace(value=value) for value in ("None", *controls)]
 
@@ -58,9 +58,9 @@ class Runner:
         if name.startswith("_"):
             raise AttributeError(name)
 
-        def hook(p, **kwargs):
+        def hook(p, *given, **kwargs):
             for script in self.alwayson_scripts:
-                getattr(script, name)(p, *p.script_args[script.args_from :], **kwargs)
+                getattr(script, name)(p, *given, *p.script_args[script.args_from :], **kwargs)
 
         return hook
 
@@ -69,7 +69,7 @@ class ByRequest:
     """A request's hooks, as the runner that it carries calls them."""
 
     def __getattr__(self, name):
-        return lambda p, **kwargs: getattr(p.scripts, name)(p, **kwargs)
+        return lambda p, *given, **kwargs: getattr(p.scripts, name)(p, *given, **kwargs)
 
 
 class ParamBinding:

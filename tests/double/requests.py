@@ -57,6 +57,8 @@ class Processing:
         unknown = given.keys() - fields.keys()
         assert not unknown, f"such a request has no {unknown}"
         vars(self).update(fields | given)
+        if not img2img:
+            self.__class__ = FromText
 
     @property
     def sd_model(self):
@@ -70,6 +72,17 @@ class Processing:
 
     def setup_conds(self):
         """What the denoiser calls again when a refiner has taken over."""
+
+
+class DecodedSamples(list):
+    already_decoded = True
+
+
+class FromText(Processing):
+    """What only a request of txt2img has."""
+
+    def sample_hr_pass(self, samples, decoded_samples, seeds, subseeds, subseed_strength, prompts):
+        return self._host.make_second_pass(self, samples)
 
 
 class Requests:
@@ -103,8 +116,21 @@ class Requests:
         self.network.timesteps.clear()
         p.setup_conds()
         samples = self.sample(p, noise, conds, functools.partial(self.before_sampling, p, script, args))
-        self.hook(script.postprocess_batch, p, *args, images=samples, batch_number=0)
+        given = SimpleNamespace(samples=DecodedSamples(samples) if getattr(p, "enable_hr", False) else samples)
+        self.hook(script.post_sample, p, given, *args)
+        decoded = given.samples if hasattr(given.samples, "already_decoded") else self.decode(p, given.samples)
+        self.hook(script.postprocess_batch, p, *args, images=decoded, batch_number=0)
         return samples
+
+    def decode(self, p, samples):
+        """What the host does with latents itself, and what it writes of its decoder."""
+        if self.shared.opts.sd_vae_decode_method != "Full":
+            p.extra_generation_params["VAE Decoder"] = self.shared.opts.sd_vae_decode_method
+        return self.decode_latent_batch(p.sd_model, samples, target_device=torch.device("cpu"), check_for_nans=True)
+
+    def decode_latent_batch(self, model, batch, target_device=None, check_for_nans=False):
+        self.decoders.append(self.shared.opts.sd_vae_decode_method)
+        return DecodedSamples(batch)
 
     def prepare_batch(self, p, script, args):
         """The prompts without their tags, the LoRAs loaded, the sampler made."""
@@ -148,15 +174,23 @@ class Requests:
             return p.sampler.sample_img2img(p, image, noise, conds, None)
         before_sampling(noise, noise, conds)
         samples = p.sampler.sample(p, noise, conds, None)
-        if p.enable_hr:
-            p.is_hr_pass = True
-            if self.kind != "classic":
-                p.hr_scheduler = p.hr_scheduler or p.scheduler
-            p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
-            noise = p.rng.next()
-            before_sampling(samples, noise, conds, times=2 if self.kind == "forge" else 1)
-            samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
-            p.is_hr_pass = False
+        if not p.enable_hr:
+            return samples
+        self.decode_latent_batch(p.sd_model, samples)  # to be enlarged
+        p._before_second_pass = functools.partial(before_sampling, conds=conds)
+        return p.sample_hr_pass(samples, None, None, None, 0, p.prompts)
+
+    def make_second_pass(self, p, samples):
+        p.is_hr_pass = True
+        if self.kind != "classic":
+            p.hr_scheduler = p.hr_scheduler or p.scheduler
+        p.sampler = self.create_sampler(p.hr_sampler_name or p.sampler_name, p.sd_model)
+        noise = p.rng.next()
+        p._before_second_pass(samples, noise, times=2 if self.kind == "forge" else 1)
+        conds = p._before_second_pass.keywords["conds"]
+        samples = p.sampler.sample_img2img(p, samples, noise, conds, None, steps=p.hr_second_pass_steps or p.steps)
+        self.decode_latent_batch(p.sd_model, samples)
+        p.is_hr_pass = False
         return samples
 
     @staticmethod

@@ -22,10 +22,21 @@ def test_the_schedules_are_in_the_hosts_list(host):
 def test_the_panel_is_in_both_tabs_of_the_api(host):
     scripts = [s for s in host.get("/sdapi/v1/script-info") if s["name"] == "hyper-sd"]
     assert [s["is_img2img"] for s in scripts] == [False, True]
-    labels = ["Hyper-SD", "Variant", "Steps", "LoRA weight", "CFG", "Eta", "LoRA file", "Schedule", "Two passes"]
+    labels = [
+        "Hyper-SD",
+        "Variant",
+        "Steps",
+        "LoRA weight",
+        "CFG",
+        "Eta",
+        "LoRA file",
+        "Schedule",
+        "Two passes",
+        "Fast decoding",
+    ]
     for script in scripts:
         assert script["is_alwayson"] and [argument["label"] for argument in script["args"]] == labels
-        assert [argument["value"] for argument in script["args"]] == [False, *["Recommended"] * 7, False]
+        assert [argument["value"] for argument in script["args"]] == [False, *["Recommended"] * 7, False, False]
 
 
 # The network is asked exactly what diffusers asks.

@@ -18,7 +18,7 @@ def test_it_works_without_the_page(make_host, arguments):
         assert samplers.count("TCD") == samplers.count("DDIM-Trailing") == 1
         axes = next(s["args"][0]["choices"] for s in host.get("/sdapi/v1/script-info") if s["name"] == "x/y/z plot")
         assert [axis for axis in axes if axis.startswith("[Hyper-SD]")] == [
-            f"[Hyper-SD] {n}" for n in ("Steps", "Eta", "Weight", "Variant", "Two passes")
+            f"[Hyper-SD] {n}" for n in ("Steps", "Eta", "Weight", "Variant", "Two passes", "Fast decoding")
         ]
     finally:
         host.stop()

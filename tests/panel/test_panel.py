@@ -92,7 +92,7 @@ def test_it_is_built_in_the_order_of_the_arguments_and_off():
         "hypersd_img2img_enable-checkbox",
         *(f"hypersd_img2img_{f.name}" for f in FIELDS),
     ]
-    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 7, False]
+    assert [c.value for c in panel.controls] == [False, *[RECOMMENDED] * 7, False, False]
 
 
 def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
@@ -102,8 +102,8 @@ def test_a_pasted_infotext_restores_it_and_a_foreign_one_switches_it_off():
         {"Hyper-SD": "hyper-sd15-8steps-cfg", "Hyper-SD variant": "cfg", "Hyper-SD CFG": "4.5", "Steps": "8"},
         {"Steps": "20", "Sampler": "Euler"},
     )]  # fmt: skip
-    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", *[RECOMMENDED] * 3, False]
-    assert values[1] == [False, *[RECOMMENDED] * 7, False]
+    assert values[0] == [True, VARIANTS["cfg"], RECOMMENDED, RECOMMENDED, "4.5", *[RECOMMENDED] * 3, False, False]
+    assert values[1] == [False, *[RECOMMENDED] * 7, False, False]
 
 
 def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():
@@ -116,3 +116,14 @@ def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():
         (Memory(), "As its name says"), (Memory(""), "Nothing: it is a plain checkpoint"), (Memory("LCM"), "LCM")
     ):  # fmt: skip
         assert inside_value(World(model=replace(MODEL, memory=memory)).backend) == label
+
+
+def test_fast_decoding_is_offered_where_the_weights_are():
+    for there in (False, True):
+        backend = replace(World().backend, has_fast_decoder=lambda there=there: there)
+        for tab in ("txt2img", "img2img"):
+            with gr.Blocks():
+                controls = build(gr, InputAccordion, tab, backend).controls
+            two_pass, fast = controls[-2:]
+            assert (fast.label, fast.visible) == ("Fast decoding", there)
+            assert two_pass.visible == (tab == "txt2img")

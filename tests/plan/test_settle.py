@@ -207,3 +207,16 @@ def test_an_eta_that_a_client_sends_to_the_host_counts_only_where_the_recipe_let
         "Euler a is set as the sampler, and this is made for DDIM-Trailing.",
     )
     assert plan(eta=1.0, sent_eta=0.5).eta == 1.0
+
+
+# The decoder.
+
+
+def test_the_fast_decoder_is_used_where_it_is_wanted_and_there():
+    assert plan().fast_decoding is None and "decoded" not in plan().sentence
+    wanted = plan(fast_decoding=True)
+    assert wanted.fast_decoding is True and wanted.warnings == () and "; decoded by TAESD. " in wanted.sentence
+    missing = "TAESD is not used: it has no decoder for this checkpoint."
+    without = plan(fast_decoding=True, no_fast_decoder=missing)
+    assert without.fast_decoding is None and without.warnings == (missing,) and "decoded" not in without.sentence
+    assert plan(no_fast_decoder=missing).warnings == (), "nobody has asked for it"

@@ -16,7 +16,7 @@ def job_of(**values) -> Job:
 
 def latents(playground, job, plan=None):
     with torch.inference_mode():
-        return playground.latents(job, plan or playground.plan(job), NOWHERE, NEVER)
+        return playground.latents([job], plan or playground.plan(job), NOWHERE, NEVER)
 
 
 class Watched:

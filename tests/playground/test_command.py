@@ -179,12 +179,12 @@ def test_interrupted_nothing_is_left_half_written(generate, tmp_path, monkeypatc
     """Ctrl+C while the picture is made, and while it is written."""
     latents = Playground.latents
 
-    def interrupted(self, job, plan, progress, stop):
+    def interrupted(self, jobs, plan, progress, stop):
         def third_step(step, steps):
             if step == 3:
                 raise KeyboardInterrupt
 
-        return latents(self, job, plan, third_step, stop)
+        return latents(self, jobs, plan, third_step, stop)
 
     def half(self, file, *args, **options):
         file.write(b"half")

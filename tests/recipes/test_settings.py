@@ -23,10 +23,20 @@ BY_NAME = {f.name: f for f in FIELDS}
 
 
 def test_the_order_of_positional_arguments_is_a_promise_to_clients():
-    assert [f.name for f in FIELDS] == ["variant", "steps", "weight", "cfg", "eta", "file", "schedule", "two_pass"]
+    assert [f.name for f in FIELDS] == [
+        "variant",
+        "steps",
+        "weight",
+        "cfg",
+        "eta",
+        "file",
+        "schedule",
+        "two_pass",
+        "fast_decoding",
+    ]
     assert list_keys() == [
         "Hyper-SD", "Hyper-SD variant", "Hyper-SD steps", "Hyper-SD weight", "Hyper-SD CFG", "Hyper-SD eta", "Hyper-SD file",
-        "Hyper-SD schedule", "Hyper-SD two passes",
+        "Hyper-SD schedule", "Hyper-SD two passes", "Hyper-SD fast decoding",
     ]  # fmt: skip
 
 
@@ -139,6 +149,7 @@ def test_whatever_arrives_gives_settings_in_range_or_a_sentence(args):
         eta=st.none() | st.floats(0, 1),
         file=st.none() | st.just("Hyper-SDXL-8steps-lora"),
         two_pass=st.sampled_from([None, True]),
+        fast_decoding=st.sampled_from([None, True]),
     )
 )
 def test_infotext_restores_the_panel(settings):

@@ -195,15 +195,13 @@ def test_interrupt_ends_the_pages_picture_and_no_other(host, pictures):
     assert evaluations(host) == 1, "it ended at the next evaluation"
 
 
-def test_taesd_decodes_where_its_file_is_and_is_never_fetched(host, pictures, monkeypatch):
-    methods, run = [], host.run
-    monkeypatch.setattr(host, "run", lambda p: (methods.append(host.shared.opts.sd_vae_decode_method), run(p))[1])
+def test_taesd_decodes_where_its_file_is_and_is_never_fetched(host, pictures):
     answer = pictures.draw({**CAT, "taesd": True})
-    assert methods == ["Full"] and "no taesd_decoder.pth in" in answer["notes"][-1]
+    assert host.decoders == ["Full"] and "no taesd_decoder.pth in" in answer["notes"][-1]
     folder = host.folder / "models" / "VAE-taesd"
     folder.mkdir(parents=True)
     (folder / "taesd_decoder.pth").touch()
-    assert pictures.draw({**CAT, "taesd": True})["notes"] == [] and methods == ["Full", "TAESD"]
+    assert pictures.draw({**CAT, "taesd": True})["notes"] == [] and host.decoders == ["Full", "TAESD"]
     assert host.shared.opts.sd_vae_decode_method == "Full"
 
 

@@ -27,6 +27,7 @@ def test_samplers_and_schedules_are_there_once_however_often_the_ui_reloads(host
     assert [o.label for o in host.xyz.axis_options if o.label.startswith("[Hyper-SD]")] == [
         "[Hyper-SD] Steps", "[Hyper-SD] Eta", "[Hyper-SD] Weight", "[Hyper-SD] Variant",
         "[Hyper-SD] Two passes",
+        "[Hyper-SD] Fast decoding",
     ]  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_a_host_without_the_xyz_script_is_none_the_worse(host):
     axes.register()
     assert len(host.xyz.axis_options) == 9
     host.load_script()
-    assert len(host.xyz.axis_options) == 14
+    assert len(host.xyz.axis_options) == 15
 
 
 def test_the_option_of_eta_has_its_infotext(host, script):
@@ -69,7 +70,7 @@ def test_the_panel_is_built_with_the_prompt_once_and_then_without_it(host, scrip
                 script.after_component(gr.Textbox(), elem_id="something_else")
                 script.after_component(prompt, elem_id="txt2img_prompt")
             controls = script.ui(False)
-        assert [c.value for c in controls] == [False, *["Recommended"] * 7, False]
+        assert [c.value for c in controls] == [False, *["Recommended"] * 7, False, False]
         assert [component for component, _ in script.infotext_fields] == controls
         plans = [event["inputs"] for event in blocks.dependencies if controls[0]._id in event["inputs"]]
         inputs.append([prompt._id in event for event in plans])
