@@ -12,6 +12,8 @@ WIDE = {"width": 128, "height": 128}
 @pytest.fixture
 def decoder(host):
     """Switches the weights of the small decoder on and off."""
+    # A host gives an overridden option back only where its config file has held it.
+    host.post("/sdapi/v1/options", {"sd_vae_decode_method": "Full"})
     yield lambda there: host.post("/hypersd-probe/decoder", {"there": there})
     host.post("/hypersd-probe/decoder", {"there": False})
 
@@ -22,7 +24,8 @@ def state(host):
 
 def test_where_the_weights_are_missing_the_checkpoints_own_decoder_is_used_and_nothing_fetched(host, decoder):
     decoder(False)
-    before, slow = state(host), host.txt2img(SLOW)
+    slow = host.txt2img(SLOW)
+    before = state(host)
     result = host.txt2img(FAST)
     assert result.pixels == slow.pixels and "VAE Decoder" not in result.extra
     assert result.extra["Hyper-SD note"].startswith("TAESD is not used: the WebUI has no taesd_decoder.pth in ")
@@ -31,7 +34,8 @@ def test_where_the_weights_are_missing_the_checkpoints_own_decoder_is_used_and_n
 
 def test_it_is_used_for_this_request_only_and_written_to_the_image(host, decoder):
     decoder(True)
-    before, slow = state(host), host.txt2img(SLOW)
+    slow = host.txt2img(SLOW)
+    before = state(host)
     fast = host.txt2img(FAST)
     assert fast.pixels != slow.pixels and fast.timesteps == slow.timesteps and fast.loras == slow.loras
     assert fast.extra["VAE Decoder"] == "TAESD" and fast.extra["Hyper-SD fast decoding"] == "True"

@@ -101,7 +101,8 @@ def begin(demo, app):
             torch.manual_seed(0)
             network = sd_vae_taesd.decoder()
             network[-1].weight.data *= 10  # else its images are nearly grey, whatever the latents
-            torch.save(network.state_dict(), file)
+            # In the old form: A1111 reads none of the new one that a newer torch writes (A:safe.py:68).
+            torch.save(network.state_dict(), file, _use_new_zipfile_serialization=False)
 
 
 script_callbacks.on_app_started(begin)
