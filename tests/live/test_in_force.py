@@ -20,7 +20,7 @@ def counting(host):
 
 def cost_of_the_second(host, request):
     """The counts of the first and of the second of two requests, after one of another plan and prompt."""
-    host.txt2img({**ON, "steps": 1}, prompt="a dog")
+    host.txt2img({**ON, "steps": 2}, prompt="a dog")
     counts = []
     for seed in (1, 2):
         with counting(host) as cost:
