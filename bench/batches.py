@@ -31,7 +31,7 @@ from lib_hypersd.recipes.settings import Settings
 
 COUNTS = (1, 4, 16)
 STEPS = 4
-LINES = 96
+LINES = 384  # so that the first picture, which loads the LoRA, counts little
 TITLE = "Playground: many pictures, on the CPU"
 SUMMARY = re.compile(r"(\d+) of \d+ pictures made in ([\d.]+) s")
 
@@ -76,7 +76,7 @@ def together() -> Iterator[tuple[str, str, str]]:
 def by_processes(processes: int) -> Iterator[tuple[str, str, str]]:
     """The same lines by one process and by several, as ``generate`` itself says how long it took."""
     spent = {count: [] for count in (1, processes)}
-    for _ in range(3):
+    for _ in range(2):
         for count, seconds in spent.items():
             seconds.append(seconds_of(count))
     one, several = (min(seconds) for seconds in spent.values())  # what else the machine does only makes it longer
