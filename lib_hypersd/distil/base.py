@@ -1,10 +1,11 @@
 """Opens a checkpoint for training: its parts on the device, its network ready for adapters."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from safetensors.torch import load_file
 
 from ..playground.errors import refusing_unloadable
@@ -50,7 +51,7 @@ class Base:
         for name in ("text_encoder", "text_encoder_2"):
             if getattr(self.pipeline.pipe, name, None) is not None:
                 setattr(self.pipeline.pipe, name, None)
-        self.pipeline.forget_prompts()
+        self.pipeline.encoded.clear()
         if self.pipeline.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -61,7 +62,8 @@ def make_accelerator(options: Options) -> Accelerator:
     if precision is None:
         has_it = torch.cuda.is_available() and torch.cuda.is_bf16_supported() and not options.cpu
         precision = "bf16" if has_it else "no"
-    return Accelerator(mixed_precision=precision, cpu=options.cpu)
+    patient = InitProcessGroupKwargs(timeout=timedelta(days=7))  # while one of them computes the data
+    return Accelerator(mixed_precision=precision, cpu=options.cpu, kwargs_handlers=[patient])
 
 
 def open_base(options: Options, accelerator: Accelerator) -> Base:
@@ -85,11 +87,12 @@ def open_base(options: Options, accelerator: Accelerator) -> Base:
         pipe.unet.train()  # without which diffusers keeps all the same; there is no dropout in it
     sigmas = sigmas_of(pipe, model)
     pipeline = LoadedPipeline(pipe, model, size, sigmas.to(device), device)
-    empty = NETWORKS[model.family](pipeline, "", None, size)
-    with torch.no_grad():
-        nothing = empty.encode("", is_negative=True)
     side = options.resolution or size[0]
-    network = Network(pipe.unet, pipe.scheduler.alphas_cumprod, model.prediction, nothing, options.unguided)
+    with torch.no_grad():
+        empty = NETWORKS[model.family](pipeline, "", None, (side, side)).encode("", is_negative=True)
+    network = Network(
+        pipe.unet, pipe.scheduler.alphas_cumprod, model.prediction, empty, options.unguided, accelerator.autocast
+    )
     return Base(pipeline, network, side)
 
 

@@ -30,7 +30,7 @@ class Discriminator(torch.nn.Module):
 
     def forward(self, network: Network, x: torch.Tensor, t: torch.Tensor, text: Text) -> list[torch.Tensor]:
         """The judgements of each head, ``[B, 1, …]``."""
-        return [head(features).float() for head, features in zip(self.heads, network.features(x, t, text), strict=True)]
+        return [head(features) for head, features in zip(self.heads, network.features(x, t, text), strict=True)]
 
     def lesson(self, network: Network, target: torch.Tensor, arrived: torch.Tensor, t, text: Text) -> torch.Tensor:
         """The hinge loss of the discriminator (arXiv:1705.02894)."""

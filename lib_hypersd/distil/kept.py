@@ -72,7 +72,7 @@ class Run:
         path = self.path(stage)
         if not path.exists():
             return Progress()
-        return Progress(**torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        return Progress(**torch.load(path, map_location="cpu", weights_only=True))
 
     def save(self, stage: str, progress: Progress) -> None:
         save_state(vars(progress), self.path(stage))

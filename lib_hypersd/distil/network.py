@@ -1,6 +1,7 @@
 """One UNet that is teacher, student, moving average and fake score: peft's adapters in it, of which one is in force."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import diffusers
 import torch
@@ -34,6 +35,7 @@ class Network:
         prediction: "epsilon" or "v_prediction".
         empty: the conditioning of no prompt, every tensor with one row.
         unguided: the timestep below which guidance has no effect.
+        autocast: makes the context that the network computes in; what it puts out is in single precision.
     """
 
     def __init__(
@@ -43,9 +45,11 @@ class Network:
         prediction: str,
         empty: Text,
         unguided: int = 0,
+        autocast: Callable[[], AbstractContextManager] = nullcontext,
     ):
         self.unet, self.prediction, self.empty, self.unguided = unet.requires_grad_(False), prediction, empty, unguided
         self.alphas = with_image(alphas_cumprod.float().to(unet.device))
+        self.autocast = autocast
         self.layers = layers_of(unet)  # with adapters
 
     @property
@@ -60,6 +64,8 @@ class Network:
         self.layers = layers_of(self.unet)
 
     def delete(self, *names: str) -> None:
+        for layer in self.layers:
+            layer.set_adapter([])  # peft warns of a deleted adapter that is in force
         self.unet.delete_adapters([name for name in names if self.has(name)])
         self.layers = layers_of(self.unet)
 
@@ -97,7 +103,8 @@ class Network:
         """The image and the noise in ``x``, ``[B, C, H, W]``, at timesteps ``t``, ``[B]``, by one adapter."""
         self.use(adapter)
         added = {name: text[name] for name in ADDED if name in text}
-        output = self.unet(x, t, text["encoder_hidden_states"], added_cond_kwargs=added).sample
+        with self.autocast():
+            output = self.unet(x, t, text["encoder_hidden_states"], added_cond_kwargs=added).sample
         return self.read(output.float(), x, t)
 
     def read(self, output: torch.Tensor, x: torch.Tensor, t: torch.Tensor) -> Prediction:
@@ -119,18 +126,21 @@ class Network:
         scale = per_sample(torch.where(t < self.unguided, 1.0, guidance), x)
         return Prediction(*(without + scale * (with_text - without) for without, with_text in pairs))
 
-    def features(self, x: torch.Tensor, t: torch.Tensor, text: Text) -> Iterator[torch.Tensor]:
+    def features(self, x: torch.Tensor, t: torch.Tensor, text: Text) -> list[torch.Tensor]:
         """What the teacher's encoder makes of ``x``, level by level, and its middle block."""
         self.use(TEACHER)
         unet, words = self.unet, text["encoder_hidden_states"]
-        added = unet.get_aug_embed(None, words, {name: text[name] for name in ADDED if name in text})
-        time = unet.time_embedding(unet.get_time_embed(x, t))
-        time = time if added is None else time + added
-        x = unet.conv_in(x)
-        for block in unet.down_blocks:
-            x, _ = block(x, time, **({"encoder_hidden_states": words} if hasattr(block, "attentions") else {}))
-            yield x
-        yield unet.mid_block(x, time, encoder_hidden_states=words)
+        found = []
+        with self.autocast():
+            time = unet.time_embedding(unet.get_time_embed(x, t))
+            added = unet.get_aug_embed(time, words, {name: text[name] for name in ADDED if name in text})
+            time = time if added is None else time + added
+            x = unet.conv_in(x)
+            for block in unet.down_blocks:
+                x, _ = block(x, time, **({"encoder_hidden_states": words} if hasattr(block, "attentions") else {}))
+                found.append(x.float())
+            found.append(unet.mid_block(x, time, encoder_hidden_states=words).float())
+        return found
 
 
 def layers_of(unet: torch.nn.Module) -> list[BaseTunerLayer]:

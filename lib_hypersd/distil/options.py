@@ -132,6 +132,8 @@ def check(options: Options) -> None:
         )
     if options.resolution and options.resolution % 64:
         raise RefusedRun(f"--resolution must be a multiple of 64; {options.resolution} is none.")
+    if options.precision not in (None, "no", "bf16"):
+        raise RefusedRun(f"--precision is no or bf16, and not {shown(options.precision)}.")
     if options.reward and not all(options.reward.partition(":")[::2]):
         raise RefusedRun(f"--reward is package.module:function; {shown(options.reward)} is not.")
 

@@ -2,6 +2,8 @@
 
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from .sources import FEWEST
 from .stages import Stage, stages_of
 from .student import Student, make_school, prepare_adapters
 
-__all__ = ["Rehearsal", "rehearse"]
+__all__ = ["Rehearsal", "refusing_too_large", "rehearse"]
 
 GB = 1024**3
 
@@ -45,11 +47,7 @@ class Rehearsal:
 
 
 def rehearse(options: Options, base: Base, accelerator: Accelerator, reward: Reward | None, steps: int) -> Rehearsal:
-    """Train some steps of each kind of stage on noise, and leave the network as it was.
-
-    Raises:
-        RefusedRun: the memory is too small.
-    """
+    """Train some steps of each kind of stage on noise, and leave the network as it was."""
     device, seconds, kinds = accelerator.device, {}, {}
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -59,7 +57,7 @@ def rehearse(options: Options, base: Base, accelerator: Accelerator, reward: Rew
         save_part(Path(folder, "part-00000.safetensors"), latents, text, [""] * FEWEST)
         data = open_data(Path(folder), options, device)
         for stage in stages_of(options):
-            kind = (stage.before is None, stage.kind)
+            kind = (stage.before is None, stage.kind == "unified")
             if kind not in kinds:
                 kinds[kind] = seconds_of(stage, options, base, data, accelerator, reward, steps)
             seconds[stage.name] = kinds[kind]
@@ -69,6 +67,18 @@ def rehearse(options: Options, base: Base, accelerator: Accelerator, reward: Rew
     return Rehearsal(seconds, used, parameters)
 
 
+@contextmanager
+def refusing_too_large(device: torch.device) -> Iterator[None]:
+    """Have a memory that is too small end in a sentence."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise RefusedRun(
+            f"The memory of {device.type} is too small for a step of training: give a smaller --batch, "
+            "--resolution or --rank, or --checkpointing, which takes less memory and more time."
+        ) from error
+
+
 def seconds_of(
     stage: Stage, options: Options, base: Base, data: Data, accelerator: Accelerator, reward: Reward | None, steps: int
 ) -> float:
@@ -76,15 +86,9 @@ def seconds_of(
     prepare_adapters(base.network, options, stage, None, None)
     student = Student(make_school(options, stage, base, data, reward), accelerator)
     times = []
-    try:
-        for step in range(steps):
-            since = time.perf_counter()
-            student.learn(step, Chance(step, options.batch, accelerator))
-            times.append(time.perf_counter() - since)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise RefusedRun(
-            f"The memory of {accelerator.device.type} is too small for a step of training: give a smaller --batch, "
-            "--resolution or --rank, or --checkpointing, which takes less memory and more time."
-        ) from error
+    for step in range(steps):
+        since = time.perf_counter()
+        student.learn(step, Chance(step, options.batch, accelerator))
+        times.append(time.perf_counter() - since)
     warm = times[1:] or times
     return sum(warm) / len(warm)

@@ -1,6 +1,7 @@
 """The finished LoRA as WebUIs load it: kohya's naming, half precision, and metadata that say what it is."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -17,8 +18,9 @@ __all__ = ["metadata_of", "result_path", "write_result"]
 
 
 def result_path(options: Options, stage: Stage) -> Path:
-    steps = stage.name.removesuffix("-CFG")
-    return options.out / f"{options.checkpoint.stem}-Hyper-{steps}{'-CFG' * stage.keeps_guidance}.safetensors"
+    checkpoint = options.checkpoint
+    name = checkpoint.name if checkpoint.is_dir() else checkpoint.stem
+    return options.out / f"{name}-Hyper-{stage.name}.safetensors"
 
 
 def write_result(state: dict[str, torch.Tensor], options: Options, base: Base, stage: Stage) -> Path:
@@ -30,6 +32,11 @@ def write_result(state: dict[str, torch.Tensor], options: Options, base: Base, s
     return path
 
 
+@cache
+def sha256_of(checkpoint: Path) -> str:
+    return hashes_of(str(checkpoint))[0]
+
+
 def metadata_of(options: Options, base: Base, stage: Stage, title: str) -> dict[str, str]:
     """What trainers write of a LoRA, what our files.declared reads, and how it was distilled."""
     checkpoint = options.checkpoint
@@ -39,7 +46,7 @@ def metadata_of(options: Options, base: Base, stage: Stage, title: str) -> dict[
         "format": "pt",
         "modelspec.title": title,
         "ss_sd_model_name": checkpoint.name,
-        **({"ss_new_sd_model_hash": hashes_of(str(checkpoint))[0]} if is_file else {}),
+        **({"ss_new_sd_model_hash": sha256_of(checkpoint)} if is_file else {}),
         "ss_network_dim": str(options.rank),
         "ss_network_alpha": str(options.rank),
         "ss_network_module": "networks.lora",

@@ -82,31 +82,25 @@ class Student:
 
     def learn(self, step: int, chance: Chance) -> dict[str, float]:
         """One step of training; the losses of this process by their names."""
-        network, accelerator, options = self.network, self.accelerator, self.school.options
-        with accelerator.autocast():
-            lesson = lesson_for(self.school, chance, step / options.iterations)
-            predicted = network.predict(lesson.x, lesson.t, lesson.text, STUDENT)
-            fixed = Prediction(*(part.detach().requires_grad_() for part in predicted))
-            if isinstance(lesson, SegmentLesson) and self.school.judge is not None:
-                self.descend(
-                    "judge", self.school.judge.parameters(), lesson.judge_loss(Prediction(*map(detach, fixed)))
-                )
-            losses = lesson.losses(fixed)
+        network, options, judge = self.network, self.school.options, self.school.judge
+        lesson = lesson_for(self.school, chance, step / options.iterations)
+        predicted = network.predict(lesson.x, lesson.t, lesson.text, STUDENT)
+        if isinstance(lesson, SegmentLesson) and judge is not None:
+            self.descend("judge", judge.parameters(), lesson.judge_loss(Prediction(*map(torch.detach, predicted))))
+        fixed = Prediction(*(part.detach().requires_grad_() for part in predicted))
+        losses = lesson.losses(fixed)
         # The teacher's part of the gradient first, down to what the student has predicted; then the student's: each
         # with its own adapter in force, and without the memory of the other.
         gradients = torch.autograd.grad(sum(losses.values()), fixed, allow_unused=True)
         network.use(STUDENT)
-        handed_on = [
-            (part * gradient).sum() for part, gradient in zip(predicted, gradients, strict=True) if gradient is not None
-        ]
+        pairs = zip(predicted, gradients, strict=True)
+        handed_on = [(part * gradient).sum() for part, gradient in pairs if gradient is not None]
         self.descend(STUDENT, network.parameters(STUDENT), sum(handed_on))
         self.rate.step()
         network.follow(options.decay)
         if isinstance(lesson, OneStepLesson) and FAKE in self.optimizers:
-            with accelerator.autocast():
-                error = fake_error(network, fixed.x0[: lesson.count].detach(), lesson.first_text, chance)
-            self.descend(FAKE, network.parameters(FAKE), error)
-            losses["fake"] = error
+            losses["fake"] = fake_error(network, fixed.x0[: lesson.count].detach(), lesson.first_text, chance)
+            self.descend(FAKE, network.parameters(FAKE), losses["fake"])
         return {name: loss.item() for name, loss in losses.items()}
 
     def descend(self, name: str, parameters: Iterable[torch.nn.Parameter], loss: torch.Tensor) -> None:
@@ -143,10 +137,6 @@ class Student:
     @property
     def adapters(self) -> tuple[str, ...]:
         return (STUDENT, AVERAGE, *([FAKE] if FAKE in self.optimizers else []))
-
-
-def detach(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach()
 
 
 def make_school(options: Options, stage: Stage, base: Base, data: Data, reward: Reward | None) -> School:

@@ -18,7 +18,7 @@ from .kept import Progress, Run
 from .measure import HeldOut, hold_out, no_longer_falls
 from .network import AVERAGE
 from .options import Options
-from .rehearse import rehearse
+from .rehearse import refusing_too_large, rehearse
 from .result import result_path, write_result
 from .sheet import write_sheet
 from .stages import Stage, stages_of
@@ -43,7 +43,8 @@ def distil(options: Options) -> list[Path]:
         raise RefusedRun(f"--batch {options.batch} cannot be shared out among {accelerator.num_processes} processes.")
     reward = load_reward(options.reward) if options.reward else None
     base = open_base(options, accelerator)
-    rehearsal = rehearse(options, base, accelerator, reward, DRY_STEPS if options.dry_run else 1)
+    with refusing_too_large(accelerator.device):
+        rehearsal = rehearse(options, base, accelerator, reward, DRY_STEPS if options.dry_run else 1)
     check_space(options, base, rehearsal.parameters, len(stages_of(options)))
     if options.dry_run:
         print(rehearsal.sentence(options, accelerator.device))
@@ -51,10 +52,11 @@ def distil(options: Options) -> list[Path]:
     run = Run(options.out)
     if accelerator.is_main_process:
         run.begin(options)
-    data = prepare_data(options, base, accelerator)
-    base.forget_text_encoders()
-    training = Training(options, accelerator, base, data, hold_out(options, base, data), reward, run, since)
-    return [file for stage in stages_of(options) if (file := training.finish(stage)) is not None]
+    with refusing_too_large(accelerator.device):
+        data = prepare_data(options, base, accelerator)
+        base.forget_text_encoders()
+        training = Training(options, accelerator, base, data, hold_out(options, base, data), reward, run, since)
+        return [file for stage in stages_of(options) if (file := training.finish(stage)) is not None]
 
 
 class Training:
@@ -131,16 +133,16 @@ class Training:
         return self.before + time.monotonic() - self.since
 
     def save(self, stage: Stage, progress: Progress, student: Student) -> None:
-        """Keep the state, and draw the sheet."""
+        """Keep the state, and draw the sheet: one process for all, at a time of its own."""
         self.saved, progress.seconds = time.monotonic(), self.seconds()
+        if not self.accelerator.is_main_process:
+            return
         state = student.state()
         progress.student = {"average": state["adapters"][AVERAGE]} if progress.finished else state
-        if self.accelerator.is_main_process:
-            self.run.save(stage.name, progress)
-            title = f"{self.options.checkpoint.stem}: {stage.name}"
-            status = f"{progress.step} of {self.options.iterations} steps, {progress.seconds / 3600:.1f} hours."
-            write_sheet(self.options.out / "sheet.html", title, status, stage, self.held_out, progress.errors)
-        self.accelerator.wait_for_everyone()
+        self.run.save(stage.name, progress)
+        title = f"{self.options.checkpoint.stem}: {stage.name}"
+        status = f"{progress.step} of {self.options.iterations} steps, {progress.seconds / 3600:.1f} hours."
+        write_sheet(self.options.out / "sheet.html", title, status, stage, self.held_out, progress.errors)
 
 
 def check_finite(losses: dict[str, float], step: int) -> None:
