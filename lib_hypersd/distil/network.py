@@ -1,5 +1,6 @@
 """One UNet that is teacher, student, moving average and fake score: peft's adapters in it, of which one is in force."""
 
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -59,7 +60,9 @@ class Network:
     def add(self, name: str, rank: int, seed: int) -> None:
         """A new adapter in single precision, which changes nothing yet."""
         torch.manual_seed(seed)
-        self.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are what is wanted
+            self.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), name)
         cast_training_params(self.unet)
         self.layers = layers_of(self.unet)
 
