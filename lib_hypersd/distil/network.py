@@ -1,7 +1,7 @@
 """One UNet that is teacher, student, moving average and fake score: peft's adapters in it, of which one is in force."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import diffusers
@@ -94,8 +94,8 @@ class Network:
         """The tensors of an adapter by peft's names, which are the same for all adapters."""
         return get_peft_model_state_dict(self.unet, adapter_name=name)
 
-    def load(self, name: str, state: dict[str, torch.Tensor]) -> None:
-        set_peft_model_state_dict(self.unet, state, adapter_name=name)
+    def load(self, name: str, state: Mapping[str, torch.Tensor]) -> None:
+        set_peft_model_state_dict(self.unet, dict(state), adapter_name=name)
 
     @torch.no_grad()
     def follow(self, decay: float) -> None:

@@ -1,6 +1,6 @@
 """The images and captions to learn from, as people have them: a folder, shards, or prompts alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from tarfile import TarError
@@ -124,5 +124,9 @@ def text_of(path: Path) -> str:
         raise RefusedRun(f"{shown(str(path))} cannot be read ({why}).") from error
 
 
-NAMES = {"images": images_in, "shards": shards_in, "prompts": lines_of}
-READERS = {"images": read_images, "shards": read_shards, "prompts": read_prompts}
+NAMES: dict[str, Callable[[Path], list]] = {"images": images_in, "shards": shards_in, "prompts": lines_of}
+READERS: dict[str, Callable[[Path], Iterator[Item]]] = {
+    "images": read_images,
+    "shards": read_shards,
+    "prompts": read_prompts,
+}

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from ..playground.errors import first_line
+from ..playground.files import umask
 from ..wording import shown
 from .errors import RefusedRun
 
@@ -31,6 +32,7 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     part = path.with_name(path.name + ".part")
     try:
         write(part)
+        part.chmod(0o666 & ~umask())  # safetensors makes files for their owner alone
         os.replace(part, path)
     except (OSError, SafetensorError, RuntimeError) as error:
         part.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ def declared_recipe(catalog: Catalog, metadata: Mapping[str, str]) -> Recipe | N
     published = next(alike, None)
     if published is None:
         return None
-    least, most = (values.get(name) for name in NUMBERS)
+    least, most = (values.get(name, 0) for name in NUMBERS)
     recipe = replace(
         published, id=f"own-{family}-{kind}-{most}", steps_min=least, steps_max=most, steps=most, weight=1.0,
         two_pass_steps=None, file=None, bytes=None, sha256=None, addnet=None, superseded_bytes=None,

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..wording import shown
 from .errors import UnreadableImage, UnwritableFolder
 
-__all__ = ["open_image", "save"]
+__all__ = ["open_image", "save", "umask"]
 
 
 def save(image: Image.Image, infotext: str, folder: Path, name: str) -> Path:

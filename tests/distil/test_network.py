@@ -2,10 +2,14 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from lib_hypersd.cli.playground import EMBEDDED
+from lib_hypersd.distil.base import make_accelerator, open_base
 from lib_hypersd.distil.network import AVERAGE, FAKE, STUDENT, TEACHER
 from lib_hypersd.distil.sampling import draw
 from lib_hypersd.distil.trajectory import add_noise
+from tests.distil.world import options_for
 
 
 @pytest.fixture
@@ -139,3 +143,23 @@ def test_the_teacher_draws_what_the_playgrounds_pipeline_draws(base, sample):
             predicted = base.network.guided(x, t.reshape(1), text, 3.0).noise
             x = scheduler.step(predicted, t, x).prev_sample
     torch.testing.assert_close(draw(base.network, noise, text, 4, 3.0), x, rtol=1e-3, atol=1e-3)
+
+
+def test_a_style_is_the_teachers_and_not_the_students(tmp_path, base, images, sample):
+    x, t, text = sample[0], sample[1], twice(sample[2])
+    style = EMBEDDED / "Hyper-SD15-4steps-lora-tiny.safetensors"
+    options = options_for(tmp_path, images, teacher_lora=style, teacher_weight=0.5)
+    styled = open_base(options, make_accelerator(options)).network
+    styled.add(STUDENT, 4, 0)
+    with torch.no_grad():
+        plain, student, teacher = (
+            network.predict(x, t, text, adapter).noise
+            for network, adapter in ((base.network, TEACHER), (styled, STUDENT), (styled, TEACHER))
+        )
+        base.pipeline.pipe.load_lora_weights(load_file(style), adapter_name="plainly")
+        base.pipeline.pipe.set_adapters(["plainly"], [0.5])
+        expected = base.network.unet(x, t, text["encoder_hidden_states"]).sample
+        base.pipeline.pipe.unload_lora_weights()
+    torch.testing.assert_close(student, plain)
+    torch.testing.assert_close(teacher, expected, rtol=1e-4, atol=1e-4)
+    assert (teacher - plain).abs().max() > 0.1

@@ -21,7 +21,10 @@ from lib_hypersd.distil.errors import RefusedRun
 from lib_hypersd.distil.measure import no_longer_falls
 from lib_hypersd.distil.train import distil
 from lib_hypersd.files.header import read_header
+from lib_hypersd.playground.job import read_job
 from tests.distil.world import options_for
+from tests.live.make_models import write
+from tests.playground import models
 from tools.tiny.pictures import COLOURS
 
 WHOLE = {"steps": (2, 1), "unified": True, "measure_every": 2, "iterations": 2}
@@ -209,3 +212,16 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_from(tmp_path
     process.kill()
     assert process.wait() != 0, "it was killed, and had not ended by itself"
     assert same(tensors_of(distil(replace(options, resume=True))), tensors_of(whole[1]))
+
+
+def test_an_sdxl_that_predicts_v_is_distilled_as_well(tmp_path, images):
+    checkpoint = tmp_path / "xl.safetensors"
+    write(checkpoint, models.TINY_SDXL, torch.float16, metadata={"modelspec.prediction_type": "v"})
+    options = options_for(tmp_path / "out", images, steps=(2, 1), unified=True, iterations=1, held_out=1)
+    files = distil(replace(options, checkpoint=checkpoint))
+    assert [path.name for path in files] == ["xl-Hyper-2steps.safetensors", "xl-Hyper-1step.safetensors"]
+    (part,) = (tmp_path / "out" / "data").glob("*.safetensors")
+    assert load_file(part).keys() == {"latents", "encoder_hidden_states", "text_embeds", "time_ids"}
+    playground = models.playground_of(checkpoint, *files)
+    job, *_ = read_job({"prompt": "a circle", "seed": 1, "steps": 1})
+    assert playground.run(job).plan.file == "xl-Hyper-1step" and playground.pipeline.model.prediction == "v_prediction"
