@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from lib_hypersd.cli.playground import EMBEDDED
+from lib_hypersd.cli.playground import EMBEDDED, embedded_checkpoint
 from lib_hypersd.distil.base import make_accelerator, open_base
 from lib_hypersd.distil.network import AVERAGE, FAKE, STUDENT, TEACHER
 from lib_hypersd.distil.sampling import draw
 from lib_hypersd.distil.trajectory import add_noise
+from lib_hypersd.playground.loading import load_pipeline
 from tests.distil.world import options_for
 
 
@@ -134,8 +134,8 @@ def test_the_teacher_draws_what_the_playgrounds_pipeline_draws(base, sample):
     from diffusers import DDIMScheduler
 
     noise, text = sample[0][:1], sample[2]
-    config = {**base.pipeline.pipe.scheduler.config, "timestep_spacing": "trailing", "set_alpha_to_one": True}
-    scheduler = DDIMScheduler.from_config(config)
+    changed = {"timestep_spacing": "trailing", "set_alpha_to_one": True}
+    scheduler = DDIMScheduler.from_config(base.pipeline.pipe.scheduler.config, **changed)
     scheduler.set_timesteps(4)
     x = noise
     with torch.no_grad():
@@ -156,10 +156,9 @@ def test_a_style_is_the_teachers_and_not_the_students(tmp_path, base, images, sa
             network.predict(x, t, text, adapter).noise
             for network, adapter in ((base.network, TEACHER), (styled, STUDENT), (styled, TEACHER))
         )
-        base.pipeline.pipe.load_lora_weights(load_file(style), adapter_name="plainly")
-        base.pipeline.pipe.set_adapters(["plainly"], [0.5])
-        expected = base.network.unet(x, t, text["encoder_hidden_states"]).sample
-        base.pipeline.pipe.unload_lora_weights()
+        pipeline = load_pipeline(embedded_checkpoint(), "cpu")
+        pipeline.set_adapters({str(style): 0.5})
+        expected = pipeline.network(x, t, text["encoder_hidden_states"]).sample
     torch.testing.assert_close(student, plain)
     torch.testing.assert_close(teacher, expected, rtol=1e-4, atol=1e-4)
     assert (teacher - plain).abs().max() > 0.1

@@ -249,7 +249,8 @@ def test_a_lora_of_this_checkpoint_comes_before_all_others():
     published = [file("hyper-sdxl-4steps"), file("hyper-sdxl-8steps"), file("hyper-sdxl-unified")]
     assert plan(files=[*published, own("mine", True)]).file == "mine"
     assert plan(files=[*published, own("mine", True)], steps=8).file == "Hyper-SDXL-8steps-lora", "it serves 4 steps"
-    assert plan(files=[*published, own("mine", True)], cfg=5.0).problem is not None
+    guided = file("hyper-sdxl-8steps-cfg")
+    assert plan(files=[guided, own("mine", True)], cfg=5.0).file == guided.name, "a CFG that is set comes first"
     assert plan(files=[*published, own("mine", True)], prompt="<lora:Hyper-SDXL-8steps-lora:1>").steps == 8
 
 
