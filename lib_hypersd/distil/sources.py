@@ -42,7 +42,7 @@ def count_items(kind: str, path: Path) -> int:
 
 
 def read_items(kind: str, path: Path) -> Iterator[Item]:
-    """Every item in a fixed order; an image that cannot be read is left out."""
+    """Every item in a fixed order; one that cannot be read is left out, and named."""
     return READERS[kind](path)
 
 
@@ -86,17 +86,16 @@ def read_shards(folder: Path) -> Iterator[Item]:
                 for sample in group_by_keys(tar_file_expander([{"url": shard.name, "stream": file}])):
                     yield from of_sample(shard, sample)
         except (TarError, OSError, ValueError) as error:
-            raise RefusedRun(
-                f"{shown(shard.name)} is no shard that can be read ({shown(str(error)[:100])})."
-            ) from error
+            raise RefusedRun(f"{shown(shard.name)} is no shard that can be read, or it is cut short.") from error
 
 
 def of_sample(shard: Path, sample: dict[str, Any]) -> Iterator[Item]:
     place, caption = f"{shard.name}/{sample['__key__']}", sample.get("txt")
     image = next((sample[suffix[1:]] for suffix in IMAGES if suffix[1:] in sample), None)
     if caption is None or image is None:
-        raise RefusedRun(f"{shown(place)} has no {'caption (.txt)' if caption is None else 'image'}.")
-    yield from readable(place, caption.decode("utf-8", "replace").strip(), BytesIO(image))
+        tqdm.write(f"{shown(place)} has no {'caption (.txt)' if caption is None else 'image'}. It is left out.")
+    else:
+        yield from readable(place, caption.decode("utf-8", "replace").strip(), BytesIO(image))
 
 
 def lines_of(path: Path) -> list[str]:

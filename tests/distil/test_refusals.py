@@ -1,8 +1,6 @@
 """What is off ends in a sentence that says what to do, before anything long has begun."""
 
 import io
-import os
-import re
 import tarfile
 from pathlib import Path
 
@@ -24,7 +22,7 @@ def refusal(action, *arguments):
     with pytest.raises(RefusedRun) as refused:
         action(*arguments)
     sentence = str(refused.value)
-    assert re.match(r"[A-Z0-9/-].*\.$", sentence, re.DOTALL), "a sentence"
+    assert sentence.endswith(".") and "\n" not in sentence
     return sentence
 
 
@@ -98,9 +96,9 @@ def test_shards_are_read_and_nothing_in_them_is_run(tmp_path):
 
 
 @pytest.mark.parametrize(("files", "words"), [({"1.png": b"x"}, "no caption"), ({"1.txt": b"x"}, "no image")])
-def test_a_sample_that_lacks_something_is_named(tmp_path, files, words):
+def test_a_sample_that_lacks_something_is_left_out_and_named(tmp_path, capsys, files, words):
     write_shard(tmp_path / "a.tar", files)
-    assert f"a.tar/1 has {words}" in refusal(list, read_items("shards", tmp_path))
+    assert list(read_items("shards", tmp_path)) == [] and f"a.tar/1 has {words}" in capsys.readouterr().out
 
 
 def test_a_shard_that_is_none(tmp_path):
@@ -111,12 +109,6 @@ def test_a_shard_that_is_none(tmp_path):
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(checks.importlib.util, "find_spec", lambda name: None)
     assert "pip install webdataset" in refusal(check_inputs, options_for(tmp_path, shards=tmp_path))
-
-
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who may write everywhere is not refused")
-def test_a_folder_that_cannot_be_written_to(tmp_path, images):
-    tmp_path.chmod(0o500)
-    assert "cannot be written to" in refusal(check_inputs, options_for(tmp_path / "out", images))
 
 
 def test_a_file_in_the_folders_place(tmp_path, images):
