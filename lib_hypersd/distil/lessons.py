@@ -32,8 +32,8 @@ from .trajectory import (
 
 __all__ = ["Lesson", "OneStepLesson", "School", "SegmentLesson", "lesson_for"]
 
-LEAST_LATER = 0.1  # that an error of the image counts in steps after the first
-FIRST_LATER = 0.9  # of all timesteps; every step but the first begins below it, whatever their number
+LEAST_FURTHER = 0.1  # that an error of the image counts in steps after the first
+FIRST_FURTHER = 0.9  # of all timesteps; every step but the first begins below it, whatever their number
 Losses = dict[str, torch.Tensor]
 
 
@@ -146,11 +146,11 @@ class OneStepLesson:
             self.goal = draw(network, noise, text, TEACHER_STEPS, school.guidance, TEACHER)
         self.x, self.t, self.text = noise, torch.full((self.count,), last, device=noise.device), text
         if stage.kind == "unified":
-            self.later_t = chance.below(int(FIRST_LATER * network.timesteps))
-            later = add_noise(x0, chance.normal(x0.shape[1:]), self.later_t, network.alphas)
+            self.further_t = chance.below(int(FIRST_FURTHER * network.timesteps))
+            further = add_noise(x0, chance.normal(x0.shape[1:]), self.further_t, network.alphas)
             with torch.no_grad():
-                self.later_goal = network.predict(later, self.later_t, text, BEFORE).x0
-            self.x, self.t = torch.cat([noise, later]), torch.cat([self.t, self.later_t])
+                self.further_goal = network.predict(further, self.further_t, text, BEFORE).x0
+            self.x, self.t = torch.cat([noise, further]), torch.cat([self.t, self.further_t])
             self.text = {name: torch.cat([value, value]) for name, value in text.items()}
 
     def losses(self, predicted: Prediction) -> Losses:
@@ -162,9 +162,9 @@ class OneStepLesson:
             goal = fixed + direction(network, fixed, self.first_text, school.guidance, self.chance)
             losses["score"] = options.score_weight * 0.5 * (image - goal).square().mean()
         if school.stage.kind == "unified":
-            error = (predicted.x0[self.count :] - self.later_goal).square().mean((1, 2, 3))
-            weight = image_weight(network.alphas[self.later_t], LEAST_LATER)
-            losses["later"] = options.later_weight * (weight * error).mean()
+            error = (predicted.x0[self.count :] - self.further_goal).square().mean((1, 2, 3))
+            weight = image_weight(network.alphas[self.further_t], LEAST_FURTHER)
+            losses["further"] = options.further_weight * (weight * error).mean()
         return losses | school.missed(image, self.items)
 
 

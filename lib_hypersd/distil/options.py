@@ -91,7 +91,7 @@ class Options:
     adversarial_weight: Annotated[float, About("of the adversarial loss at the end of training", 0)] = 0.1
     least_mse: Annotated[float, About("of MSE at the end of training, where its weight falls", 0, 1)] = 0.5
     score_weight: Annotated[float, About("of score distillation beside MSE's weight of 1", 0)] = 0.1
-    later_weight: Annotated[float, About("of steps after the first, in the unified LoRA", 0)] = 10.0
+    further_weight: Annotated[float, About("of steps after the first, in the unified LoRA", 0)] = 10.0
     reward_weight: Annotated[float, About("of the reward", 0)] = 0.01
     reward_goal: Annotated[float, About("the reward above which an image is good enough")] = 1.0
     reward_images: Annotated[int, About("images of a batch that are decoded for the reward", 1)] = 1

@@ -181,12 +181,12 @@ def test_guidance_can_be_left_to_the_user(tmp_path, images):
 
 
 def test_two_processes_and_one_come_to_the_same_weights(tmp_path, images):
-    """After ten steps, each with half of every batch, by the command that people start; they meet on the CPU (gloo)."""
+    """After ten steps, each with half of every batch, started as accelerate does it; they meet on the CPU (gloo)."""
     arguments = [
         "-m", "lib_hypersd", "distil", "--checkpoint", str(embedded_checkpoint()), "--images", str(images), "--cpu",
         "--steps", "2", "--rank", "4", "--iterations", "10", "--batch", "4", "--warmup", "1", "--held-out", "2",
     ]  # fmt: skip
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
     averages = []
     for name, start in (("one", []), ("two", launch)):
@@ -194,7 +194,8 @@ def test_two_processes_and_one_come_to_the_same_weights(tmp_path, images):
         subprocess.run([sys.executable, *start, *arguments, "--out", str(out)], check=True, env=environment)
         averages.append(kept.Run(out).average("2steps"))
     one, two = averages
-    assert one.keys() == two.keys() and max(tensor.abs().max() for tensor in one.values()) > 1e-4
+    assert one.keys() == two.keys()
+    assert max(tensor.abs().max() for name, tensor in one.items() if "lora_B" in name) > 1e-4, "they have learnt"
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
 

@@ -76,8 +76,8 @@ def test_it_comes_after_a_hash_and_before_a_name():
     found = recognise(CATALOG, Clues("Hyper-SDXL-8steps-lora", 1, lora=lora, metadata={KEY: FOUR}))
     assert (found.recipe.id, found.evidence, found.confidence) == ("own-sdxl-fixed-4", "own recipe", "likely")
     assert found.sentence.endswith("told by its own recipe (likely).")
-    known = BY_ID["hyper-sdxl-8steps"]
-    assert recognise(CATALOG, Clues("x", 1, sha256=known.sha256, metadata={KEY: FOUR})).recipe == known
+    published = BY_ID["hyper-sdxl-8steps"]
+    assert recognise(CATALOG, Clues("x", 1, sha256=published.sha256, metadata={KEY: FOUR})).recipe == published
 
 
 def test_layers_of_another_family_are_refused_whatever_is_declared():
