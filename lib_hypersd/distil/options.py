@@ -28,8 +28,9 @@ class About(NamedTuple):
 class Options:
     """What a run makes, from what, and by which parts of the method.
 
-    Numbers that the paper leaves open are those of published code: rank, rate and decay of diffusers' LCM script
-    (``train_lcm_distill_lora_sdxl.py``), stride and adversarial weight of PCM's (``train_pcm_lora_sd15_adv.py``).
+    Numbers that the paper leaves open are those of published code: rank, learning rate and stride (1000 / 50) are of
+    diffusers' LCM script (``train_lcm_distill_lora_sd_wds.py``), the adversarial weight is of PCM's
+    (``train_pcm_lora_sd15_adv.py``). The others are what served the embedded model, or nobody's but ours.
     """
 
     checkpoint: Annotated[Path, About("an SD1.5 or SDXL in one safetensors file, or a folder of diffusers")]
