@@ -85,6 +85,8 @@ class Training:
     def train(self, stage: Stage, progress: Progress) -> None:
         options, place = self.options, stages_of(self.options).index(stage)
         student = self.student(stage, progress)
+        if stage.name not in progress.errors:  # the curve begins with what the stage starts from
+            self.measure(stage, progress)
         with tqdm(total=options.iterations, initial=progress.step, desc=stage.name, unit="step",
                   disable=not self.accelerator.is_main_process) as bar:  # fmt: skip
             while progress.step < options.iterations and not self.is_over(stage, progress):

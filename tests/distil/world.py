@@ -22,6 +22,6 @@ def options_for(out: Path, images: Path | None = None, **values) -> Options:
     """Options of a run on the embedded model, on the CPU; three steps of two images unless more are given."""
     small = {
         "steps": (2,), "rank": 4, "iterations": 3, "batch": 2, "warmup": 1, "learning_rate": 1e-3, "stride": 100,
-        "guidance": 3.0, "held_out": 2, "measure_every": 3, "save_minutes": 1000.0, "cpu": True,
+        "guidance": 3.0, "adversarial_weight": 0.01, "held_out": 2, "measure_every": 3, "save_minutes": 1000.0, "cpu": True,
     }  # fmt: skip
     return Options(embedded_checkpoint(), out, images, **{**small, **values})
