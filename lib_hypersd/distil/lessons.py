@@ -87,7 +87,7 @@ class SegmentLesson:
         x0 = school.data.latents(self.items)
         t = chance.below(network.timesteps)
         firsts = end_of_segment(t, segments, network.timesteps) + network.timesteps // segments
-        self.t = torch.where(chance.uniform() < options.first, firsts, t)
+        self.t = torch.where(chance.uniform() < options.start_share, firsts, t)
         uniform = chance.uniform() * options.sampled_ends
         self.to = sample_end(self.t, segments, options.stride, uniform, network.timesteps)
         between = stride_down(self.t, end_of_segment(self.t, segments, network.timesteps), options.stride)

@@ -65,7 +65,7 @@ class Options:
         int, About("the timestep below which the teacher has no guidance (arXiv:2404.07724)", 0, 1000)
     ] = 0
     stride: Annotated[int, About("timesteps that the teacher goes at once", 1, 1000)] = 20
-    first: Annotated[float, About("the share of jumps that start where sampling does, beside uniform ones", 0, 1)] = 0.0
+    start_share: Annotated[float, About("of jumps, the share that starts where sampling does", 0, 1)] = 0.0
     seed: Annotated[int, About("of everything random", 0, 2**32)] = 1
     resume: Annotated[bool, About("go on with the run in this folder")] = False
     dry_run: Annotated[bool, About("measure three steps and say what all would take")] = False
