@@ -31,8 +31,8 @@ SECTION = "## Parts of the method, on and off"
 PICTURES = 2000
 # What was found for a network of this size (tools/tiny/distil.py).
 SMALL = {
-    "rank": RANK, "learning_rate": 2e-3, "batch": 32, "guidance": 3.0, "unguided": 250, "stride": 100, "start_share": 0.25,
-    "adversarial_weight": 0.01, "patience": 0, "held_out": 32, "cpu": True,
+    "rank": RANK, "learning_rate": 2e-3, "batch": 32, "guidance": 3.0, "unguided": 250, "stride": 100,
+    "start_share": 0.25, "adversarial_weight": 0.01, "patience": 0, "held_out": 32, "cpu": True,
 }  # fmt: skip
 WHOLE = {"steps": (8, 4, 2, 1), "unified": True}
 # By the name of each row: what is other than in the first, and the stages that all its training goes to.
