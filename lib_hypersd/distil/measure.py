@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
 
 from .base import Base
 from .data import AT_ONCE, TEACHER_STEPS, Data
@@ -11,6 +13,7 @@ from .network import AVERAGE, TEACHER, Text, rows
 from .options import Options
 from .sampling import draw, noise_for
 from .stages import Stage
+from .writing import save_tensors
 
 __all__ = ["HeldOut", "hold_out", "no_longer_falls"]
 
@@ -43,16 +46,21 @@ class HeldOut:
         return (away.square().mean() / self.teacher.square().mean()).item()
 
 
-def hold_out(options: Options, base: Base, data: Data) -> HeldOut:
-    """The held-out captions of the data, drawn by the teacher."""
+def hold_out(options: Options, base: Base, data: Data, accelerator: Accelerator) -> HeldOut:
+    """The held-out captions of the data, drawn by the teacher: once, and kept beside the states of the run."""
     text = data.text(data.held_out)
     noise = torch.cat([noise_for(base, options.seed, FIRST_NOISE + i) for i in range(len(data.held_out))])
-    drawn = [
-        draw(base.network, part, of_text, TEACHER_STEPS, options.guidance, TEACHER)
-        for part, of_text in in_parts(noise, text)
-    ]
+    file = options.out / "state" / "held-out.safetensors"
+    with accelerator.main_process_first():
+        if not file.exists():
+            drawn = [
+                draw(base.network, part, of_text, TEACHER_STEPS, options.guidance, TEACHER)
+                for part, of_text in in_parts(noise, text)
+            ]
+            save_tensors({"teacher": torch.cat(drawn)}, file, {})
     captions = [data.captions[i] for i in data.held_out.tolist()]
-    return HeldOut(base, captions, text, noise, torch.cat(drawn), options.guidance)
+    teacher = load_file(file)["teacher"].to(accelerator.device)
+    return HeldOut(base, captions, text, noise, teacher, options.guidance)
 
 
 def in_parts(noise: torch.Tensor, text: Text) -> Iterator[tuple[torch.Tensor, Text]]:

@@ -55,7 +55,8 @@ def distil(options: Options) -> list[Path]:
     with refusing_too_large(accelerator.device):
         data = prepare_data(options, base, accelerator)
         base.forget_text_encoders()
-        training = Training(options, accelerator, base, data, hold_out(options, base, data), reward, run, since)
+        held_out = hold_out(options, base, data, accelerator)
+        training = Training(options, accelerator, base, data, held_out, reward, run, since)
         return [file for stage in stages_of(options) if (file := training.finish(stage)) is not None]
 
 
