@@ -85,7 +85,7 @@ def lint(session):
 def tests(session):
     """All tests but those that need a host, on the gradio of A1111; arguments go to pytest."""
     install(session, "test", "pytest")
-    measure(session, "--ignore=tests/live", "--ignore=tests/playground")
+    measure(session, "--ignore=tests/live", "--ignore=tests/playground", "--ignore=tests/distil")
 
 
 @nox.session(python=PYTHONS)
@@ -97,9 +97,9 @@ def panel(session):
 
 @nox.session(python=PYTHONS)
 def playground(session):
-    """The tests of the playground, on the gradio of today; arguments go to pytest."""
-    install(session, "playground", "pytest")
-    measure(session, "tests/playground")
+    """The tests of the playground and of distillation, on the gradio of today; arguments go to pytest."""
+    install(session, "playground", "distil", "pytest")
+    measure(session, "tests/playground", "tests/distil")
 
 
 @nox.session(python=PYTHONS)

@@ -23,13 +23,15 @@ ORDER = (
     "panel",
     "live",
     "playground",
+    "distil",
     "cli",
 )
 PURE = [p for p in LIBRARY if p.parent.name in ORDER[: ORDER.index("live") + 1]]
-PLAYGROUND = [p for p in LIBRARY if p.parent.name == "playground"]
+# What a WebUI never imports, and what it needs is installed for.
+APART = [p for p in LIBRARY if p.parent.name in ("playground", "distil")]
 SHIPPED = sorted(
     {*LIBRARY, *(ROOT / "scripts").glob("*.py"), ROOT / "install.py"}
-    - {*PLAYGROUND, ROOT / "lib_hypersd" / "cli" / "playground.py"}
+    - {*APART, ROOT / "lib_hypersd" / "cli" / "playground.py"}
 )
 FACES = {"webui", "comfyui"}  # above plan, beside the panel
 # Everything that a WebUI ships and an extension may import without installing anything.
@@ -101,7 +103,7 @@ def packages_behind(path):
     """The packages that a file must not import: those behind its own, and the other faces."""
     name = path.parent.name
     if name == "webui":
-        return {"comfyui", "playground", "cli"}
+        return {"comfyui", "playground", "distil", "cli"}
     if name == "comfyui":
         return {"webui", *ORDER[ORDER.index("plan") + 1 :]}
     return {*FACES, *ORDER[ORDER.index(name) + 1 :]}

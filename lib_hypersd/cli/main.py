@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..recipes.catalog import Catalog, load_catalog, published
-from . import explain, identify, plan, playground, report
+from . import distil, explain, identify, plan, playground, report
 from .arguments import Run
 
 __all__ = ["main"]
@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
     "generate": (
         "make pictures by the plan, with diffusers", playground.add_generate_arguments, playground.run_generate,
     ),
+    "distil": ("make a few-step LoRA of a checkpoint of your own", distil.add_arguments, distil.run),
     "report": ("print what a report of a fault needs, without prompts or names", report.add_arguments, report.run),
     "demo": (
         "make two pictures to compare, then serve the playground's page", playground.add_demo_arguments,

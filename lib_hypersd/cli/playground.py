@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from ..download.downloads import Downloads
     from ..playground.generate import Picture, Playground
 
-__all__ = ["add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "run_demo", "run_generate"]
+__all__ = [
+    "add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "reporting_refusals", "run_demo",
+    "run_generate",
+]  # fmt: skip
 
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
 

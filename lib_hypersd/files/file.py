@@ -16,7 +16,8 @@ class File:
     made for, of ``catalog.FAMILIES`` or ``LOOKALIKES``, where they tell. ``problem`` says, as a sentence, why the file
     cannot be used (then it has no recipe); ``looks_like`` is the recipe that it would have had. ``strength`` is how
     surely it is what its recipe says, more being surer; ``fit`` is how many of its layers have a place in the
-    checkpoint, None where that is not known.
+    checkpoint, None where that is not known. ``own`` is whether it was distilled from this very checkpoint; None where
+    it does not say from which, as those of a whole family.
     """
 
     name: str
@@ -28,6 +29,7 @@ class File:
     looks_like: Recipe | None = None
     strength: int = 0
     fit: Fit | None = None
+    own: bool | None = None
 
     @property
     def made_for(self) -> str | None:

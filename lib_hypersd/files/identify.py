@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from ..recipes.catalog import ALIKE, FAMILIES, LOOKALIKES, Catalog, Recipe
 from ..wording import shown
+from .declared import declared_recipe
 from .lora import Lora
 from .names import titles, words
 
@@ -18,11 +19,12 @@ __all__ = [
 
 CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
 HASHES = ("SHA-256", "addnet hash")
+DECLARED = "own recipe"  # in its metadata
 TRAINED = "ss_output_name"  # where a trainer writes the name; published files have none
 NOT_ONE = "is no few-step LoRA that the catalog knows."
 # How much a kind of evidence tells, for files that compete for one recipe.
 STRENGTHS = {
-    "SHA-256": 90, "addnet hash": 80, "size and metadata": 70, "size and file name": 60, "metadata": 50,
+    "SHA-256": 90, "addnet hash": 80, DECLARED: 75, "size and metadata": 70, "size and file name": 60, "metadata": 50,
     "file name": 25, "size": 10, "": 0,
 }  # fmt: skip
 CONFIRMED = 10  # what layers of the right family add to a file name
@@ -59,9 +61,10 @@ class Clues:
 class Identification:
     """The recipe that a file belongs to, what told it and how surely, in one sentence; or (None) why there is none.
 
-    ``evidence`` is "SHA-256", "addnet hash", "size", "size and metadata", "size and file name", "metadata",
-    "file name" or "", ``confidence`` "certain", "likely", "weak" or "". ``refused``: the file looks like a few-step
-    LoRA, that of ``looks_like``, and must not be used as one. ``superseded``: its authors have replaced this edition.
+    ``evidence`` is "SHA-256", "addnet hash", "own recipe", "size", "size and metadata", "size and file name",
+    "metadata", "file name" or "", ``confidence`` "certain", "likely", "weak" or "". ``refused``: the file looks like a
+    few-step LoRA, that of ``looks_like``, and must not be used as one. ``superseded``: its authors have replaced this
+    edition.
     ``strength`` compares two files that have the same recipe: the higher, the more tells that it is this one.
     """
 
@@ -134,7 +137,8 @@ def published_sizes(catalog: Catalog) -> list[int]:
 
 
 def recognise(catalog: Catalog, clues: Clues) -> Identification:
-    """The recipe by SHA-256, addnet hash, known size, metadata or file name, in this order; the first that tells wins.
+    """The recipe by SHA-256, addnet hash, the one that it declares, known size, metadata or file name, in this order;
+    the first that tells wins.
 
     A size that several published files or copies of them share, or one beside a name that says another recipe, is no
     evidence by itself; nor is it where the file's SHA-256 is known and is not that of the size. What the header says
@@ -198,6 +202,8 @@ def evidence_of(catalog: Catalog, clues: Clues) -> tuple[Recipe | None, str, str
     for kind, digest in zip(HASHES, (clues.sha256, clues.addnet), strict=True):
         if recipe := by_hash(catalog, digest):
             return recipe, kind, CERTAIN
+    if recipe := declared_recipe(catalog, clues.metadata):
+        return recipe, DECLARED, LIKELY
     source, named = "metadata", by_name(catalog, titles(clues.metadata), clues.lora)
     if named is None and not is_another_kind(clues):
         source, named = "file name", by_name(catalog, clues.name, clues.lora)

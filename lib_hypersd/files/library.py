@@ -17,6 +17,7 @@ from ..recipes.catalog import Catalog
 from ..wording import shown
 from .background import Background
 from .cache import CacheEntry, read_cache, write_cache
+from .declared import KEY, MOST_LETTERS, is_from
 from .file import File
 from .header import family_of, read_header
 from .identify import (
@@ -210,6 +211,8 @@ def add_header(entry: CacheEntry, path: str) -> CacheEntry:
     lora = lora_of(header.shapes)
     checkpoint = (family_of(header.shapes) or "unknown") if lora is None else None
     metadata = {key: header.metadata[key][:200] for key in NAME_KEYS if key in header.metadata}
+    if len(declared := header.metadata.get(KEY, "")) in range(1, MOST_LETTERS + 1):  # a part of it would say nothing
+        metadata[KEY] = declared
     return replace(entry, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 
@@ -250,7 +253,10 @@ def file_of(lora: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | Non
         problem = f"{shown(lora.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
         recipe = None
     fit = fit_of_files(lora.path, checkpoint) if recipe and checkpoint else None
-    return File(lora.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit)
+    own = is_from(lora.clues.metadata, checkpoint) if recipe else None
+    return File(
+        lora.name, recipe, aliases, found.superseded, family, problem, found.looks_like, found.strength, fit, own
+    )
 
 
 def lora_as_json(lora: LoraFile) -> dict[str, Any]:

@@ -30,9 +30,12 @@ def misses_cfg(settings: Settings, recipe: Recipe, file: File) -> bool:
     return settings.cfg is not None and not recipe.cfg_min <= settings.cfg <= recipe.cfg_max
 
 
+# A LoRA of this checkpoint comes before those of its whole family, and these before one of another checkpoint.
+OWN = {True: 0, None: 1, False: 2}
 # Of two LoRAs that could serve, the first of these keys in which they differ decides: the smaller one wins.
 PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], Any]], ...] = (
     ("fits a CFG that is set", misses_cfg),
+    ("was distilled from this checkpoint", lambda settings, recipe, file: OWN[file.own]),
     ("is Hyper-SD's", lambda settings, recipe, file: recipe.maker != HYPER_SD),
     ("has a CFG of its own for two passes", lambda s, recipe, file: bool(s.two_pass) and not recipe.two_pass_cfg),
     ("needs no other CFG than 1", lambda settings, recipe, file: not settings.cfg and recipe.kind == "cfg"),
@@ -178,7 +181,8 @@ def find_best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     Other makers' LoRAs count where the user has them; only Hyper-SD's are ever called missing.
     """
     settings = facts.settings
-    wanted = [r for r in facts.catalog.recipes if r.family == facts.family and r.is_lora]
+    declared = [f.recipe for f in facts.files if f.recipe and f.recipe not in facts.catalog.recipes]
+    wanted = [r for r in (*facts.catalog.recipes, *declared) if r.family == facts.family and r.is_lora]
     if only_hyper_sd or facts.request.files is None:
         wanted = [r for r in wanted if r.maker == HYPER_SD]
     if settings.variant:
@@ -192,7 +196,7 @@ def find_best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     if file is not None and file.recipe is not None:
         return file.recipe, file
 
-    ours = [r for r in wanted if r.maker == HYPER_SD]
+    ours = [r for r in wanted if r.maker == HYPER_SD and r not in declared]
     if not ours:
         serves_not = wanted and not served
         raise Refusal(refusals.nobody_serves(facts, wanted) if serves_not else refusals.nothing_published(facts))

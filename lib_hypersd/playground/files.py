@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from ..wording import shown
 from .errors import UnreadableImage, UnwritableFolder
 
-__all__ = ["infotexts", "next_number", "open_image", "save"]
+__all__ = ["infotexts", "next_number", "open_image", "save", "umask"]
 
 
 def save(image: Image.Image, infotext: str, folder: Path, name: str, number: int | None = None) -> Path:

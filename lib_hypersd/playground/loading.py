@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import diffusers
@@ -19,7 +21,9 @@ from .errors import Unloadable, refusing_unloadable
 from .pipeline import LATENT_SIDE, LoadedPipeline
 from .placement import place
 
-__all__ = ["SMALL", "load_pipeline", "prepare", "quiet"]
+__all__ = ["SMALL", "load_pipeline", "open_checkpoint", "prepare", "quiet", "sigmas_of"]
+
+Opened = tuple[diffusers.DiffusionPipeline, Model, tuple[int, int]]
 
 PIPELINES = {
     "sd15": diffusers.StableDiffusionPipeline,
@@ -41,16 +45,32 @@ def load_pipeline(path: Path, device: str | None = None) -> LoadedPipeline:
     Raises:
         Unloadable: a sentence that says why it cannot be loaded.
     """
-    quiet()
     device = device or best_device()
     PartialState(cpu=device == "cpu")  # gives each of several processes a GPU of its own
+    pipe, model, size = open_checkpoint(path, device)
+    with refusing_unloadable(path.name), refusing_what_is_too_large(path.name, device):
+        return prepare(pipe, model, size, device)
+
+
+def open_checkpoint(path: Path, device: str, dtype: torch.dtype | None = None) -> Opened:
+    """What :func:`load_pipeline` loads, on the CPU: the pipeline, its model and its width and height in pixels.
+
+    Args:
+        dtype: of the weights; what is usual on the device unless given.
+    """
+    quiet()
     if not path.exists():
         raise Unloadable(f"{shown(str(path))} does not exist.")
-    with refusing_unloadable(path.name):
-        try:
-            return from_folder(path, device) if path.is_dir() else from_file(path, device)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise Unloadable(f"{shown(path.name)} does not fit into the memory of {device}.") from error
+    with refusing_unloadable(path.name), refusing_what_is_too_large(path.name, device):
+        return (from_folder if path.is_dir() else from_file)(path, device, dtype)
+
+
+@contextmanager
+def refusing_what_is_too_large(name: str, device: str) -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise Unloadable(f"{shown(name)} does not fit into the memory of {device}.") from error
 
 
 def quiet() -> None:
@@ -66,7 +86,7 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def from_file(path: Path, device: str) -> LoadedPipeline:
+def from_file(path: Path, device: str, dtype: torch.dtype | None) -> Opened:
     try:
         header = read_header(path)
     except ValueError as error:
@@ -85,14 +105,14 @@ def from_file(path: Path, device: str) -> LoadedPipeline:
             file = Path(folder, "checkpoint.safetensors")
             file.symlink_to(path.resolve())
         pipe = PIPELINES[family].from_single_file(
-            str(file), config=folder, local_files_only=True, dtype=dtype_for(device, family)
+            str(file), config=folder, local_files_only=True, dtype=dtype or dtype_for(device, family)
         )
     found = read_checkpoint(path)
     model = Model(family, path.stem, layout.prediction_of(header), False, found.kind, found.metadata, path=str(path))
-    return prepare(pipe, model, layout.resolution_of(header, family), device)
+    return pipe, model, layout.resolution_of(header, family)
 
 
-def from_folder(path: Path, device: str) -> LoadedPipeline:
+def from_folder(path: Path, device: str, dtype: torch.dtype | None) -> Opened:
     index = path / "model_index.json"
     if not index.is_file():
         raise Unloadable(f"{shown(path.name)} is a folder without {index.name}; give one that diffusers has saved.")
@@ -101,7 +121,7 @@ def from_folder(path: Path, device: str) -> LoadedPipeline:
     if family is None:
         raise Unloadable(f"{shown(path.name)} holds {shown(str(name))}; {', '.join(CLASSES)} are carried out here.")
     pipe = PIPELINES[family].from_pretrained(
-        str(path), local_files_only=True, use_safetensors=True, dtype=dtype_for(device, family),
+        str(path), local_files_only=True, use_safetensors=True, dtype=dtype or dtype_for(device, family),
         **({"safety_checker": None, "requires_safety_checker": False} if family == "sd15" else {}),
     )  # fmt: skip
     if family == "sd15" and pipe.unet.config.cross_attention_dim == 1024:
@@ -112,7 +132,7 @@ def from_folder(path: Path, device: str) -> LoadedPipeline:
     network = getattr(pipe, "unet", None) or pipe.transformer
     side = pipe.default_sample_size if family.startswith("flux") else network.config.sample_size
     side *= LATENT_SIDE
-    return prepare(pipe, Model(family, path.name, prediction), (side, side), device)
+    return pipe, Model(family, path.name, prediction), (side, side)
 
 
 def dtype_for(device: str, family: str) -> torch.dtype:

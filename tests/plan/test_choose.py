@@ -234,3 +234,37 @@ def test_every_family_is_called_by_its_name_in_refusals(family):
     assert plan(family, steps=99).problem.startswith(f"No Hyper-SD for {FAMILIES[family]} serves 99 steps; ")
     if family not in ("sd3", "flux"):
         assert plan(family, schedule="By image size").problem.endswith(f"the loaded checkpoint is {FAMILIES[family]}.")
+
+
+# LoRAs that declare of which checkpoint they are.
+
+OWN = dataclasses.replace(BY_ID["hyper-sdxl-4steps"], id="own-sdxl-fixed-4", file=None, bytes=None, sha256=None)
+
+
+def own(name, of_this, **changes):
+    return File(name, dataclasses.replace(OWN, **changes), own=of_this)
+
+
+def test_a_lora_of_this_checkpoint_comes_before_all_others():
+    published = [file("hyper-sdxl-4steps"), file("hyper-sdxl-8steps"), file("hyper-sdxl-unified")]
+    assert plan(files=[*published, own("mine", True)]).file == "mine"
+    assert plan(files=[*published, own("mine", True)], steps=8).file == "Hyper-SDXL-8steps-lora", "it serves 4 steps"
+    guided = file("hyper-sdxl-8steps-cfg")
+    assert plan(files=[guided, own("mine", True)], cfg=5.0).file == guided.name, "a CFG that is set comes first"
+    assert plan(files=[*published, own("mine", True)], prompt="<lora:Hyper-SDXL-8steps-lora:1>").steps == 8
+
+
+def test_a_lora_of_another_checkpoint_comes_after_all_others():
+    assert plan(files=[own("another", False), file("hyper-sdxl-8steps")]).file == "Hyper-SDXL-8steps-lora"
+    assert plan(files=[own("another", False), file("hyper-sdxl-8steps")], steps=4).file == "another", "none else serves"
+    assert plan(files=[own("another", False), own("mine", True)]).file == "mine"
+
+
+def test_it_is_used_where_a_tag_names_it_or_the_family():
+    for prompt in ("<lora:mine:0.8> a cat", "<lora:Hyper-SDXL:0.8> a cat"):
+        assert summary(plan(files=[own("mine", True)], prompt=prompt))[:3] == ("mine", 4, 0.8)
+
+
+def test_what_is_missing_is_never_one_that_nobody_publishes():
+    refused = plan(files=[own("mine", True)], steps=8)
+    assert "Hyper-SDXL-8steps-lora" in refused.problem and refused.missing.id == "hyper-sdxl-8steps"

@@ -148,7 +148,8 @@ def test_every_name_of_a_request_is_looked_up_once(monkeypatch):
 
 
 def test_the_order_of_preference_is_data():
-    assert [name for name, _ in PREFERENCE][:2] == ["fits a CFG that is set", "is Hyper-SD's"]
+    first = ["fits a CFG that is set", "was distilled from this checkpoint", "is Hyper-SD's"]
+    assert [name for name, _ in PREFERENCE][:3] == first
     recipe, held = BY_ID["hyper-sdxl-8steps"], file("hyper-sdxl-8steps")
     assert all(key(Settings(True, two_pass=True), recipe, held) is not None for _, key in PREFERENCE)
 
