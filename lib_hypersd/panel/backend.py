@@ -19,7 +19,8 @@ class Backend:
 
     ``refresh`` has the folders listed again, ``downloads`` fetches what is missing; both only when the user presses the
     button. ``remember`` keeps what the user says of the checkpoint. ``obstacle`` says why no plan at all could be run.
-    ``last_infotext`` is that of the last image that was made, "" where there is none.
+    ``last_infotext`` is that of the last image that was made, "" where there is none. ``language`` is the user's, of
+    those in ``translation.PLURALS``; None is English.
     """
 
     catalog: Callable[[], Catalog]
@@ -31,6 +32,7 @@ class Backend:
     remember: Callable[[Memory], object]
     obstacle: Callable[[], str | None] = lambda: None
     last_infotext: Callable[[], str] = lambda: ""
+    language: Callable[[], str | None] = lambda: None
 
 
 def file_choices(backend: Backend) -> list[str]:

@@ -9,9 +9,8 @@ from modules import call_queue, images, infotext_utils, paths, processing, scrip
 from ..errors import HyperSDError
 from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
-from ..wording import shown
+from ..wording import fill, shown
 from . import controlnet, model, planning, request
-from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
 from .scripts import find_script
@@ -22,7 +21,7 @@ except ImportError:
     main_thread = None
 
 JOB = "Hyper-SD Live"
-FAILED = "The WebUI could not make this picture; its console says why."
+FAILED = fill("The WebUI could not make this picture; its console says why.")
 # The small decoders by the name that a host's file of theirs begins with (A, F: sd_vae_taesd.py).
 TAESD = {"sd15": "taesd", "sdxl": "taesdxl", "sd3": "taesd3", "flux": "taef1"}
 
@@ -41,7 +40,7 @@ def draw(payload: dict) -> dict[str, Any]:
         answer = main_thread.run_and_wait_result(make, redraw) if main_thread else make(redraw)
     finally:
         call_queue.queue_lock.release()
-    return make_printable(answer) if answer else refuse(FAILED)
+    return answer or refuse(FAILED)
 
 
 def make(redraw: Redraw) -> dict[str, Any]:
@@ -68,8 +67,8 @@ def make(redraw: Redraw) -> dict[str, Any]:
     if is_interrupted or not result.images:
         return say(INTERRUPTED)
     if redraw.lines and controlnet.INFOTEXT not in p.extra_generation_params:
-        model = shown(redraw.control)
-        return refuse(f"The WebUI's ControlNet could not follow the scribble with {model}; its console says why.")
+        not_followed = "The WebUI's ControlNet could not follow the scribble with {model}; its console says why."
+        return refuse(fill(not_followed, model=shown(redraw.control)))
     notes = [*watched.notes, *notes]
     times = watched.clock.times("WebUI")
     return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, notes))
@@ -104,7 +103,7 @@ def arguments(runner, redraw: Redraw) -> tuple:
     if redraw.lines:
         other = find_script(runner, controlnet.TITLE)
         if other is None:
-            raise Unreadable("The WebUI has no ControlNet.")
+            raise Unreadable(fill("The WebUI has no ControlNet."))
         values[other.args_from] = controlnet.make_unit(redraw.control, redraw.lines, redraw.control_weight)
     return tuple(values)
 
@@ -115,7 +114,7 @@ def read_image(url: Any):
         image = infotext_utils.image_from_url_text(url)
         image.load()
     except Exception as error:  # each host raises what it likes
-        raise Unreadable("The drawing is no image that can be read.") from error
+        raise Unreadable(fill("The drawing is no image that can be read.")) from error
     return image
 
 
@@ -129,7 +128,7 @@ def choose_decoder(redraw: Redraw) -> tuple[str, list[str]]:
     folder = Path(paths.models_path) / "VAE-taesd"
     if any(folder.glob(f"{name}.*")):
         return "TAESD", []
-    return own, [f"TAESD is not used: the WebUI has no {name}.pth in {folder}."]
+    return own, [fill("TAESD is not used: the WebUI has no {name}.pth in {folder}.", name=name, folder=folder)]
 
 
 def interrupt(payload: dict) -> dict[str, Any]:
@@ -149,4 +148,4 @@ def keep(payload: dict) -> dict[str, Any]:
     folder, kind = get_option("outdir_samples") or get_option(of_kind), get_option("samples_format", "png")
     infotext = str(payload.get("infotext") or "")
     path, _ = images.save_image(image, folder, "", redraw.seed, redraw.prompt, kind, info=infotext)
-    return make_printable(say(f"Kept as {path}."))
+    return say(fill("Kept as {path}.", path=path))
