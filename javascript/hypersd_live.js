@@ -95,8 +95,8 @@ window.hypersdLive = function(root, send) {
         const inside = Object.values(answer.times).reduce((sum, one) => sum + one, 0);
         const times = {...answer.times, page: total - inside};
         const parts = Object.entries(times).filter(([, time]) => rounded(time) > 0);
-        const where = parts.map(([name, time]) => `${name} ${rounded(time)}`).join(", ");
-        caption.textContent = `${answer.steps} step${answer.steps > 1 ? "s" : ""} in ${rounded(total)} ms: ${where}`;
+        const where = parts.map(([name, time]) => answer.parts[name].replace("{time}", rounded(time))).join(", ");
+        caption.textContent = answer.caption.replace("{total}", rounded(total)).replace("{times}", where);
         caption.dataset.times = JSON.stringify({...times, total});
     }
 

@@ -8,6 +8,8 @@ Freepik/flux.1-lite-8B, ostris/Flex.1-alpha and TencentARC/flux-mini.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .wording import OR, Sentence, fill, join
+
 __all__ = ["ARCHITECTURES", "LOOKALIKES", "UNKNOWN", "Architecture"]
 
 
@@ -41,7 +43,13 @@ class Architecture:
     evidence: str = "header"
 
 
-UNKNOWN = Architecture("unknown", "an unknown kind of checkpoint", None, None, evidence="")
+# What sentences call several of them.
+INPAINTING, INSTRUCTED = "{model} for inpainting", "{model} for instructions (InstructPix2Pix)"
+V_PREDICTION, HIGH_NOISE, LOW_NOISE = "{model} with v-prediction", "{model}, high noise", "{model}, low noise"
+PRUNED_SD1 = fill("a pruned SD1.x (BK-SDM or the like)")
+SDXL_FLOW, SDXL_REFINER = fill("an SDXL retrained to rectified flow"), fill("SDXL's refiner")
+OTHER_WAN = fill("a Wan for another task (VACE, Animate, S2V or the like)")
+UNKNOWN = Architecture("unknown", fill("an unknown kind of checkpoint"), None, None, evidence="")
 
 SD3 = {"width": 1536, "double": 24}
 SD3_HAS = ("joint_blocks_|pos_embed_proj\n",)
@@ -70,33 +78,33 @@ V = r"\bv ?(?:pred(?:iction)?|parameteri[sz]ation)\b"
 # The first whose marks all are there; variants that only words tell follow what they are variants of.
 ARCHITECTURES = (
     Architecture("sd1", "SD1.x", "sd15", "epsilon", sizes={**SD1, "inputs": (4, None)}),
-    Architecture("sd1-inpainting", "SD1.x for inpainting", "sd15", "epsilon", sizes={**SD1, "inputs": 9}),
-    Architecture("sd1-pix2pix", "SD1.x for instructions (InstructPix2Pix)", "sd15", "epsilon",
+    Architecture("sd1-inpainting", fill(INPAINTING, model="SD1.x"), "sd15", "epsilon", sizes={**SD1, "inputs": 9}),
+    Architecture("sd1-pix2pix", fill(INSTRUCTED, model="SD1.x"), "sd15", "epsilon",
                  sizes={**SD1, "inputs": 8}),
-    Architecture("sd1-v", "SD1.x with v-prediction", "sd15", "v_prediction", variant_of=("sd1",), words=V),
-    Architecture("sd1-pruned", "a pruned SD1.x (BK-SDM or the like)", "sd1-pruned", "epsilon",
+    Architecture("sd1-v", fill(V_PREDICTION, model="SD1.x"), "sd15", "v_prediction", variant_of=("sd1",), words=V),
+    Architecture("sd1-pruned", PRUNED_SD1, "sd1-pruned", "epsilon",
                  sizes={"context": 768, "down": "1 1 1"}),
     Architecture("sd2", "SD 2", "sd2", None, sizes={**SD2, "inputs": (4, None)}),
-    Architecture("sd2-v", "SD 2 with v-prediction", "sd2", "v_prediction", variant_of=("sd2",),
+    Architecture("sd2-v", fill(V_PREDICTION, model="SD 2"), "sd2", "v_prediction", variant_of=("sd2",),
                  words=rf"\b768\b|{V}"),
     Architecture("sd2-base", "SD 2 base", "sd2", "epsilon", variant_of=("sd2",), words=r"\b512\b|\bbase\b|\bepsilon\b"),
-    Architecture("sd2-inpainting", "SD 2 for inpainting", "sd2", "epsilon", sizes={**SD2, "inputs": 9}),
-    Architecture("sd2-depth", "SD 2 with depth", "sd2", "epsilon", sizes={**SD2, "inputs": 5}),
+    Architecture("sd2-inpainting", fill(INPAINTING, model="SD 2"), "sd2", "epsilon", sizes={**SD2, "inputs": 9}),
+    Architecture("sd2-depth", fill("{model} with depth", model="SD 2"), "sd2", "epsilon", sizes={**SD2, "inputs": 5}),
     Architecture("playground-2.5", "Playground 2.5", "playground", "edm", sizes=SDXL, keys=("edm_mean", "edm_std")),
-    Architecture("sdxl-v-zero-snr", "SDXL with v-prediction and zero terminal SNR", "sdxl", "v_prediction",
-                 sizes={**SDXL, "inputs": (4, None)}, keys=("v_pred", "ztsnr")),
-    Architecture("sdxl-v", "SDXL with v-prediction", "sdxl", "v_prediction", sizes={**SDXL, "inputs": (4, None)},
-                 keys=("v_pred|edm_vpred.sigma_max",)),
+    Architecture("sdxl-v-zero-snr", fill("{model} with v-prediction and zero terminal SNR", model="SDXL"), "sdxl",
+                 "v_prediction", sizes={**SDXL, "inputs": (4, None)}, keys=("v_pred", "ztsnr")),
+    Architecture("sdxl-v", fill(V_PREDICTION, model="SDXL"), "sdxl", "v_prediction",
+                 sizes={**SDXL, "inputs": (4, None)}, keys=("v_pred|edm_vpred.sigma_max",)),
     Architecture("sdxl", "SDXL", "sdxl", "epsilon", lacks=("encoder_hid_proj",), sizes={**SDXL, "inputs": (4, None)}),
     Architecture("sdxl", "SDXL", "sdxl", "epsilon", sizes={"context": 2048, "middle": "10", "width": (32, 64, None)}),
-    Architecture("sdxl-inpainting", "SDXL for inpainting", "sdxl", "epsilon", sizes={**SDXL, "inputs": 9}),
-    Architecture("sdxl-pix2pix", "SDXL for instructions (InstructPix2Pix)", "sdxl", "epsilon",
+    Architecture("sdxl-inpainting", fill(INPAINTING, model="SDXL"), "sdxl", "epsilon", sizes={**SDXL, "inputs": 9}),
+    Architecture("sdxl-pix2pix", fill(INSTRUCTED, model="SDXL"), "sdxl", "epsilon",
                  sizes={**SDXL, "inputs": 8}),
     Architecture("playground-2.5", "Playground 2.5", "playground", "edm", variant_of=("sdxl",),
                  words=r"\bplayground v? ?2 ?5\b"),
-    Architecture("sdxl-flow", "an SDXL retrained to rectified flow", "sdxl-flow", variant_of=("sdxl",),
+    Architecture("sdxl-flow", SDXL_FLOW, "sdxl-flow", variant_of=("sdxl",),
                  words=r"\brectified\b|\brf\b|\bflow matching\b|\bprediction flow\b"),
-    Architecture("sdxl-v", "SDXL with v-prediction", "sdxl", "v_prediction", variant_of=("sdxl",), words=V),
+    Architecture("sdxl-v", fill(V_PREDICTION, model="SDXL"), "sdxl", "v_prediction", variant_of=("sdxl",), words=V),
     Architecture("mugen", "Mugen", "mugen", sizes={**SDXL, "inputs": 32, "outputs": (32, None)}),
     Architecture("kolors", "Kolors", "kolors", "epsilon",
                  sizes={"context": 2048, "pooled": 5632, "down": "2,2 10,10"}),
@@ -110,9 +118,9 @@ ARCHITECTURES = (
                  sizes={**XL, "down": "2 5", "middle": "", "up": "5,5 2,2"}),
     Architecture("koala-1b", "KOALA-1B", "sdxl-pruned", "epsilon",
                  sizes={**XL, "down": "2 6", "middle": "6", "up": "6,6 2,2"}),
-    Architecture("sdxl-pruned", "a pruned SDXL", "sdxl-pruned", "epsilon",
+    Architecture("sdxl-pruned", fill("a pruned {model}", model="SDXL"), "sdxl-pruned", "epsilon",
                  sizes={"context": 2048, "deepest": range(1, 10)}),
-    Architecture("sdxl-refiner", "SDXL's refiner", "sdxl-refiner", "epsilon",
+    Architecture("sdxl-refiner", SDXL_REFINER, "sdxl-refiner", "epsilon",
                  sizes={"context": 1280, "deepest": range(1, 5)}),
     Architecture("sd3-medium", "SD3 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": 0}),
     Architecture("sd35-medium", "SD3.5 medium", "sd3", has=SD3_HAS, sizes={**SD3, "dual": range(1, 25)}),
@@ -121,7 +129,7 @@ ARCHITECTURES = (
     # Their guidance: the examples of diffusers' FluxPipeline and of the model cards.
     Architecture("flux-fill", "FLUX.1-Fill", "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": 384}, guidance=30),
-    Architecture("flux-control", "FLUX.1-Canny or FLUX.1-Depth", "flux", has=GUIDED, lacks=NOT_FLUX,
+    Architecture("flux-control", join(["FLUX.1-Canny", "FLUX.1-Depth"], OR), "flux", has=GUIDED, lacks=NOT_FLUX,
                  sizes={**FLUX, "inputs": 128}, guidance=10),
     Architecture("flux-canny", "FLUX.1-Canny", "flux", variant_of=("flux-control",), words=r"\bcanny\b", guidance=10),
     Architecture("flux-depth", "FLUX.1-Depth", "flux", variant_of=("flux-control",), words=r"\bdepth\b", guidance=10),
@@ -132,16 +140,17 @@ ARCHITECTURES = (
     Architecture("flux-krea", "FLUX.1-Krea", "flux", variant_of=("flux-dev",), words=r"\bkrea\b", guidance=4.5),
     Architecture("flux-schnell", "FLUX.1-schnell", "flux-schnell", lacks=NOT_FLUX + GUIDED,
                  sizes={**FLUX, "inputs": (64, None)}),
-    Architecture("flux-schnell-dedistilled", "FLUX.1-schnell with its distillation trained away", "flux-schnell",
-                 variant_of=("flux-schnell",), words=r"\bopen ?flux\b|\blibre ?flux\b|\b(?:de|un) ?distill"),
-    Architecture("flux-lite", "FLUX.1-lite or Flex.1", "flux-pruned", lacks=NOT_FLUX,
+    Architecture("flux-schnell-dedistilled", fill("{model} with its distillation trained away", model="FLUX.1-schnell"),
+                 "flux-schnell", variant_of=("flux-schnell",),
+                 words=r"\bopen ?flux\b|\blibre ?flux\b|\b(?:de|un) ?distill"),
+    Architecture("flux-lite", join(["FLUX.1-lite", "Flex.1"], OR), "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": 8}),
     Architecture("flex", "Flex.1", "flux-pruned", variant_of=("flux-lite",), words=r"\bflex\b"),
     Architecture("flux-mini", "FLUX-Mini", "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": 5, "single": 10}),
-    Architecture("flux-pruned", "a pruned FLUX.1", "flux-pruned", lacks=NOT_FLUX,
+    Architecture("flux-pruned", fill("a pruned {model}", model="FLUX.1"), "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "double": range(2, 19), "single": range(2, 39)}),
-    Architecture("flux-pruned", "a pruned FLUX.1", "flux-pruned", lacks=NOT_FLUX,
+    Architecture("flux-pruned", fill("a pruned {model}", model="FLUX.1"), "flux-pruned", lacks=NOT_FLUX,
                  sizes={**FLUX, "single": range(2, 38)}),
     Architecture("flux2-dev", "FLUX.2-dev", "flux2", has=FLUX2,
                  sizes={"width": (6144, None), "double": 8, "single": 48}),
@@ -177,18 +186,19 @@ ARCHITECTURES = (
                  has=(COSMOS, "blocks_0_adaln_modulation_")),
     Architecture("cosmos-predict2", "Cosmos-Predict2", "cosmos",
                  has=("time_embed_t_embedder_", "transformer_blocks_0_norm1_linear_1", "patch_embed_proj")),
-    Architecture("wan-else", "a Wan for another task (VACE, Animate, S2V or the like)", "wan-else",
+    Architecture("wan-else", OTHER_WAN, "wan-else",
                  has=(*WAN, *WAN_ELSE)),
     Architecture("wan22-5b", "Wan 2.2 5B", "wan", has=WAN, sizes={"inputs": 48, "width": 3072}),
     Architecture("wan21-i2v", "Wan 2.1 I2V", "wan", has=(*WAN, *PICTURED), sizes={"width": (1536, 5120)}),
     Architecture("wan22-i2v", "Wan 2.2 I2V", "wan", has=WAN, sizes={"inputs": 36, "width": 5120}),
-    Architecture("wan", "Wan 2.1 or 2.2 T2V", "wan", has=WAN, sizes={"inputs": (16, None), "width": (1536, 5120)}),
+    Architecture("wan", join(["Wan 2.1", "2.2 T2V"], OR), "wan", has=WAN,
+                 sizes={"inputs": (16, None), "width": (1536, 5120)}),
     Architecture("wan21", "Wan 2.1 T2V", "wan", variant_of=("wan",), words=r"\bwan ?2 ?1\b"),
-    Architecture("wan22-high", "Wan 2.2 T2V, high noise", "wan", variant_of=("wan",), words=HIGH),
-    Architecture("wan22-low", "Wan 2.2 T2V, low noise", "wan", variant_of=("wan",), words=LOW),
+    Architecture("wan22-high", fill(HIGH_NOISE, model="Wan 2.2 T2V"), "wan", variant_of=("wan",), words=HIGH),
+    Architecture("wan22-low", fill(LOW_NOISE, model="Wan 2.2 T2V"), "wan", variant_of=("wan",), words=LOW),
     Architecture("wan22", "Wan 2.2 T2V", "wan", variant_of=("wan",), words=r"\bwan ?2 ?2\b"),
-    Architecture("wan22-i2v-high", "Wan 2.2 I2V, high noise", "wan", variant_of=("wan22-i2v",), words=HIGH),
-    Architecture("wan22-i2v-low", "Wan 2.2 I2V, low noise", "wan", variant_of=("wan22-i2v",), words=LOW),
+    Architecture("wan22-i2v-high", fill(HIGH_NOISE, model="Wan 2.2 I2V"), "wan", variant_of=("wan22-i2v",), words=HIGH),
+    Architecture("wan22-i2v-low", fill(LOW_NOISE, model="Wan 2.2 I2V"), "wan", variant_of=("wan22-i2v",), words=LOW),
     Architecture("hunyuan-video-1.5", "HunyuanVideo 1.5", "hunyuan", has=("cond_type_embed", "double_blocks_0|"
                  "transformer_blocks_0_")),
     Architecture("hunyuan-video", "HunyuanVideo", "hunyuan", lacks=("byt5_in", "context_embedder_2"),
@@ -219,18 +229,22 @@ ARCHITECTURES = (
 )  # fmt: skip
 
 # What nothing in the catalog is for, and why.
-LOOKALIKES = {
-    "flux-pruned": "a pruned FLUX.1 (FLUX.1-lite, Flex.1 or the like), whose blocks Hyper-FLUX does not fit",
-    "sdxl-pruned": "a pruned SDXL (SSD-1B, Segmind-Vega or the like), whose blocks Hyper-SDXL does not fit",
-    "sdxl-refiner": "SDXL's refiner, which Hyper-SDXL does not fit",
-    "sdxl-flow": "an SDXL retrained to rectified flow, which Hyper-SDXL does not fit",
-    "sd1-pruned": "a pruned SD1.x (BK-SDM or the like), whose blocks Hyper-SD15 does not fit",
+PRUNED, OTHER, UNPUBLISHED = (
+    "{what}, whose blocks {lora} does not fit", "{what}, which {lora} does not fit",
+    "{what}, for which no Hyper-SD was made",
+)  # fmt: skip
+LOOKALIKES: dict[str, Sentence] = {
+    "flux-pruned": fill(PRUNED, what=fill("a pruned FLUX.1 (FLUX.1-lite, Flex.1 or the like)"), lora="Hyper-FLUX"),
+    "sdxl-pruned": fill(PRUNED, what=fill("a pruned SDXL (SSD-1B, Segmind-Vega or the like)"), lora="Hyper-SDXL"),
+    "sdxl-refiner": fill(OTHER, what=SDXL_REFINER, lora="Hyper-SDXL"),
+    "sdxl-flow": fill(OTHER, what=SDXL_FLOW, lora="Hyper-SDXL"),
+    "sd1-pruned": fill(PRUNED, what=PRUNED_SD1, lora="Hyper-SD15"),
 } | {
-    family: f"{name}, for which no Hyper-SD was made"
+    family: fill(UNPUBLISHED, what=name)
     for family, name in {
         "sd2": "SD 2", "playground": "Playground 2.5", "kolors": "Kolors", "mugen": "Mugen", "lumina2": "Lumina 2",
-        "cosmos": "Cosmos-Predict2", "hunyuan": "a model of the Hunyuan family", "hidream": "HiDream-I1",
+        "cosmos": "Cosmos-Predict2", "hunyuan": fill("a model of the Hunyuan family"), "hidream": "HiDream-I1",
         "pixart": "PixArt", "auraflow": "AuraFlow", "cascade": "Stable Cascade", "ltx": "LTX-Video",
-        "wan-else": "a Wan for another task (VACE, Animate, S2V or the like)",
+        "wan-else": OTHER_WAN,
     }.items()
 }  # fmt: skip

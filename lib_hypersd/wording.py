@@ -1,6 +1,51 @@
-"""How names and numbers are written in sentences."""
+"""How names and numbers are written in sentences, and sentences that can be had in another language.
 
-__all__ = ["shown", "spell"]
+The English stands where a sentence is made, as the template of :func:`fill`; ``translation.py`` puts another template
+in its place. Whoever wants no other language has a text like any other.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["AND", "COMMA", "OR", "Sentence", "fill", "join", "shown", "spell"]
+
+# How two parts are joined, see :func:`join`.
+AFTER, COMMA, AND, OR = "{before} {after}", "{before}, {after}", "{before} and {after}", "{before} or {after}"
+
+
+class Sentence(str):
+    """A sentence, or a part of one, in English, with the template and the values that it was made from.
+
+    Of the values those that are sentences themselves belong to the language; all others are names and numbers.
+    """
+
+    template: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, text: str, template: str = "", values: Mapping[str, Any] = MappingProxyType({})) -> "Sentence":
+        sentence = super().__new__(cls, text)
+        sentence.template, sentence.values = template, values
+        return sentence
+
+    def __str__(self) -> str:
+        return self  # so that the ``str`` of an error is the sentence that it was raised with
+
+
+def fill(template: str, /, one: str = "", **values: Any) -> Sentence:
+    """A sentence from its template in Python's format.
+
+    Args:
+        one: the English template for a ``count`` of 1, where that value decides between one and many.
+    """
+    english = one if one and values["count"] == 1 else template
+    return Sentence(english.format(**values), template, values)
+
+
+def join(parts: Iterable[str], how: str = AFTER) -> str:
+    """All parts as one, each behind the one before it: sentences by default, or what is listed; "" of none."""
+    return reduce(lambda before, after: fill(how, before=before, after=after), parts) if (parts := list(parts)) else ""
 
 
 def spell(number: float) -> str:

@@ -116,10 +116,9 @@ SPEAKERS = [
 ]
 # What is said where all is well: the plan's own sentence, a download's progress, and the fields' explanations.
 NO_TROUBLE = {
-    "with …: ….", "Few-step models that are merged into it. What you choose is remembered for this checkpoint.", "Installed for …: ….", "The panel downloads it from huggingface.co/….",
-    "{maker} is already in the checkpoint, by {evidence}.", "The checkpoint is {maker}, which makes few steps by itself.", "The checkpoint itself was made for this and starts at timestep 800.",
-    "{lora} keeps guidance working, so the negative prompt counts.", "{lora} serves {range}.",
-    "{lora} was made for exactly {range}.", "{lora} was made for {range}.",
+    "with …: ….", "Few-step models that are merged into it. What you choose is remembered for this checkpoint.", "Installed for …: ….", "It is published at huggingface.co/….",
+    "is already in the checkpoint, by ….", "The checkpoint is …, which makes few steps by itself.", "The checkpoint itself was made for this and starts at timestep 800.",
+    "keeps guidance working, so the negative prompt counts.", "was made for exactly ….",
     "is being cancelled.", "is being checked.", "Kept as ….",
     "Nothing that it says differs from what that was made for.", "Read from …: … with ….", ": … → ….",
     "Read from …: …, with no few-step LoRA and no checkpoint that is known as one.",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..recipes.catalog import Catalog, Recipe, published
+from ..wording import fill
 from .source import Failed, Source
 from .transfer import Download
 
@@ -54,7 +55,7 @@ class Downloads:
         """
         recipe = self.find(recipe_id)
         if recipe is None or recipe.file is None:
-            raise Failed("The catalog has no file of that id that can be fetched.")
+            raise Failed(fill("The catalog has no file of that id that can be fetched."))
         with self.lock:
             download = self.by_id.get(recipe_id)
             if download is None or not download.is_active:

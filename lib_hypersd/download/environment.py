@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ..wording import shown
+from ..wording import fill, shown
 
 __all__ = ["OFFLINE", "Proxy", "certificates", "is_offline", "proxy_for", "without_user"]
 
@@ -31,7 +31,7 @@ class Proxy:
 
     def __str__(self) -> str:
         """``http://127.0.0.1:7890 (HTTPS_PROXY)``."""
-        return f"{without_user(self.address)} ({self.variable})"
+        return fill("{address} ({variable})", address=without_user(self.address), variable=self.variable)
 
 
 def is_offline() -> bool:
@@ -48,7 +48,7 @@ def proxy_for(address: str) -> Proxy | None:
         return None
     names = (f"{urlsplit(address).scheme}_proxy", "all_proxy")
     set_by = [name for name in os.environ if name.lower() in names and os.environ[name] == chosen]
-    return Proxy(min(set_by, key=lambda name: names.index(name.lower()), default="the system's settings"), chosen)
+    return Proxy(min(set_by, key=lambda name: names.index(name.lower()), default=fill("the system's settings")), chosen)
 
 
 def certificates() -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
+from ..wording import fill, join
 from .environment import OFFLINE, certificates, is_offline, proxy_for, without_user
 
 if TYPE_CHECKING:
@@ -34,13 +35,34 @@ REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 FILE = re.compile(r"[A-Za-z0-9][\w.-]*\.(?i:safetensors)", re.ASCII)
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 REFUSALS = {
-    401: "asks for an account",
-    403: "refuses the file",
-    404: "does not have the file",
-    407: "is behind a proxy that asks for a user name and a password",
-    410: "does not have the file any more",
+    401: "{host} asks for an account ({status}).",
+    403: "{host} refuses the file ({status}).",
+    404: "{host} does not have the file ({status}).",
+    407: "{host} is behind a proxy that asks for a user name and a password ({status}).",
+    410: "{host} does not have the file any more ({status}).",
 }
-FAULTS = {408: "did not get the request in time", 425: "is not ready", 429: "is asked too often"}
+NOT_GIVEN, FAULTY = "{host} does not give the file ({status}).", "{host} has a fault of its own ({status})."
+FAULTS = {
+    408: "{host} did not get the request in time ({status}).",
+    425: "{host} is not ready ({status}).",
+    429: "{host} is asked too often ({status}).",
+}
+SOCKS = (
+    "The proxy {proxy} is a SOCKS proxy, for which Python needs the package requests[socks]. Install it into the "
+    "WebUI's environment, or name a proxy that begins with http://."
+)
+NO_PROXY = (
+    "The proxy {proxy} is no address such as http://127.0.0.1:7890. Put it right, special characters of a password as "
+    "%23 and the like, and start again."
+)
+UNTRUSTED = (
+    "The certificate of {whose} is not trusted ({why}). If a proxy or a virus scanner of yours stands between, name "
+    "the file of its certificate in REQUESTS_CA_BUNDLE and start again."
+)
+ANOTHER = (
+    "{host} offers a file of {offered:,} bytes, and {file} has {published:,}: it is another one. Look for an update of "
+    "this extension, or set another mirror in the settings."
+)
 
 
 class Failed(HyperSDError):
@@ -107,13 +129,14 @@ class Server:
         plain = re.fullmatch(r"[!-~]+", self.base) and not (parts.query or parts.fragment or parts.username)
         if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
             given = without_user(base) if "@" in base else base[:200]
-            raise Failed(f"The mirror “{given}” is no address such as {HUB}. Put it right in the settings.")
+            no_address = "The mirror “{given}” is no address such as {hub}. Put it right in the settings."
+            raise Failed(fill(no_address, given=given, hub=HUB))
         self.host = parts.hostname
 
     def place(self, recipe: Recipe) -> str:
         """The address of the recipe's file, of nothing but the base and the catalog."""
         if not REPOSITORY.fullmatch(recipe.repository or "") or not FILE.fullmatch(recipe.file or ""):
-            raise Failed(f"The recipe {recipe.id} does not say where its file is published.")
+            raise Failed(fill("The recipe {id} does not say where its file is published.", id=recipe.id))
         return f"{self.base}/{recipe.repository}/resolve/main/{recipe.file}"
 
     @contextmanager
@@ -142,13 +165,15 @@ class Server:
     def check_environment(self) -> None:
         """Raise Failed where nothing may be fetched, or nothing could be."""
         if is_offline():
-            raise Failed(
-                f"{OFFLINE} is set, so nothing is fetched. Take it out of the environment and start again, "
+            offline = (
+                "{variable} is set, so nothing is fetched. Take it out of the environment and start again, "
                 "or set an offline folder in the settings."
             )
+            raise Failed(fill(offline, variable=OFFLINE))
         variable, path = certificates() or ("", "")
         if variable and self.base.startswith("https:") and not os.path.exists(path):
-            raise Failed(f"{variable} names certificates that are not there ({path}). Put it right and start again.")
+            not_there = "{variable} names certificates that are not there ({path}). Put it right and start again."
+            raise Failed(fill(not_there, variable=variable, path=path))
 
     def fault(self, recipe: Recipe, error: Exception, has_answered: bool) -> Failed | Interrupted:
         """What the transfer's error comes to; ``has_answered``: the server did before, if only by sending on."""
@@ -156,32 +181,29 @@ class Server:
 
         proxy, why = proxy_for(self.place(recipe)), reason(error)
         if isinstance(error, exceptions.TooManyRedirects):
-            return Failed(f"{self.host} sends the request around in circles. {self.by_hand(recipe)}")
+            circles = fill("{host} sends the request around in circles.", host=self.host)
+            return Failed(join([circles, self.by_hand(recipe)]))
         if isinstance(error, ValueError):  # a bad scheme or address: our own was looked at before
             if proxy is None or has_answered:
-                return Failed(f"{self.host} sends on to what is no web address. {self.by_hand(recipe)}")
+                no_address = fill("{host} sends on to what is no web address.", host=self.host)
+                return Failed(join([no_address, self.by_hand(recipe)]))
             if proxy.is_socks and isinstance(error, exceptions.InvalidSchema):
-                return Failed(
-                    f"The proxy {proxy} is a SOCKS proxy, for which Python needs the package requests[socks]. "
-                    "Install it into the WebUI's environment, or name a proxy that begins with http://."
-                )
-            return Failed(
-                f"The proxy {proxy} is no address such as http://127.0.0.1:7890. Put it right, special characters of "
-                "a password as %23 and the like, and start again."
-            )
+                return Failed(fill(SOCKS, proxy=str(proxy)))
+            return Failed(fill(NO_PROXY, proxy=str(proxy)))
         if isinstance(innermost(error), ssl.SSLCertVerificationError):
-            whose = proxy if proxy and isinstance(error, exceptions.ProxyError) else self.host
-            return Failed(
-                f"The certificate of {whose} is not trusted ({why}). If a proxy or a virus scanner of yours stands "
-                "between, name the file of its certificate in REQUESTS_CA_BUNDLE and start again."
-            )
+            whose = str(proxy) if proxy and isinstance(error, exceptions.ProxyError) else self.host
+            return Failed(fill(UNTRUSTED, whose=whose, why=why))
         if proxy and isinstance(error, exceptions.ProxyError):
-            return Interrupted(f"The proxy {proxy} cannot be reached, or lets nothing through ({why}).")
-        through = f" through the proxy {proxy}" if proxy else ""
-        return Interrupted(f"The connection to {self.host}{through} broke ({why}).")
+            unreachable = "The proxy {proxy} cannot be reached, or lets nothing through ({why})."
+            return Interrupted(fill(unreachable, proxy=str(proxy), why=why))
+        way: str = self.host
+        if proxy:
+            way = fill("{host} through the proxy {proxy}", host=self.host, proxy=str(proxy))
+        return Interrupted(fill("The connection to {way} broke ({why}).", way=way, why=why))
 
     def by_hand(self, recipe: Recipe) -> str:
-        return f"Fetch {self.place(recipe)} by hand, or set a mirror or an offline folder in the settings."
+        by_hand = "Fetch {place} by hand, or set a mirror or an offline folder in the settings."
+        return fill(by_hand, place=self.place(recipe))
 
     def refuse(self, response: "Response") -> None:
         """Raise unless the server answers with the file, or a part of it."""
@@ -189,15 +211,13 @@ class Server:
         if status in (200, 206):
             return
         if status == 416:
-            raise Interrupted(f"{self.host} does not have the rest of what is here.", stale=True)
+            raise Interrupted(fill("{host} does not have the rest of what is here.", host=self.host), stale=True)
         if status >= 500 or status in FAULTS:
-            what = FAULTS.get(status, "has a fault of its own")
-            raise Interrupted(f"{self.host} {what} ({status}).", wait_s=retry_after(response))
-        what = REFUSALS.get(status, "does not give the file")
-        raise Failed(
-            f"{self.host} {what} ({status}). Look for {response.request.url.split('?')[0]} in a browser, "
-            "or set a mirror or an offline folder in the settings."
-        )
+            fault = fill(FAULTS.get(status, FAULTY), host=self.host, status=status)
+            raise Interrupted(fault, wait_s=retry_after(response))
+        refusal = fill(REFUSALS.get(status, NOT_GIVEN), host=self.host, status=status)
+        instead = "Look for {address} in a browser, or set a mirror or an offline folder in the settings."
+        raise Failed(join([refusal, fill(instead, address=response.request.url.split("?")[0])]))
 
     def first_byte(self, response: "Response", recipe: Recipe, start: int) -> int:
         """The offset of the answer's first byte: ``start``, or 0 where the server sends all of it."""
@@ -206,13 +226,10 @@ class Server:
         else:
             found = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
             if not found or int(found[1]) != start:
-                raise Interrupted(f"{self.host} sent another part than was asked for.", stale=True)
+                raise Interrupted(fill("{host} sent another part than was asked for.", host=self.host), stale=True)
             total, first = found[2], start
         if total.isdecimal() and int(total) != recipe.bytes:
-            raise Failed(
-                f"{self.host} offers a file of {int(total):,} bytes, and {recipe.file} has {recipe.bytes:,}: it is "
-                "another one. Look for an update of this extension, or set another mirror in the settings."
-            )
+            raise Failed(fill(ANOTHER, host=self.host, offered=int(total), file=recipe.file, published=recipe.bytes))
         return first
 
     def chunks(self, response: "Response") -> Iterator[bytes]:
@@ -225,7 +242,7 @@ class Server:
             passed = time.monotonic() - since
             if passed > self.stall_s:
                 if got < SLOWEST * passed:
-                    raise Interrupted(f"{self.host} sends almost nothing any more.")
+                    raise Interrupted(fill("{host} sends almost nothing any more.", host=self.host))
                 since, got = time.monotonic(), 0
 
 
@@ -238,20 +255,19 @@ class Folder:
     def place(self, recipe: Recipe) -> str:
         name = recipe.file or ""
         if not FILE.fullmatch(name):
-            raise Failed(f"The recipe {recipe.id} does not name its file.")
+            raise Failed(fill("The recipe {id} does not name its file.", id=recipe.id))
         return str(self.path / name)
 
     @contextmanager
     def open(self, recipe: Recipe, start: int, version: str | None) -> Iterator[Body]:
         path = Path(self.place(recipe))
         if not path.is_file():
-            raise Failed(
-                f"The offline folder {self.path} has no {recipe.file}. Put it there, or clear that setting to fetch it."
-            )
+            has_none = "The offline folder {folder} has no {file}. Put it there, or clear that setting to fetch it."
+            raise Failed(fill(has_none, folder=self.path, file=recipe.file))
         if path.stat().st_size != recipe.bytes:
-            raise Failed(
-                f"{path} has {path.stat().st_size:,} bytes, and {recipe.file} has {recipe.bytes:,}: it is another one."
-            )
+            another = "{path} has {found:,} bytes, and {file} has {published:,}: it is another one."
+            found = path.stat().st_size
+            raise Failed(fill(another, path=path, found=found, file=recipe.file, published=recipe.bytes))
         with open(path, "rb") as file:
             file.seek(start)
             yield Body(start, None, iter(lambda: file.read(CHUNK_BYTES), b""))

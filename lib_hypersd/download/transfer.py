@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
+from ..wording import fill, join
 from . import unfinished
 from .source import Failed, Interrupted, Source
 
@@ -29,6 +30,11 @@ FURTHER_BYTES = 1_000_000
 READ_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 RUNNING, CHECKING, DONE, CANCELLED, FAILED = "running", "checking", "done", "cancelled", "failed"
+TRY_AGAIN = fill("Try again later; it goes on where it stopped.")
+NOT_PUBLISHED = (
+    "{place} is not the published file: its SHA-256 is another. It was thrown away. Try again later, or set another "
+    "mirror in the settings."
+)
 
 
 class Cancelled(HyperSDError):
@@ -84,7 +90,8 @@ class Download:
         except Failed as failure:
             self.fail(str(failure))
         except Exception as error:  # a thread has nobody else to tell
-            self.fail(f"{self.path.name}: unexpected fault ({type(error).__name__}: {error}).")
+            fault = "{file}: unexpected fault ({kind}: {error})."
+            self.fail(fill(fault, file=self.path.name, kind=type(error).__name__, error=str(error)))
 
     def fail(self, problem: str) -> None:
         self.problem, self.state = problem, FAILED
@@ -99,9 +106,10 @@ class Download:
             self.transfer()
         except OSError as error:
             if error.errno in FULL:
-                raise DiskFull(f"{self.path.parent} has no room for it. Make room and try again.") from error
-            where = error.filename or self.path.parent
-            raise Failed(f"{where} could not be read or written ({error.strerror or error}).") from error
+                full = "{folder} has no room for it. Make room and try again."
+                raise DiskFull(fill(full, folder=self.path.parent)) from error
+            where, why = error.filename or self.path.parent, error.strerror or str(error)
+            raise Failed(fill("{path} could not be read or written ({why}).", path=where, why=why)) from error
 
     def transfer(self) -> None:
         if self.is_there():
@@ -142,9 +150,8 @@ class Download:
                 if self.is_right(file):
                     self.done = self.total
                     return True
-        raise Failed(
-            f"{self.path.parent} already has another {self.path.name}. It was left as it is; move it and try again."
-        )
+        other = "{folder} already has another {file}. It was left as it is; move it and try again."
+        raise Failed(fill(other, folder=self.path.parent, file=self.path.name))
 
     def go_on_with(self, file: BinaryIO) -> None:
         """Keep what an earlier run has left, if its note says that it is of this file."""
@@ -164,10 +171,9 @@ class Download:
         needed = self.total - self.done + SPARE_BYTES
         free = shutil.disk_usage(self.path.parent).free
         if free < needed:
-            raise DiskFull(
-                f"{self.path.name} needs {needed / 1e6:,.0f} MB in {self.path.parent}, where {free / 1e6:,.0f} MB are "
-                "free. Make room and try again."
-            )
+            needs = "{file} needs {needed:,.0f} MB in {folder}, where {free:,.0f} MB are free. Make room and try again."
+            name, folder = self.path.name, self.path.parent
+            raise DiskFull(fill(needs, file=name, needed=needed / 1e6, folder=folder, free=free / 1e6))
 
     def receive(self, source: Source, file: BinaryIO) -> None:
         """Bring the part to its full size and its right sum, in as many attempts as that may take."""
@@ -180,18 +186,15 @@ class Download:
                         return
                     if in_one_piece:
                         file.truncate(0)
-                        raise Failed(
-                            f"{source.place(self.recipe)} is not the published file: its SHA-256 is another. It was "
-                            "thrown away. Try again later, or set another mirror in the settings."
-                        )
-                    raise Interrupted("The parts of the file did not fit together.", stale=True)
+                        raise Failed(fill(NOT_PUBLISHED, place=source.place(self.recipe)))
+                    raise Interrupted(fill("The parts of the file did not fit together."), stale=True)
                 except Interrupted as fault:
                     failures = 1 if self.done >= farthest + FURTHER_BYTES else failures + 1
                     farthest = max(farthest, self.done)
                     if fault.stale:
                         file.truncate(0)
                     if failures >= self.attempts:
-                        raise Failed(f"{fault} Try again later; it goes on where it stopped.") from None
+                        raise Failed(join([str(fault), TRY_AGAIN])) from None
                     if self.cancel_requested.wait(max(fault.wait_s, self.pause_s * 2 ** (failures - 1))):
                         raise Cancelled from None
 
@@ -213,12 +216,13 @@ class Download:
                 if self.cancel_requested.is_set():
                     raise Cancelled
                 if self.done + len(chunk) > self.total:
-                    raise Interrupted("More bytes came than the file has.", stale=True)
+                    raise Interrupted(fill("More bytes came than the file has."), stale=True)
                 file.write(chunk)
                 self.done += len(chunk)
                 bar.update(self.done - bar.n)
         if self.done < self.total:
-            raise Interrupted(f"The transfer ended after {self.done:,} of {self.total:,} bytes.")
+            ended = "The transfer ended after {done:,} of {total:,} bytes."
+            raise Interrupted(fill(ended, done=self.done, total=self.total))
         return body.start == 0
 
     def is_right(self, file: BinaryIO) -> bool:

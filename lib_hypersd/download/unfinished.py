@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ..wording import fill
 from .source import Failed
 
 try:
@@ -34,7 +35,8 @@ def locked(path: Path) -> Iterator[BinaryIO]:
             except OSError:
                 has_its_name = True  # a file system without locks
             if not has_its_name:
-                raise Failed(f"Another program is fetching {path.stem} right now. Wait for it, then refresh the list.")
+                busy = "Another program is fetching {file} right now. Wait for it, then refresh the list."
+                raise Failed(fill(busy, file=path.stem))
         yield file
 
 

@@ -17,18 +17,19 @@ from ..plan.resolve import resolve
 from ..plan.tags import Tag, find
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 from ..recipes.settings import Settings
-from ..wording import spell
+from ..wording import AND, COMMA, fill, join, spell
 from .names import SAME_SAMPLERS, SAME_SCHEDULES
 from .record import Record
 
 __all__ = ["Cause", "Explanation", "explain"]
 
 LABELS = {
-    "lora": "LoRA", "steps": "Steps", "cfg": "CFG", "sampler": "Sampler", "schedule": "Schedule",
-    "weight": "LoRA weight", "eta": "Eta", "distilled_cfg": "Distilled CFG",
+    "lora": "LoRA", "steps": fill("Steps"), "cfg": "CFG", "sampler": fill("Sampler"), "schedule": fill("Schedule"),
+    "weight": fill("LoRA weight"), "eta": "Eta", "distilled_cfg": fill("Distilled CFG"),
 }  # fmt: skip
-ALL_FITS = "Nothing that it says differs from what that was made for."
-NOTHING_TO_COMPARE = "There is nothing to compare its values with."
+ALL_FITS = fill("Nothing that it says differs from what that was made for.")
+NOTHING_TO_COMPARE = fill("There is nothing to compare its values with.")
+NO_FAMILY, NONE = fill("a checkpoint of no family that is known"), fill("not set")
 FAMILY_NAMES = {family: family for family in FAMILIES} | FAMILY_WORDS
 VERSION_1 = re.compile(r"v1-[45]\b")  # as its makers call SD1.x's files
 FEW = 8  # steps that no checkpoint makes by itself
@@ -58,7 +59,10 @@ class Cause:
     harm: float
 
     def __str__(self) -> str:
-        return f"{LABELS[self.field]}: {self.value} → {self.right}. {self.sentence}" if self.right else self.sentence
+        if not self.right:
+            return self.sentence
+        differs = fill("{label}: {value} → {right}.", label=LABELS[self.field], value=self.value, right=self.right)
+        return join([differs, self.sentence])
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,9 @@ class Explanation:
         """What to set, as a sentence; "" where that is not known."""
         if not self.causes:
             return ALL_FITS if self.plan else NOTHING_TO_COMPARE
-        return f"What fits: {self.plan.sentence}" if self.plan and self.plan.problem is None else ""
+        if self.plan is None or self.plan.problem is not None:
+            return ""
+        return fill("What fits: {sentence}", sentence=self.plan.sentence)
 
 
 def explain(record: Record, catalog: Catalog) -> Explanation:
@@ -86,7 +92,7 @@ def explain(record: Record, catalog: Catalog) -> Explanation:
     tags = [tag for tag in named if tag.name in held]
     family = find_family(record, held)
     architecture = find_architecture(record, family, catalog)
-    model = Model(family, record.checkpoint or "its checkpoint", architecture=architecture)
+    model = Model(family, record.checkpoint or fill("its checkpoint"), architecture=architecture)
     files = [File(name, recipe) for name, recipe in held.items()] + list_published(catalog, held)
     recommended = find_recommended(record, tags, held)
     request = Request(Settings(enabled=True), model, files, (recommended,), strip=None)
@@ -97,26 +103,31 @@ def explain(record: Record, catalog: Catalog) -> Explanation:
     # The wrong LoRA comes before all values, which are right or wrong for another one.
     causes = [*list_lora_causes(plan, tags)] or [*list_value_causes(record, request, plan, tags, catalog)]
     causes.sort(key=lambda cause: -cause.harm)
-    makers = ", ".join(tag.name for tag in tags) or f"{facts.checkpoint.maker} in the checkpoint"
-    return Explanation(record, plan, tuple(causes), f"Read from {record.source}: {name_family(family)} with {makers}.")
+    makers = join([tag.name for tag in tags], COMMA) or fill("{maker} in the checkpoint", maker=facts.checkpoint.maker)
+    read = "Read from {source}: {family} with {makers}."
+    sentence = fill(read, source=record.source, family=name_family(family), makers=makers)
+    return Explanation(record, plan, tuple(causes), sentence)
 
 
 def explain_plain(record: Record, family: str | None, catalog: Catalog) -> Explanation:
     """An image with neither a few-step LoRA nor a checkpoint that is known as one."""
-    what = name_family(family)
-    sentence = f"Read from {record.source}: {what}, with no few-step LoRA and no checkpoint that is known as one."
+    read = "Read from {source}: {family}, with no few-step LoRA and no checkpoint that is known as one."
+    sentence = fill(read, source=record.source, family=name_family(family))
     if not record.steps or record.steps > FEW:
         return Explanation(record, None, (), sentence)
     plan = make_plan(Request(Settings(enabled=True), Model(family), None, (record.prompt,), strip=None), catalog)
-    cause = Cause(
-        "lora", "none", plan.file if isinstance(plan, Plan) and plan.file else "",
-        f"{record.steps} steps leave an image unfinished unless a few-step LoRA or checkpoint makes it.", HARM["lora"],
-    )  # fmt: skip
+    unfinished = fill(
+        "{count} steps leave an image unfinished unless a few-step LoRA or checkpoint makes it.",
+        "{count} step leaves an image unfinished unless a few-step LoRA or checkpoint makes it.",
+        count=record.steps,
+    )
+    right = plan.file if isinstance(plan, Plan) and plan.file else ""
+    cause = Cause("lora", NONE, right, unfinished, HARM["lora"])
     return Explanation(record, plan, (cause,), sentence)
 
 
 def name_family(family: str | None) -> str:
-    return FAMILIES.get(family or "", "a checkpoint of no family that is known")
+    return FAMILIES.get(family or "", NO_FAMILY)
 
 
 def find_recipe(record: Record, name: str, catalog: Catalog) -> Recipe | None:
@@ -173,7 +184,7 @@ def find_recommended(record: Record, tags: Sequence[Tag], held: Mapping[str, Rec
 
 def list_lora_causes(plan: Plan | NoPlan, tags: Sequence[Tag]) -> Iterator[Cause]:
     """What is wrong with the LoRA or the checkpoint themselves, whatever values are set."""
-    names = " and ".join(tag.name for tag in tags)
+    names = join([tag.name for tag in tags], AND)
     if isinstance(plan, NoPlan):
         yield Cause("lora", names, "", plan.problem, HARM["lora"])
     elif plan.file is not None:
@@ -212,11 +223,11 @@ def compare(name: str, value: Any, right: Any, plan: Plan, other: Plan | NoPlan)
     """A cause where the plan with this value has a remark, or a refusal, that the right one has not."""
     found = [other.problem] if other.problem else [text for text in other.warnings if text not in plan.warnings]
     if found:
-        yield Cause(name, write(value), write(right), " ".join(found), harm_of(name, value, plan.recipe))
+        yield Cause(name, write(value), write(right), join(found), harm_of(name, value, plan.recipe))
 
 
 def write(value: Any) -> str:
-    return value if isinstance(value, str) else spell(value) if value is not None else "none"
+    return value if isinstance(value, str) else spell(value) if value is not None else NONE
 
 
 def harm_of(name: str, value: Any, recipe: Recipe | None) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from ..wording import fill
 from .names import name_comfyui
 from .record import Record, Unreadable, find_number, find_text, find_whole, write_tag
 
@@ -67,14 +68,14 @@ def read_graph(content: Mapping[str, Any]) -> Record:
     nodes = dict(read_workflow(content) if isinstance(content.get("nodes"), list) else read_run(content))
     sampler = next((node for node in nodes.values() if is_sampler(node)), None)
     if sampler is None:
-        raise Unreadable("No node of this graph is a sampler that is known.")
+        raise Unreadable(fill("No node of this graph is a sampler that is known."))
     walk = [sampler, *follow(sampler, nodes, MODEL_INPUTS)]
     around = [sampler, *follow(sampler, nodes, ("sampler", "sigmas", *MODEL_INPUTS, *TEXT_INPUTS, "latent_image"))]
     names = name_comfyui(find_text(find(around, "sampler_name")), find_text(find(around, "scheduler")))
     kinds = [node.kind for node in around]
     prompt = next((node.inputs["text"] for node in follow(sampler, nodes, TEXT_INPUTS) if "text" in node.inputs), "")
     return Record(
-        source="ComfyUI's graph",
+        source=fill("ComfyUI's graph"),
         prompt=(find_text(prompt) or "") + "".join(list_loras(walk)),
         checkpoint=str(find(walk, "ckpt_name") or find(walk, "unet_name") or ""),
         width=find_whole(find(around, "width")),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..plan.tags import find
+from ..wording import fill
 from .names import name_sdnext, split_sampler
 from .record import Record, find_number, find_text, find_whole, write_tag
 
@@ -39,7 +40,7 @@ def read_infotext(text: str) -> Record:
     if family == "flux":  # SD.Next gives it to FLUX as its guidance
         cfg, distilled_cfg = None, cfg
     return Record(
-        source="SD.Next's infotext" if values.get("app") == "SD.Next" else "the infotext",
+        source=fill("SD.Next's infotext") if values.get("app") == "SD.Next" else fill("the infotext"),
         prompt=f"{prompt}{''.join(list_untagged(values, prompt))}",
         negative=negative,
         checkpoint=name_checkpoint(values),

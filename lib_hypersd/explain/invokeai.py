@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
+from ..wording import fill
 from .names import name_invokeai
 from .record import Record, find_number, find_text, find_whole, write_tag
 
@@ -24,7 +25,7 @@ def read_invokeai(content: Mapping[str, Any]) -> Record:
     base = find_in(model, "base", "base_model")
     sampler, schedule = name_invokeai(find_text(image.get("scheduler") or image.get("sampler")))
     return Record(
-        source="InvokeAI's metadata",
+        source=fill("InvokeAI's metadata"),
         prompt=prompt_of(content, image) + "".join(list_loras(content)),
         negative=find_text(content.get("negative_prompt")) or "",
         checkpoint=find_text(find_in(model, "name", "model_name") or content.get("model_weights")) or "",

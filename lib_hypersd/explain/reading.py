@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..wording import shown
+from ..wording import fill, shown
 from .graph import is_graph, read_graph
 from .infotext import is_infotext, read_infotext
 from .invokeai import is_invokeai, read_invokeai
@@ -16,7 +16,9 @@ __all__ = ["read_file", "read_text"]
 MOST_BYTES = 1 << 26
 MOST_CHARACTERS = 1 << 20
 NOTHING = "It says nothing of how it was made; programs that send images often take that out."
-UNKNOWN = "This is no infotext: there is no line with “Steps: …”, and it is neither InvokeAI's nor ComfyUI's JSON."
+UNKNOWN = fill(
+    "This is no infotext: there is no line with “Steps: …”, and it is neither InvokeAI's nor ComfyUI's JSON."
+)
 # Where programs write into a PNG, the fullest first; ComfyUI's “workflow” may hold what was not run.
 PNG_KEYS = ("parameters", "invokeai_metadata", "sd-metadata", "prompt", "workflow")
 USER_COMMENT, EXIF = 0x9286, 0x8769  # in JPEG and WebP

@@ -48,7 +48,8 @@ def read_cache(cache: Path | None) -> dict[str, CacheEntry]:
         content = json.loads(cache.read_text(encoding="ascii"))
         if content["version"] != VERSION:
             return {}
-        return {path: restore(values) for path, values in content["files"].items()}
+        # What could not be read is tried again, so that the sentence about it is never a kept text.
+        return {path: restore(values) for path, values in content["files"].items() if not values.get("problem")}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
 

@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 from typing import Any, TypedDict
 
-from ..wording import shown
+from ..wording import fill, shown
 
 __all__ = ["Tensor", "read_tensors"]
 
@@ -27,13 +27,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ValueError: a sentence that says why this is no GGUF file. OSError: it cannot be read.
     """
     if not path.is_file():  # to open a pipe would wait for ever
-        raise ValueError(f"{shown(path.name)} is a folder or a device, not a file.")
+        raise ValueError(fill("{name} is a folder or a device, not a file.", name=shown(path.name)))
     with path.open("rb") as file:
         cursor = Cursor(file.read(MOST_BYTES))
     try:
         return tensors(cursor)
     except (ValueError, KeyError, struct.error, OverflowError, RecursionError):
-        raise ValueError(f"{shown(path.name)} has no GGUF header.") from None
+        raise ValueError(fill("{name} has no GGUF header.", name=shown(path.name))) from None
 
 
 class Cursor:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
-from ..wording import shown
+from ..wording import fill, shown
 from . import gguf
 from .architectures import UNKNOWN, Architecture, architecture_of
 from .gguf import Tensor
@@ -114,17 +114,19 @@ def read_header(path: Path) -> Header:
     name = shown(path.name)
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for ever
-        raise ValueError(f"{name} is a folder or a device, not a file.")
+        raise ValueError(fill("{name} is a folder or a device, not a file.", name=name))
     with path.open("rb") as file:
         start = file.read(8)
         if len(start) < 8:
-            raise ValueError(f"{name} is too short for a safetensors file.")
+            raise ValueError(fill("{name} is too short for a safetensors file.", name=name))
         (length,) = struct.unpack("<Q", start)
         if length > status.st_size - 8:
-            raise ValueError(f"{name} says that its header has {length} bytes, which is more than the file has.")
+            too_long = "{name} says that its header has {length} bytes, which is more than the file has."
+            raise ValueError(fill(too_long, name=name, length=length))
         text = header_text(file, length) if length <= FORMAT_BYTES else None
     if text is None:
-        raise ValueError(f"{name} has a header of {length} bytes, which cannot be; it was not read.")
+        too_much = "{name} has a header of {length} bytes, which cannot be; it was not read."
+        raise ValueError(fill(too_much, name=name, length=length))
     try:
         entries = json.loads(text, object_pairs_hook=without_duplicates, parse_constant=refuse)
         tensors = {key: entry for key, entry in entries.items() if key != "__metadata__"}
@@ -134,9 +136,10 @@ def read_header(path: Path) -> Header:
     except (ValueError, RecursionError, AttributeError, TypeError):
         sound = False
     if not sound:
-        raise ValueError(f"{name} has no safetensors header.")
+        raise ValueError(fill("{name} has no safetensors header.", name=name))
     if any(tensor["data_offsets"][1] > status.st_size - 8 - length for tensor in tensors.values()):
-        raise ValueError(f"{name} is cut short: its header names more than the file has; get it again.")
+        cut_short = "{name} is cut short: its header names more than the file has; get it again."
+        raise ValueError(fill(cut_short, name=name))
     return Header(tensors, metadata, length)
 
 

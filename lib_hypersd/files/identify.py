@@ -1,13 +1,12 @@
 """Which recipe a LoRA or a checkpoint belongs to, by its hash, its size, its header or its name."""
 
 import bisect
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from ..recipes.catalog import ALIKE, FAMILIES, LOOKALIKES, Catalog, Recipe
-from ..wording import shown
+from ..wording import COMMA, fill, join, shown
 from .declared import declared_recipe
 from .lora import Lora
 from .names import titles, words
@@ -21,6 +20,7 @@ CERTAIN, LIKELY, WEAK = "certain", "likely", "weak"
 HASHES = ("SHA-256", "addnet hash")
 DECLARED = "own recipe"  # in its metadata
 TRAINED = "ss_output_name"  # where a trainer writes the name; published files have none
+UNKNOWN_FAMILY = fill("an unknown family of checkpoints")
 NOT_ONE = "is no few-step LoRA that the catalog knows."
 # How much a kind of evidence tells, for files that compete for one recipe.
 STRENGTHS = {
@@ -152,17 +152,19 @@ def recognise(catalog: Catalog, clues: Clues) -> Identification:
         )
 
     what = (recipe.file or recipe.id).removesuffix(".safetensors")
-    sentence = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
+    sentence: str = f"{name} is {what} of {recipe.maker}, told by its {evidence} ({confidence})."
     if clues.problem:
-        return Identification(None, evidence, confidence, f"{clues.problem} It is not used.", True, looks_like=recipe)
+        return Identification(None, evidence, confidence, not_used(clues.problem), True, looks_like=recipe)
     if recipe.is_lora and clues.checkpoint:
-        sentence = f"{name} is called like {what}, and no layer in it is a LoRA's: it is not used."
+        no_lora = "{name} is called like {what}, and no layer in it is a LoRA's: it is not used."
+        sentence = fill(no_lora, name=name, what=what)
         return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
     if evidence not in HASHES and recipe.is_lora and made_for(recipe, clues.lora) != recipe.family:
-        sentence = (
-            f"{name} is called like {what}, which is for {FAMILIES[recipe.family]}, and its layers are made for "
-            f"{called(made_for(recipe, clues.lora))}: it is not used. Give it a name that says what it is."
-        )
+        sentence = fill(
+            "{name} is called like {what}, which is for {family}, and its layers are made for {other}: it is not used. "
+            "Give it a name that says what it is.",
+            name=name, what=what, family=FAMILIES[recipe.family], other=called(made_for(recipe, clues.lora)),
+        )  # fmt: skip
         return Identification(None, evidence, confidence, sentence, True, looks_like=recipe)
     if evidence in HASHES:
         old = recipe.superseded_sha256 in (clues.sha256, clues.addnet)
@@ -185,16 +187,23 @@ def why_none(catalog: Catalog, clues: Clues) -> str:
     name, shared = shown(clues.name), same_size(catalog, clues)
     if shared:
         names = [(r.file or r.id).removesuffix(".safetensors") for r in shared]
-        which = names[0] if len(names) == 1 else f"{len(names)} files ({', '.join(names)})"
-        copies = " and of copies of others" if copies_of_size(catalog, clues) else ""
-        return (
-            f"{name} has the size of {which}{copies}, "
-            "and nothing else tells; its hash will, or a name that says what it is."
-        )
+        which: str = names[0]
+        if len(names) > 1:
+            which = fill("{count} files ({names})", count=len(names), names=join(names, COMMA))
+        if copies_of_size(catalog, clues):
+            which = fill("{which} and of copies of others", which=which)
+        return fill(
+            "{name} has the size of {which}, and nothing else tells; its hash will, or a name that says what it is.",
+            name=name, which=which,
+        )  # fmt: skip
     if clues.problem:
-        return f"{clues.problem} It is not used."
+        return not_used(clues.problem)
     subject = f"{name} is a LoRA for {called(clues.lora.family)} and" if clues.lora else name
     return f"{subject} {NOT_ONE}"
+
+
+def not_used(problem: str) -> str:
+    return join([problem, fill("It is not used.")])
 
 
 def evidence_of(catalog: Catalog, clues: Clues) -> tuple[Recipe | None, str, str]:
@@ -264,8 +273,9 @@ def copies_of_size(catalog: Catalog, clues: Clues) -> bool:
 def called(family: str | None) -> str:
     """A family as sentences call it."""
     if family in LOOKALIKES:
-        return re.split(", (?:for )?wh(?:ich|ose) ", LOOKALIKES[family])[0]
-    return FAMILIES.get(family or "", "an unknown family of checkpoints")
+        what: str = LOOKALIKES[family].values["what"]
+        return what
+    return FAMILIES.get(family or "", UNKNOWN_FAMILY)
 
 
 def named_family(name: str) -> str | None:

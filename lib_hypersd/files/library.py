@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..recipes.catalog import Catalog
-from ..wording import shown
+from ..wording import fill, shown
 from .background import Background
 from .cache import CacheEntry, read_cache, write_cache
 from .declared import KEY, MOST_LETTERS, is_from
@@ -218,7 +218,7 @@ def add_header(entry: CacheEntry, path: str) -> CacheEntry:
 
 def cannot_be_read(path: str, error: Exception) -> str:
     why = getattr(error, "strerror", None) or str(error)
-    return f"{shown(os.path.basename(path))} cannot be read ({why})."
+    return fill("{name} cannot be read ({why}).", name=shown(os.path.basename(path)), why=why)
 
 
 def name_of(path: str) -> str:
@@ -250,7 +250,8 @@ def file_of(lora: LoraFile, aliases: tuple[str, ...] = (), checkpoint: str | Non
     family = made_for(found.recipe, lora.clues.lora) if lora.clues.lora else None
     recipe, problem = found.recipe, found.sentence if found.refused else None
     if recipe and set(lora.name) & set(":>"):
-        problem = f"{shown(lora.name)} cannot be written in a prompt, because of its “:” or “>”; rename the file."
+        unwritable = "{name} cannot be written in a prompt, because of its “:” or “>”; rename the file."
+        problem = fill(unwritable, name=shown(lora.name))
         recipe = None
     fit = fit_of_files(lora.path, checkpoint) if recipe and checkpoint else None
     own = is_from(lora.clues.metadata, checkpoint) if recipe else None

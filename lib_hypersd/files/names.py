@@ -14,10 +14,11 @@ from itertools import pairwise
 
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 from ..recipes.settings import fold
+from ..wording import fill
 
 __all__ = [
-    "MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "own_recipe", "recipe_inside", "titles",
-    "words",
+    "ITS_METADATA", "ITS_NAME", "MERGES", "NAME_KEYS", "Distillation", "distillation_of", "family_named", "own_recipe",
+    "recipe_inside", "titles", "words",
 ]  # fmt: skip
 
 # Where trainers and converters write the name that a file was given.
@@ -25,6 +26,7 @@ NAME_KEYS = ("ss_output_name", "modelspec.title", "name", "title")
 # Where AUTOMATIC1111's merger writes which checkpoints it took, and what the result was to be called; both are JSON.
 MERGES = ("sd_merge_models", "sd_merge_recipe")
 MOST_LETTERS = 200  # that a name may have
+ITS_METADATA, ITS_NAME = fill("its metadata"), fill("its name")
 
 # Between words: a space where the name has a separator, a joint where it has none.
 JOINT = "~"
@@ -134,8 +136,9 @@ BESIDE_FAMILY = listed("sd diffusion dev base model ai v 0 1 6")
 class Distillation:
     """The few-step distillation inside a checkpoint.
 
-    ``maker`` as in the catalog; ``steps`` as the name says them, or None; ``evidence`` is "its metadata" or "its name",
-    ``word`` what told it. ``own``: the name says nothing else, so it is the maker's own checkpoint and no merge.
+    ``maker`` as in the catalog; ``steps`` as the name says them, or None; ``evidence`` is ``ITS_METADATA`` or
+    ``ITS_NAME``, ``word`` what told it. ``own``: the name says nothing else, so it is the maker's own checkpoint and no
+    merge.
     """
 
     maker: str
@@ -175,9 +178,9 @@ def distillation_of(name: str, metadata: Mapping[str, str] | None = None) -> Dis
         metadata: the free texts of its header.
     """
     for text in names_in(metadata or {}):
-        if inside := read_distillation(text, "its metadata"):
+        if inside := read_distillation(text, ITS_METADATA):
             return inside
-    return read_distillation(name, "its name")
+    return read_distillation(name, ITS_NAME)
 
 
 def names_in(metadata: Mapping[str, str]) -> Iterator[str]:

@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..translation import translate
+from ..wording import Sentence, fill
 from .redraw import PNG_URL
 
-__all__ = ["INTERRUPTED", "WAITING", "Picture", "refuse", "say", "show", "wait"]
+__all__ = ["INTERRUPTED", "WAITING", "Picture", "in_language", "refuse", "say", "show", "wait"]
 
-WAITING = "Waiting: another image is being made."
-INTERRUPTED = "Interrupted."
+WAITING = fill("Waiting: another image is being made.")
+INTERRUPTED = fill("Interrupted.")
+# What the time of a picture goes into, and the line of all. The page puts its milliseconds in.
+TIMES = {
+    part: fill(template, time="{time}")
+    for part, template in {
+        "plan": "plan {time}", "LoRA": "LoRA {time}", "text": "text {time}", "start image": "start image {time}",
+        "network": "network {time}", "decoder": "decoder {time}", "page": "page {time}",
+    }.items()
+}  # fmt: skip
+OTHER = "{part} {time}"
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,21 @@ def show(picture: Picture) -> dict[str, Any]:
         "state": "picture",
         "image": url,
         "infotext": picture.infotext,
+        "caption": write_caption(picture.steps),
+        "parts": TIMES | {part: fill(OTHER, part=part, time="{time}") for part in picture.times if part not in TIMES},
         "steps": picture.steps,
         "guided": picture.guided,
         "times": dict(picture.times),
         "notes": list(picture.notes),
     }
+
+
+def write_caption(steps: int) -> Sentence:
+    """The line below a picture, in which the page puts its milliseconds and what they went into."""
+    return fill(
+        "{count} steps in {total} ms: {times}", "{count} step in {total} ms: {times}",
+        count=steps, total="{total}", times="{times}",
+    )  # fmt: skip
 
 
 def refuse(sentence: str) -> dict[str, Any]:
@@ -53,6 +74,15 @@ def refuse(sentence: str) -> dict[str, Any]:
 def wait() -> dict[str, Any]:
     """Say that another image comes first, and ask again in a moment."""
     return {"state": "waiting", "sentence": WAITING}
+
+
+def in_language(answer: Any, language: str | None) -> Any:
+    """The same answer with every sentence in it in a language."""
+    if isinstance(answer, Mapping):
+        return {key: in_language(value, language) for key, value in answer.items()}
+    if isinstance(answer, list):
+        return [in_language(value, language) for value in answer]
+    return translate(answer, language) if isinstance(answer, str) else answer
 
 
 def say(sentence: str) -> dict[str, Any]:

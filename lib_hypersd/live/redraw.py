@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HyperSDError
-from ..recipes.settings import number
+from ..recipes.settings import number, refuse_value
 from ..recipes.values import pixels, seed, text, truth
-from ..wording import shown
+from ..wording import fill, join, shown
 
 __all__ = ["Redraw", "Unreadable", "decode_png", "read_redraw"]
 
@@ -59,10 +59,13 @@ def png(value: Any) -> str:
     return value
 
 
-READERS: dict[str, Callable[[Any], Any]] = {
-    "prompt": text, "negative": text, "seed": seed, "width": pixels, "height": pixels,
-    "steps": number(1, 4, whole=True), "strength": number(0, 1), "taesd": truth, "drawing": png,
-    "control": text, "control_weight": number(0, 2),
+# By the names of the values, how sentences call them, and what reads them.
+READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "prompt": ("Prompt", text), "negative": (fill("Negative prompt"), text), "seed": (fill("Seed"), seed),
+    "width": (fill("Width"), pixels), "height": (fill("Height"), pixels),
+    "steps": (fill("Steps"), number(1, 4, whole=True)), "strength": (fill("Strength"), number(0, 1)),
+    "taesd": ("TAESD", truth), "drawing": (fill("Drawing"), png), "control": ("ControlNet", text),
+    "control_weight": (fill("Control weight"), number(0, 2)),
 }  # fmt: skip
 
 
@@ -72,17 +75,17 @@ def read_redraw(given: Mapping[str, Any]) -> Redraw:
     Raises:
         Unreadable: with a sentence for each value that is off.
     """
-    values, problems = {}, []
-    for name, reader in READERS.items():
+    values = {}
+    problems: list[str] = []
+    for name, (label, reader) in READERS.items():
         value = given.get(name)
         if value is not None:
             try:
                 values[name] = reader(value)
             except ValueError as expected:
-                label = name.capitalize().replace("_", " ")
-                problems.append(f"{label} must be {expected}, not {shown(str(value)[:200])!r}.")
+                problems.append(refuse_value(label, str(expected), shown(str(value)[:200])))
     if problems:
-        raise Unreadable(" ".join(problems))
+        raise Unreadable(join(problems))
     return Redraw(**{"prompt": "", **values})
 
 
@@ -95,4 +98,4 @@ def decode_png(url: Any) -> bytes:
             content = b""
         if content.startswith(PNG_START):
             return content
-    raise ValueError("a PNG as a data URL")
+    raise ValueError(fill("a PNG as a data URL"))

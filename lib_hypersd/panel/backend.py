@@ -20,7 +20,7 @@ class Backend:
     ``refresh`` has the folders listed again, ``downloads`` fetches what is missing; both only when the user presses the
     button. ``remember`` keeps what the user says of the checkpoint. ``obstacle`` says why no plan at all could be run.
     ``last_infotext`` is that of the last image that was made, "" where there is none. ``has_fast_decoder``: whether
-    TAESD is at hand for any model.
+    TAESD is at hand for any model. ``language`` is the user's, of those in ``translation.PLURALS``; None is English.
     """
 
     catalog: Callable[[], Catalog]
@@ -33,6 +33,7 @@ class Backend:
     obstacle: Callable[[], str | None] = lambda: None
     last_infotext: Callable[[], str] = lambda: ""
     has_fast_decoder: Callable[[], bool] = lambda: False
+    language: Callable[[], str | None] = lambda: None
 
 
 def file_choices(backend: Backend) -> list[str]:

@@ -114,7 +114,8 @@ def lay_out_explanation(gr: Any, put: Callable[..., None]) -> None:
 def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
     """Have the handlers called with the controls' values and the prompt, if there is one, and show what they return."""
     quick: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-    values = [*(parts[name] for name in CONTROLS), *([prompt] if prompt is not None else [])]
+    controls = [parts[name] for name in CONTROLS]
+    values = [*controls, *([prompt] if prompt is not None else [])]
     shown = [parts[name] for name in ("status", "detail", "cfg_preserved", "downloads", "download", "cancel")]
     with_lists = [*shown, parts["file"], parts["inside"]]
     for name in CONTROLS:
@@ -129,6 +130,6 @@ def connect(parts: dict[str, Any], handlers: Handlers, prompt: Any) -> None:
     parts["why"].click(lambda: handlers.gr.update(visible=True), outputs=[parts["explaining"]], **quick)
     explained = [parts["explanation"], parts["use"]]
     parts["explain"].click(handlers.explain, [parts["infotext"]], explained, **quick)
-    parts["use"].click(handlers.use_what_fits, [parts["infotext"]], [parts[name] for name in CONTROLS], **quick)
+    parts["use"].click(handlers.use_what_fits, [parts["infotext"]], [*explained, *controls], **quick)
     parts["detail"].click(lambda: str(MORE_DETAIL), outputs=[parts["eta"]], **quick)
     parts["cfg_preserved"].click(lambda: VARIANTS["cfg"], outputs=[parts["variant"]], **quick)

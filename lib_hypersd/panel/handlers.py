@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HyperSDError
 from ..plan import Memory, Plan
+from ..recipes.catalog import Recipe
 from ..recipes.settings import FIELDS, RECOMMENDED, read_settings
 from .backend import INSIDE, Backend, file_choices, inside_choices, inside_value
 from .status import Status, render_downloads, render_explanation, render_sentence, render_status
@@ -28,10 +29,13 @@ class Handlers:
     def render(self, values: Updates) -> Status:
         return render_status(values, self.backend, values[-1] if self.has_prompt else "")
 
+    def render_downloads(self, missing: Recipe | None) -> tuple[str, str | None]:
+        return render_downloads(self.backend.downloads, missing, self.backend.language())
+
     def show(self, *values: Any) -> Updates:
         """The status, the buttons that it offers, and the downloads."""
         html, offers, missing = self.render(values)
-        downloads, label = render_downloads(self.backend.downloads, missing)
+        downloads, label = self.render_downloads(missing)
         update = self.gr.update
         return (
             html,
@@ -57,7 +61,7 @@ class Handlers:
     def download(self, label: str, *values: Any) -> Updates:
         """Fetch what is missing, if it is what the button names: the checkpoint may have changed since it was shown."""
         missing = self.render(values).missing
-        if missing is not None and label == render_downloads(self.backend.downloads, missing)[1]:
+        if missing is not None and label == self.render_downloads(missing)[1]:
             self.backend.downloads.start(missing.id)
         return self.show_with_lists(*values)
 
@@ -78,22 +82,31 @@ class Handlers:
 
     def explain(self, infotext: str) -> Updates:
         """What does not fit in an image, and the button that takes over what does."""
+        update, language = self.gr.update, self.backend.language()
         try:
             found = self.explanation(infotext)
         except HyperSDError as problem:
-            return self.gr.update(value=render_sentence("problem", str(problem)), visible=True), self.gr.update(
-                visible=False
-            )
-        html = self.gr.update(value=render_explanation(found), visible=True)
-        return html, self.gr.update(visible=bool(found.causes and found.plan and found.plan.problem is None))
+            return self.refuse(problem)
+        fits = bool(found.causes and found.plan and found.plan.problem is None)
+        return update(value=render_explanation(found, language), visible=True), update(visible=fits)
 
     def use_what_fits(self, infotext: str) -> Updates:
-        """Switch Hyper-SD on with the LoRA that fits, and everything else as recommended for it."""
-        plan = self.explanation(infotext).plan
+        """Switch Hyper-SD on with the LoRA that fits, and everything else as recommended for it; where the infotext is
+        unreadable by now, change nothing and say so in place of the explanation."""
+        unchanged = self.gr.update()
+        try:
+            plan = self.explanation(infotext).plan
+        except HyperSDError as problem:
+            return *self.refuse(problem), unchanged, *(unchanged for field in FIELDS)
         values: dict[str, Any] = {field.name: False if field.is_switch else RECOMMENDED for field in FIELDS}
         if isinstance(plan, Plan) and plan.file:
             values["file"] = plan.file
-        return True, *values.values()
+        return unchanged, unchanged, True, *values.values()
+
+    def refuse(self, problem: HyperSDError) -> Updates:
+        """Why there is no explanation, in its place, and no button below it."""
+        html = render_sentence("problem", str(problem), language=self.backend.language())
+        return self.gr.update(value=html, visible=True), self.gr.update(visible=False)
 
     def explanation(self, infotext: str) -> "Explanation":
         from ..explain import explain, read_text  # which costs the WebUI's start nothing
@@ -107,5 +120,6 @@ class Handlers:
             try:
                 self.backend.remember(change(model.memory))
             except HyperSDError as error:
-                return render_sentence("problem", str(error), model), *self.show_with_lists(*values)[1:]
+                html = render_sentence("problem", str(error), model, language=self.backend.language())
+                return html, *self.show_with_lists(*values)[1:]
         return self.show_with_lists(*values)

@@ -8,6 +8,7 @@ from ..files.file import File
 from ..files.names import recipe_inside
 from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..recipes.settings import Settings
+from ..wording import join
 from . import describe, refusals
 from .outcome import Refusal
 from .resolve import Facts, Lora, by_word
@@ -206,7 +207,7 @@ def find_best_file(facts: Facts, only_hyper_sd: bool) -> tuple[Recipe, File]:
     recipe = min(serving, key=lambda recipe: rank(settings, recipe, File("", recipe)))
     broken = [f.problem for f in facts.files if f.problem and f.looks_like == recipe]
     too_few = [refusals.few_layers_fit(f, facts) for f in held if not layers_fit(f)]
-    raise Refusal(" ".join([*broken[:1], *too_few[:1], refusals.missing(recipe, facts)]), recipe)
+    raise Refusal(join([*broken[:1], *too_few[:1], refusals.missing(recipe, facts)]), recipe)
 
 
 def pick_best(files: Iterable[File], facts: Facts) -> File | None:

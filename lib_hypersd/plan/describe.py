@@ -1,56 +1,81 @@
 """Step 4: the sentences about a plan. Each function is called what it says: ``describe.no_eta(…)``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..files.file import File
 from ..files.identify import called
 from ..recipes.catalog import FAMILIES, HYPER_SD, LOOKALIKES, Recipe
 from ..recipes.settings import FIELDS
-from ..wording import spell
+from ..wording import AND, COMMA, Sentence, fill, join, spell
 from .request import Model
 from .resolve import ITS_ARCHITECTURE, YOUR_WORD, Checkpoint, Facts, Lora
 from .tags import Tag
-from .wording import in_range, in_steps, layers_placed, named
+from .wording import in_range, in_steps, layers_placed, named, span
 
 WHY = {
     "fixed": "{lora} was made for exactly {range}.",
     "unified": "{lora} serves {range}.",
     "cfg": "{lora} keeps guidance working, so the negative prompt counts.",
     "distilled-cfg": "{lora} was made for {range}.",
-    "unet": "The checkpoint itself was made for this and starts at timestep 800.",
+    "unet": fill("The checkpoint itself was made for this and starts at timestep 800."),
     "merged": "{maker} is already in the checkpoint, by {evidence}.",
     ITS_ARCHITECTURE: "The checkpoint is {maker}, which makes few steps by itself.",
 }
-WEIGHT_WITHOUT_LORA = "No LoRA is added, so the fixed LoRA weight has no effect."
-WEIGHT_0 = "LoRA weight 0 takes the LoRA out, and without it few steps leave the image unfinished."
+WEIGHT_WITHOUT_LORA = fill("No LoRA is added, so the fixed LoRA weight has no effect.")
+WEIGHT_0 = fill("LoRA weight 0 takes the LoRA out, and without it few steps leave the image unfinished.")
+FEW_BITS = fill(
+    "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
+    "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”."
+)
+# The parts that another checkpoint makes.
+REFINER, SECOND = "The refiner {model}", "The second pass's checkpoint {model}"
+OTHER_INSIDE = "{role} has {maker} in it, and its part is made by the same plan. Choose another or none."
+PLAIN = "{role} has no few-step model in it, and its part is made by the same plan. Choose another or none."
 
 
 def done(facts: Facts, recipe: Recipe, file: File | None, values: Mapping[str, Any]) -> str:
     """What will be done, and in a second sentence why; ``values`` are those of the plan's fields."""
-    lora = f"{file.name} at weight {values['weight']:g}" if file else "no LoRA"
+    lora = fill("no LoRA")
+    if file:
+        lora = fill("{file} at weight {weight:g}", file=file.name, weight=values["weight"])
+    how = join(list_values(recipe, values), COMMA)
+    if values["hires_scale"] is not None:
+        second = enlargement(*(values[f"hires_{name}"] for name in ("scale", "strength", "upscaler")))
+        how = fill("{how}; then a second pass at {second}", how=how, second=second)
+    if values["fast_decoding"]:
+        how = fill("{how}; decoded by TAESD", how=how)
+    steps, why = in_steps(values["steps"]), say_why(facts, recipe, file)
+    return fill("{steps} with {lora}: {how}. {why}", steps=steps, lora=lora, how=how, why=why)
+
+
+def list_values(recipe: Recipe, values: Mapping[str, Any]) -> Iterator[str]:
+    """The plan's other values, each in few words."""
     eta, distilled = values["eta"], values["distilled_cfg"]
-    with_eta = f", eta {eta:g}" if eta else ""
-    control = "shift" if recipe.distilled_cfg is None else "distilled CFG"
-    guidance = f", {control} {distilled:g}" if distilled is not None else ""
-    how = f"{values['sampler']} on the schedule {values['schedule']}{with_eta}, CFG {values['cfg']:g}{guidance}"
-    lora_of = "The LoRA" if recipe.maker == HYPER_SD else f"The LoRA, by {recipe.maker},"
+    yield fill("{sampler} on the schedule {schedule}", sampler=values["sampler"], schedule=values["schedule"])
+    if eta:
+        yield fill("eta {eta:g}", eta=eta)
+    yield fill("CFG {cfg:g}", cfg=values["cfg"])
+    if distilled is not None and recipe.distilled_cfg is None:
+        yield fill("shift {shift:g}", shift=distilled)
+    elif distilled is not None:
+        yield fill("distilled CFG {cfg:g}", cfg=distilled)
+
+
+def say_why(facts: Facts, recipe: Recipe, file: File | None) -> Sentence:
     evidence = facts.checkpoint.evidence or YOUR_WORD
     reason = ITS_ARCHITECTURE if file is None and evidence == ITS_ARCHITECTURE else recipe.kind
-    why = WHY[reason].format(lora=lora_of, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
-    decoder = "; decoded by TAESD" if values["fast_decoding"] else ""
-    return f"{in_steps(values['steps'])} with {lora}: {how}{second_pass(values)}{decoder}. {why}"
+    own = recipe.maker == HYPER_SD
+    lora = fill("The LoRA") if own else fill("The LoRA, by {maker},", maker=recipe.maker)
+    return fill(WHY[reason], lora=lora, range=in_range(recipe), maker=recipe.maker, evidence=evidence)
 
 
-def second_pass(values: Mapping[str, Any]) -> str:
-    """The second pass that the plan adds."""
-    scale, strength, upscaler = (values[f"hires_{name}"] for name in ("scale", "strength", "upscaler"))
-    return "" if scale is None else f"; then a second pass at {enlargement(scale, strength, upscaler)}"
-
-
-def enlargement(scale: float | None, strength: float | None, upscaler: str | None) -> str:
+def enlargement(scale: float | None, strength: float | None, upscaler: str | None) -> Sentence:
     """What a second pass is made with."""
-    return f"×{scale:g}, denoising strength {strength:g}, upscaler {upscaler}"
+    return fill(
+        "×{scale:g}, denoising strength {strength:g}, upscaler {upscaler}",
+        scale=scale, strength=strength, upscaler=upscaler,
+    )  # fmt: skip
 
 
 def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
@@ -60,16 +85,14 @@ def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
     if file is not None:
         found += [remark_on_file(file), remark_on_base(file, model), remark_on_fit(file, model)]
         if model.coarse:
-            found.append(
-                "The checkpoint's weights are of few bits, in which a LoRA is rounded away: "
-                "set “Diffusion in Low Bits” to “Automatic (fp16 LoRA)”."
-            )
+            found.append(FEW_BITS)
     if model.prediction == "v_prediction":
-        found.append(f"The checkpoint predicts v; {recipe.maker} was distilled from models that predict noise.")
+        predicts = "The checkpoint predicts v; {maker} was distilled from models that predict noise."
+        found.append(fill(predicts, maker=recipe.maker))
     found += [
         remark_on_control(facts.request.control_weights, recipe),
-        remark_on_other(facts.refiner, "refiner", facts, file),
-        remark_on_other(facts.second, "second pass's checkpoint", facts, file),
+        remark_on_other(facts.refiner, REFINER, facts, file),
+        remark_on_other(facts.second, SECOND, facts, file),
     ]
     return [remark for remark in found if remark]
 
@@ -77,48 +100,59 @@ def remarks(facts: Facts, recipe: Recipe, file: File | None) -> list[str]:
 def remark_on_memory(facts: Facts) -> str | None:
     if not facts.remembered:
         return None
-    labels = {field.name: field.label for field in FIELDS}
-    values = ", ".join(f"{labels.get(n, n)} {getattr(facts.settings, n)}" for n in facts.remembered)
-    return f"Remembered for this checkpoint: {values}."
+    labels = {field.name: fill(field.label) for field in FIELDS}
+    values = [
+        fill("{label} {value}", label=labels.get(name, name), value=getattr(facts.settings, name))
+        for name in facts.remembered
+    ]
+    return fill("Remembered for this checkpoint: {values}.", values=join(values, COMMA))
 
 
 def remark_on_inside(inside: Checkpoint, file: File | None) -> str | None:
     if inside.maker is None:
         return None
     if file is not None:
-        return f"{inside.maker} is already in the checkpoint, by {inside.evidence}; with a LoRA it acts twice."
+        twice = "{maker} is already in the checkpoint, by {evidence}; with a LoRA it acts twice."
+        return fill(twice, maker=inside.maker, evidence=inside.evidence)
     if inside.recipe is None or inside.recipe.kind == "unet" or inside.evidence in (YOUR_WORD, ITS_ARCHITECTURE):
         return None
-    return f"If {inside.maker} is not in the checkpoint, say that it is plain, or fix a LoRA file or a variant."
+    return fill(
+        "If {maker} is not in the checkpoint, say that it is plain, or fix a LoRA file or a variant.",
+        maker=inside.maker,
+    )  # fmt: skip
 
 
 def remark_on_file(file: File) -> str | None:
     if not file.superseded:
         return None
-    return f"{file.name} is an edition that its authors have replaced under the same name; get it again."
+    return fill(
+        "{file} is an edition that its authors have replaced under the same name; get it again.", file=file.name
+    )
 
 
 def remark_on_base(file: File, model: Model) -> str | None:
     if file.recipe is None or file.recipe.made_for(model.architecture):
         return None
-    made_for = " and ".join(file.recipe.bases)
-    return f"{file.name} was made for {made_for}, and {named(model)} is another model: compare the results."
+    return fill(
+        "{file} was made for {bases}, and {model} is another model: compare the results.",
+        file=file.name, bases=join(file.recipe.bases, AND), model=named(model),
+    )  # fmt: skip
 
 
 def remark_on_fit(file: File, model: Model) -> str | None:
     if file.fit is None or file.fit.placed == file.fit.layers:
         return None
-    return f"{layers_placed(file, model)}; the others are left out."
+    return fill("{layers}; the others are left out.", layers=layers_placed(file, model))
 
 
 def remark_on_control(weights: Sequence[float], recipe: Recipe) -> str | None:
     most = max(weights, default=0.0)
     if recipe.control_weight is None or most <= recipe.control_weight:
         return None
-    return (
-        f"ControlNet weight {most:g} is set, and {recipe.control_weight:g} is recommended with {recipe.maker} on "
-        f"{FAMILIES[recipe.family]}."
-    )
+    return fill(
+        "ControlNet weight {weight:g} is set, and {most:g} is recommended with {maker} on {family}.",
+        weight=most, most=recipe.control_weight, maker=recipe.maker, family=FAMILIES[recipe.family],
+    )  # fmt: skip
 
 
 def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: File | None) -> str | None:
@@ -128,10 +162,10 @@ def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: Fil
         return None
     if file is not None and other.model.family not in (None, facts.family):
         what = (LOOKALIKES | FAMILIES)[other.model.family]
-        return f"The {role} {other.model.name} is {what}: the LoRA has no effect on its part. Choose another or none."
+        sentence = "{role} is {what}: the LoRA has no effect on its part. Choose another or none."
+        return fill(sentence, role=fill(role, model=other.model.name), what=what)
     if other.maker != facts.checkpoint.maker and (other.maker or file is None):
-        inside, name = other.maker or "no few-step model", other.model.name
-        return f"The {role} {name} has {inside} in it, and its part is made by the same plan. Choose another or none."
+        return fill(OTHER_INSIDE if other.maker else PLAIN, role=fill(role, model=other.model.name), maker=other.maker)
     return None
 
 
@@ -139,74 +173,93 @@ def remark_on_other(other: Checkpoint | None, role: str, facts: Facts, file: Fil
 
 
 def other_kind(variant: str) -> str:
-    return f"The LoRA is not of the kind “{variant}” that the panel has fixed."
+    return fill("The LoRA is not of the kind “{kind}” that the panel has fixed.", kind=fill(variant))
 
 
 def other_steps(steps: int, recipe: Recipe) -> str:
-    return f"{in_steps(steps)} are set, and this is made for {in_range(recipe)}."
+    return fill(
+        "{count} steps are set, and this is made for {range}.", "{count} step is set, and this is made for {range}.",
+        count=steps, range=in_range(recipe),
+    )  # fmt: skip
 
 
 def other_hires_steps(steps: int, recipe: Recipe) -> str:
-    return f"{in_steps(steps)} are set for the second pass, and this is made for {in_range(recipe)}."
+    return fill(
+        "{count} steps are set for the second pass, and this is made for {range}.",
+        "{count} step is set for the second pass, and this is made for {range}.",
+        count=steps, range=in_range(recipe),
+    )  # fmt: skip
 
 
 def hires_steps_passed_over(recipe: Recipe) -> str:
-    return f"{in_range(recipe)} is what this is made for, so the second pass takes as many as the first."
+    passed_over = "{range} is what this is made for, so the second pass takes as many as the first."
+    return fill(passed_over, range=in_range(recipe))
 
 
 def own_second_pass(recipe: Recipe) -> str:
     values = enlargement(recipe.two_pass_scale, recipe.two_pass_strength, recipe.two_pass_upscaler)
-    return f"The second pass that is set comes before the one of “Two passes”: {values}."
+    return fill("The second pass that is set comes before the one of “Two passes”: {values}.", values=values)
 
 
 def outside(label: str, value: float, low: float, high: float) -> str | None:
     """That a number lies outside a range, which may be a single number; None where it lies within."""
     if low <= value <= high:
         return None
-    span = f"{low:g}" if high == low else f"{low:g} to {high:g}"
-    return f"{label} {value:g} is set, and this is made for {span}."
+    made_for = "{label} {value:g} is set, and this is made for {range}."
+    return fill(made_for, label=fill(label), value=value, range=span(low, high))
 
 
-def other_name(field: str, value: str, recommended: str) -> str:
-    return f"{value} is set as the {field}, and this is made for {recommended}."
+def other_sampler(value: str, recommended: str) -> str:
+    return fill("{name} is set as the sampler, and this is made for {ours}.", name=value, ours=recommended)
+
+
+def other_schedule(value: str, recommended: str) -> str:
+    return fill("{name} is set as the schedule, and this is made for {ours}.", name=value, ours=recommended)
 
 
 def other_hires_name(value: str, ours: str) -> str:
-    return f"{value} is set for the second pass, and this is made for {ours}."
+    return fill("{name} is set for the second pass, and this is made for {ours}.", name=value, ours=ours)
 
 
 def eta_passed_over(eta: float, recipe: Recipe) -> str:
-    why = f"{recipe.sampler} has no eta" if recipe.eta is None else f"this is made for eta {recipe.eta:g}"
-    return f"The request's own eta {eta:g} is not used: {why}."
+    why = fill("{sampler} has no eta", sampler=recipe.sampler)
+    if recipe.eta is not None:
+        why = fill("this is made for eta {eta:g}", eta=recipe.eta)
+    return fill("The request's own eta {eta:g} is not used: {why}.", eta=eta, why=why)
 
 
 def no_eta(sampler: str) -> str:
-    return f"{sampler} has no eta, so the fixed eta has no effect."
+    return fill("{sampler} has no eta, so the fixed eta has no effect.", sampler=sampler)
 
 
 def wrong_tag(lora: Lora, facts: Facts) -> str:
     if lora.family not in (None, facts.family):
-        here = called(facts.family)
-        made_for = called(lora.family)
-        return f"{lora.name} was made for {made_for} and the loaded checkpoint is {here}: its tag is not applied."
-    return f"Only {layers_placed(lora.file, facts.request.model)}: its tag is not applied." if lora.file else ""
+        return fill(
+            "{lora} was made for {family} and the loaded checkpoint is {here}: its tag is not applied.",
+            lora=lora.name, family=called(lora.family), here=called(facts.family),
+        )  # fmt: skip
+    if lora.file is None:
+        return ""
+    return fill("Only {layers}: its tag is not applied.", layers=layers_placed(lora.file, facts.request.model))
 
 
 def second_lora(name: str) -> str:
-    return f"{name} would be a second few-step LoRA: its tag is not applied."
+    return fill("{lora} would be a second few-step LoRA: its tag is not applied.", lora=name)
 
 
 def tag_before_file(name: str, file: str) -> str:
-    return f"The prompt's tag {name} comes before the file {file} that the panel has fixed."
+    return fill("The prompt's tag {tag} comes before the file {file} that the panel has fixed.", tag=name, file=file)
 
 
 def tag_before_weight(weight: float, fixed: float) -> str:
-    return f"The tag's weight {weight:g} comes before the {fixed:g} that the panel has fixed."
+    before = "The tag's weight {weight:g} comes before the {fixed:g} that the panel has fixed."
+    return fill(before, weight=weight, fixed=fixed)
 
 
 def other_weight(tag: Tag, weight: float) -> str:
-    return f"The tag {tag} of another prompt gets the weight {spell(weight)} of the first."
+    gets = "The tag {tag} of another prompt gets the weight {weight} of the first."
+    return fill(gets, tag=str(tag), weight=spell(weight))
 
 
 def point_out(name: str) -> str:
-    return f"The prompt has the few-step LoRA {name}. Switched on, Hyper-SD gives it its settings."
+    return fill("The prompt has the few-step LoRA {lora}. Switched on, Hyper-SD gives it its settings.", lora=name)

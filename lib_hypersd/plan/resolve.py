@@ -5,17 +5,18 @@ from dataclasses import dataclass, replace
 
 from ..files.file import File
 from ..files.identify import identify, named_family
-from ..files.names import Distillation, distillation_of, own_recipe, recipe_inside
+from ..files.names import ITS_NAME, Distillation, distillation_of, own_recipe, recipe_inside
 from ..recipes.catalog import HYPER_SD, Catalog, Recipe
 from ..recipes.memory import Memory
 from ..recipes.settings import Settings
+from ..wording import fill
 from .request import Model, Request
 from .tags import Tag, find
 
 __all__ = ["ITS_ARCHITECTURE", "YOUR_WORD", "Checkpoint", "Facts", "Lora", "by_word", "resolve"]
 
-YOUR_WORD = "your own word"
-ITS_ARCHITECTURE = "its architecture"
+YOUR_WORD = fill("your own word")
+ITS_ARCHITECTURE = fill("its architecture")
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def resolve_checkpoint(model: Model, catalog: Catalog) -> Checkpoint:
     else:
         recipe = identify(catalog, model.name)
         if recipe and recipe.kind == "unet" and recipe.family == model.family:
-            return Checkpoint(model, HYPER_SD, recipe, evidence="its name")
+            return Checkpoint(model, HYPER_SD, recipe, evidence=ITS_NAME)
         inside = distillation_of(model.name, model.metadata)
         own = own_recipe(catalog, model.family, model.architecture)
         if own:

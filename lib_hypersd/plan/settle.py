@@ -9,6 +9,7 @@ from ..architecture_table import ARCHITECTURES
 from ..recipes.catalog import HYPER_SD
 from ..recipes.settings import VARIANTS
 from ..sampling.names import BY_IMAGE_SIZE
+from ..wording import join
 from . import describe, refusals, second_pass
 from .choose import VARIANT_KINDS, Choice
 from .outcome import Refusal
@@ -132,7 +133,7 @@ def remark_on_weight(case: Case, weight: float | None) -> str | None:
         describe.WEIGHT_0 if weight == 0 else remark_on_distance("LoRA weight", weight, case.recipe.weight),
         *(describe.other_weight(tag, weight) for tag in find_tags_of_other_weights(case, weight)[:1]),
     ]
-    return " ".join(filter(None, remarks)) or None
+    return join(filter(None, remarks)) or None
 
 
 def find_tags_of_other_weights(case: Case, weight: float) -> list[Tag]:
@@ -154,13 +155,13 @@ def remark_on_distance(label: str, value: float, recommended: float | None) -> s
 
 
 def remark_on_sampler(case: Case, sampler: str) -> str | None:
-    return None if sampler == case.recipe.sampler else describe.other_name("sampler", sampler, case.recipe.sampler)
+    return None if sampler == case.recipe.sampler else describe.other_sampler(sampler, case.recipe.sampler)
 
 
 def remark_on_schedule(case: Case, schedule: str) -> str | None:
     if schedule in (case.recipe.schedule, case.recipe.also_schedule):
         return None
-    return describe.other_name("schedule", schedule, case.recipe.schedule)
+    return describe.other_schedule(schedule, case.recipe.schedule)
 
 
 def remark_on_eta(case: Case, eta: float | None) -> str | None:

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 
 from ..files.file import File
 from ..recipes.catalog import Recipe
+from ..wording import COMMA, fill, join
 from .request import Model
 
-__all__ = ["in_range", "in_steps", "layers_placed", "named", "spans"]
+__all__ = ["in_range", "in_steps", "layers_placed", "named", "span", "spans"]
 
 
 def in_steps(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
+    return fill("{count} steps", one="{count} step", count=steps)
 
 
 def in_range(recipe: Recipe) -> str:
     low, high = recipe.steps_min, recipe.steps_max
-    return in_steps(low) if low == high else f"{low} to {high} steps"
+    return in_steps(low) if low == high else fill("{low} to {count} steps", low=low, count=high)
 
 
 def spans(recipes: Sequence[Recipe]) -> str:
@@ -23,7 +24,11 @@ def spans(recipes: Sequence[Recipe]) -> str:
     counts = sorted({n for r in recipes for n in range(r.steps_min, r.steps_max + 1)})
     starts = [n for n in counts if n - 1 not in counts]
     ends = [n for n in counts if n + 1 not in counts]
-    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in zip(starts, ends, strict=True))
+    return join([span(start, end) for start, end in zip(starts, ends, strict=True)], COMMA)
+
+
+def span(low: float, high: float) -> str:
+    return f"{low:g}" if low == high else fill("{low:g} to {high:g}", low=low, high=high)
 
 
 def named(model: Model) -> str:
@@ -32,4 +37,9 @@ def named(model: Model) -> str:
 
 def layers_placed(file: File, model: Model) -> str:
     fit = file.fit
-    return f"{fit.placed} of {fit.layers} layers of {file.name} have a place in {named(model)}" if fit else ""
+    if fit is None:
+        return ""
+    return fill(
+        "{placed} of {layers} layers of {file} have a place in {model}",
+        placed=fit.placed, layers=fit.layers, file=file.name, model=named(model),
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..recipes.settings import Settings, number, read_settings
+from ..recipes.settings import Settings, number, read_settings, refuse_value
 from ..recipes.values import MOST_SEED, pixels, seed, text, truth
 from ..wording import shown
 
@@ -93,14 +93,14 @@ def read_job(given: Mapping[str, Any]) -> tuple[Job | None, list[str], list[str]
     """
     rest = {key: value for key, value in given.items() if value is not None}
     values: dict[str, Any] = {}
-    problems = []
+    problems: list[str] = []
     for name, reader in READERS.items():
         if name in rest:
             value = rest.pop(name)
             try:
                 values[name] = reader(value)
             except ValueError as expected:
-                problems.append(f"“{name}” must be {expected}, not {shown(str(value)[:200])!r}.")
+                problems.append(refuse_value(f"“{name}”", str(expected), shown(str(value)[:200])))
     if given.get("prompt") is None:
         problems.append("A prompt is needed.")
     settings, wrong, comments = read_settings([{**rest, "enabled": not values.pop("base", False)}])

@@ -11,6 +11,7 @@ from ..errors import HyperSDError
 from ..live import INTERRUPTED, Page, Picture, Redraw, read_redraw, refuse, render, say, show, wait
 from ..live.redraw import decode_png
 from ..recipes.settings import Settings
+from ..wording import fill
 from .files import open_image, save
 from .generate import Interrupted, Playground
 from .job import EXAMPLE, Job
@@ -54,7 +55,7 @@ class LiveTab:
             path = save(image, str(payload.get("infotext") or ""), self.out, str(redraw.seed))
         except (HyperSDError, ValueError) as problem:
             return refuse(str(problem))
-        return say(f"Kept as {path}.")
+        return say(fill("Kept as {path}.", path=path))
 
 
 def job_of(redraw: Redraw) -> Job:

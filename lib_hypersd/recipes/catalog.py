@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..architecture_table import LOOKALIKES
+from ..wording import fill
 from .recipe import ALIKE, FAMILIES, HYPER_SD, KINDS, Recipe, check
 
 __all__ = ["ALIKE", "FAMILIES", "HYPER_SD", "KINDS", "LOOKALIKES", "Catalog", "Recipe", "load_catalog", "published"]
 
 MOST_BYTES = 1_000_000
+TOO_LARGE = "{file} is larger than {bytes} bytes and was not read."
+UNREADABLE = "{file} could not be read ({why}); the published recipes are used."
+LEFT_OUT = "{file}, line {line}: {problem} This entry is left out."
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +54,19 @@ def load_catalog(path: Path) -> Catalog:
 def read_catalog(path: Path, mtime_ns: int, size: int) -> Catalog:
     base = published()
     if size > MOST_BYTES:
-        return replace(base, problems=(f"{path.name} is larger than {MOST_BYTES} bytes and was not read.",))
+        return replace(base, problems=(fill(TOO_LARGE, file=path.name, bytes=MOST_BYTES),))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        return replace(base, problems=(f"{path.name} could not be read ({error}); the published recipes are used.",))
+        return replace(base, problems=(fill(UNREADABLE, file=path.name, why=str(error)),))
 
     recipes = {recipe.id: recipe for recipe in base.recipes}
-    problems = []
+    problems: list[str] = []
     for line, entry in parse_entries(text):
         try:
             recipe = merge(recipes, entry)
         except ValueError as error:
-            problems.append(f"{path.name}, line {line}: {error} This entry is left out.")
+            problems.append(fill(LEFT_OUT, file=path.name, line=line, problem=str(error)))
         else:
             recipes[recipe.id] = recipe
     return Catalog(tuple(recipes.values()), tuple(problems))
@@ -80,7 +84,7 @@ def parse_entries(text: str) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
     decoder = json.JSONDecoder()
     start = text.find("[")
     if text[: max(start, 0)].strip() or start < 0:
-        yield 1, "the file is not a list of recipes ([ {…}, {…} ])."
+        yield 1, fill("the file is not a list of recipes ([ {{…}}, {{…}} ]).")
         return
     position = text.find("{", start)
     while position >= 0:
@@ -105,14 +109,14 @@ def merge(recipes: dict[str, Recipe], entry: Mapping[str, Any] | str) -> Recipe:
         raise ValueError(entry)
     name = entry.get("id")
     if not isinstance(name, str) or not name:
-        raise ValueError("an entry needs an “id”.")
+        raise ValueError(fill("an entry needs an “id”."))
     unknown = sorted(set(entry) - {f.name for f in fields(Recipe)})
     if unknown:
-        raise ValueError(f"“{name}” has “{unknown[0]}”, which no recipe has.")
+        raise ValueError(fill("“{id}” has “{key}”, which no recipe has.", id=name, key=unknown[0]))
     required = [f.name for f in fields(Recipe) if f.default is MISSING and f.default_factory is MISSING]
     missing = [field for field in required if field not in entry]
     if name not in recipes and missing:
-        raise ValueError(f"“{name}” lacks “{missing[0]}”.")
+        raise ValueError(fill("“{id}” lacks “{key}”.", id=name, key=missing[0]))
     recipe = replace(recipes[name], **entry) if name in recipes else Recipe(**entry)
     check(recipe)
     return recipe

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import HyperSDError
+from ..wording import fill, join
 from ..writing import replace_text
 from .settings import Settings, read_settings
 
@@ -106,7 +107,10 @@ class Memories:
             replace_text(self.path, text, "utf-8")
         except (OSError, UnicodeEncodeError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise CannotRemember(f"{self.path.name} could not be written ({why}); nothing is remembered.") from None
+            unwritten = fill(
+                "{file} could not be written ({why}); nothing is remembered.", file=self.path.name, why=why
+            )
+            raise CannotRemember(unwritten) from None
 
 
 def entry_as_json(entry: Entry) -> dict[str, Any]:
@@ -120,19 +124,20 @@ def entry_as_json(entry: Entry) -> dict[str, Any]:
 def read_file(path: Path, mtime_ns: int, size: int) -> Content:
     try:
         if size > MOST_BYTES:
-            raise ValueError(f"larger than {MOST_BYTES} bytes")
+            raise ValueError(fill("larger than {bytes} bytes", bytes=MOST_BYTES))
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(values, list):
-            raise ValueError("not a list of checkpoints")
+            raise ValueError(fill("not a list of checkpoints"))
         return Content(tuple(map(read_entry, values)))
     except (OSError, ValueError, TypeError, KeyError, RecursionError, CannotRemember) as error:
-        return Content(problem=f"{path.name} could not be read ({error}); mend it or delete it.")
+        unread = fill("{file} could not be read ({why}); mend it or delete it.", file=path.name, why=str(error))
+        return Content(problem=unread)
 
 
 def read_entry(value: Mapping[str, Any]) -> Entry:
     name, size, sha256 = value["name"], value["size"], value["sha256"]
     if not (isinstance(name, str) and type(size) is int and isinstance(sha256, str)):
-        raise ValueError(f"{value!r:.60} is not a checkpoint")
+        raise ValueError(fill("{value!r:.60} is not a checkpoint", value=value))
     return Entry(name, size, sha256, read_memory(value))
 
 
@@ -144,10 +149,10 @@ def read_memory(value: Mapping[str, Any]) -> Memory:
     """
     inside, given = value.get("inside"), value.get("settings") or {}
     if inside is not None and not isinstance(inside, str):
-        raise CannotRemember('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.')
+        raise CannotRemember(fill('“inside” must be a maker\'s name, "" for a plain checkpoint, or null.'))
     if not isinstance(given, Mapping):
-        raise CannotRemember("“settings” must be an object of the panel's values.")
+        raise CannotRemember(fill("“settings” must be an object of the panel's values."))
     settings, problems, comments = read_settings([{**given, "enabled": True}])
     if problems or comments:
-        raise CannotRemember(" ".join((*problems, *comments)))
+        raise CannotRemember(join((*problems, *comments)))
     return Memory(inside, replace(settings, enabled=False))

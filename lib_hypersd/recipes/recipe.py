@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..architecture_table import ARCHITECTURES
+from ..wording import COMMA, fill, join
 
 __all__ = ["ALIKE", "FAMILIES", "HYPER_SD", "KINDS", "Recipe", "check"]
 
@@ -127,48 +128,56 @@ def is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+NUMBER, WHOLE_NUMBER = "a number from {low} to {high}", "a whole number from {low} to {high}"
+BETWEEN, OR_NULL, ONLY_WITH = "between {low} and {high}", "null or {what}", "{what} with {key}, and null without it"
+CFG = fill(BETWEEN, low="cfg_min", high="cfg_max")
+STEPS = fill(BETWEEN, low="steps_min", high="steps_max")
+UP_TO_1 = fill(NUMBER, low=0, high=1)
+UP_TO_2 = fill(NUMBER, low=0, high=2)
 # What each value must be, in the order in which they are checked; until then the recipe's values may be anything.
 REQUIREMENTS: tuple[tuple[Collection[str], Callable[[Any, Any], bool], str], ...] = (
-    (["family"], lambda recipe, value: value in list(FAMILIES), "one of " + ", ".join(FAMILIES)),
-    (["kind"], lambda recipe, value: value in list(KINDS), "one of " + ", ".join(KINDS)),
+    (["family"], lambda recipe, value: value in list(FAMILIES), fill("one of {names}", names=join(FAMILIES, COMMA))),
+    (["kind"], lambda recipe, value: value in list(KINDS), fill("one of {names}", names=join(KINDS, COMMA))),
     (["steps_min", "steps_max", "steps"], lambda recipe, value: is_whole(value, 1, 150),
-     "a whole number from 1 to 150"),
-    (["steps"], lambda recipe, value: recipe.serves(value), "between steps_min and steps_max"),
-    (["cfg", "cfg_min", "cfg_max"], lambda recipe, value: is_number(value, 1, 30), "a number from 1 to 30"),
-    (["cfg"], lambda recipe, value: recipe.cfg_min <= value <= recipe.cfg_max, "between cfg_min and cfg_max"),
-    (["weight"], lambda recipe, value: not recipe.is_lora or is_number(value, 0, 2), "a number from 0 to 2"),
-    (["control_weight"], lambda recipe, value: value is None or is_number(value, 0, 2), "null or a number from 0 to 2"),
-    (["words"], lambda recipe, value: not recipe.is_lora or is_text(value), "words of the file name"),
+     fill(WHOLE_NUMBER, low=1, high=150)),
+    (["steps"], lambda recipe, value: recipe.serves(value), STEPS),
+    (["cfg", "cfg_min", "cfg_max"], lambda recipe, value: is_number(value, 1, 30), fill(NUMBER, low=1, high=30)),
+    (["cfg"], lambda recipe, value: recipe.cfg_min <= value <= recipe.cfg_max, CFG),
+    (["weight"], lambda recipe, value: not recipe.is_lora or is_number(value, 0, 2), UP_TO_2),
+    (["control_weight"], lambda recipe, value: value is None or is_number(value, 0, 2), fill(OR_NULL, what=UP_TO_2)),
+    (["words"], lambda recipe, value: not recipe.is_lora or is_text(value), fill("words of the file name")),
     (["distilled_cfg", "shift"], lambda recipe, value: value is None or is_number(value, 0, 30),
-     "null or a number from 0 to 30"),
+     fill(OR_NULL, what=fill(NUMBER, low=0, high=30))),
     (["eta", "eta_min", "eta_max"], lambda recipe, value: value is None or is_number(value, 0, 1),
-     "null or a number from 0 to 1"),
+     fill(OR_NULL, what=UP_TO_1)),
     (["eta_min"], lambda recipe, value: (value is None) == (recipe.eta_max is None),
-     "there with eta_max or not at all"),
+     fill("there with {key} or not at all", key="eta_max")),
     (["eta"], lambda recipe, value: recipe.eta_min is None or is_number(value, recipe.eta_min, recipe.eta_max),
-     "between eta_min and eta_max"),
-    (["two_pass_scale"], lambda recipe, value: value is None or is_number(value, 1, 4), "null or a number from 1 to 4"),
+     fill(BETWEEN, low="eta_min", high="eta_max")),
+    (["two_pass_scale"], lambda recipe, value: value is None or is_number(value, 1, 4),
+     fill(OR_NULL, what=fill(NUMBER, low=1, high=4))),
     (["two_pass_strength"],
      lambda recipe, value: is_number(value, 0, 1) if recipe.two_pass_scale else value is None,
-     "a number from 0 to 1 with two_pass_scale, and null without it"),
+     fill(ONLY_WITH, what=UP_TO_1, key="two_pass_scale")),
     (["two_pass_upscaler"], lambda recipe, value: is_text(value) if recipe.two_pass_scale else value is None,
-     "a name with two_pass_scale, and null without it"),
+     fill(ONLY_WITH, what=fill("a name"), key="two_pass_scale")),
     (["two_pass_cfg"], lambda recipe, value: value is None or recipe.cfg_min <= value <= recipe.cfg_max,
-     "null or between cfg_min and cfg_max"),
+     fill(OR_NULL, what=CFG)),
     (["two_pass_steps"], lambda recipe, value: value is None or (is_whole(value, 1) and recipe.serves(value)),
-     "null or between steps_min and steps_max"),
-    (["sampler", "schedule", "maker"], lambda recipe, value: is_text(value), "a name"),
+     fill(OR_NULL, what=STEPS)),
+    (["sampler", "schedule", "maker"], lambda recipe, value: is_text(value), fill("a name")),
     (["also_schedule", "file", "sha256", "superseded_sha256", "addnet", "repository"],
-     lambda recipe, value: value is None or isinstance(value, str), "null or a text"),
+     lambda recipe, value: value is None or isinstance(value, str), fill(OR_NULL, what=fill("a text"))),
     (["file"], lambda recipe, value: value is None or (value == Path(value).name and "\\" not in value),
-     "a bare file name"),
-    (["bytes", "superseded_bytes"], lambda recipe, value: value is None or is_whole(value, 1), "null or a size"),
+     fill("a bare file name")),
+    (["bytes", "superseded_bytes"], lambda recipe, value: value is None or is_whole(value, 1),
+     fill(OR_NULL, what=fill("a size"))),
     (["shift"], lambda recipe, value: value is None or recipe.distilled_cfg is None,
-     "null where there is a distilled_cfg"),
+     fill("null where there is a {key}", key="distilled_cfg")),
     (["source", "bases"], lambda recipe, value: isinstance(value, list) and all(isinstance(s, str) for s in value),
-     "a list of texts"),
+     fill("a list of texts")),
     (["bases"], lambda recipe, value: {row.name for row in ARCHITECTURES} >= set(value),
-     "a list of architectures' names"),
+     fill("a list of architectures' names")),
 )  # fmt: skip
 
 
@@ -178,4 +187,5 @@ def check(recipe: Recipe) -> None:
         for name in names:
             value = getattr(recipe, name)
             if not holds(recipe, value):
-                raise ValueError(f"“{recipe.id}”: {name} must be {what}, not {value!r}.")
+                refusal = "“{id}”: {name} must be {expected}, not {value!r}."
+                raise ValueError(fill(refusal, id=recipe.id, name=name, expected=what, value=value))

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..sampling.names import SAMPLERS, SCHEDULES
-from ..wording import spell
+from ..wording import COMMA, Sentence, fill, join, spell
 from .catalog import Catalog, Recipe
+from .recipe import NUMBER, WHOLE_NUMBER
 
-__all__ = ["FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "make_infotext", "read_pasted", "read_settings"]
+__all__ = [
+    "FIELDS", "RECOMMENDED", "VARIANTS", "Field", "Settings", "make_infotext", "number", "read_pasted", "read_settings",
+    "refuse_value",
+]  # fmt: skip
 
 RECOMMENDED = "Recommended"
 VARIANTS = {
@@ -50,11 +54,15 @@ class Settings:
     hires_upscaler: str | None = None
 
 
+TRUE_OR_FALSE = fill("true or false")
+UNKNOWN = "“{key}” is unknown to this version of Hyper-SD and was passed over."
+
+
 def read_variant(value: object) -> str:
     for key, label in VARIANTS.items():
         if isinstance(value, str) and fold(value) in (fold(key), fold(label)):
             return key
-    raise ValueError("one of " + ", ".join(VARIANTS))
+    raise ValueError(fill("one of {names}", names=join(VARIANTS, COMMA)))
 
 
 def fold(name: str) -> str:
@@ -68,13 +76,13 @@ def find_spelling(name: str, names: Iterable[str]) -> str:
     return name if name in names else next((other for other in names if fold(other) == fold(name)), name)
 
 
-def name_of(what: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
+def name_of(expected: str, names: Sequence[str] = ()) -> Callable[[Any], str]:
     """A reader of names: those of ``names`` are read in any spelling, all others as they are."""
 
     def read_name(value: object) -> str:
         if isinstance(value, str) and 0 < len(value) <= 255:
             return find_spelling(value.strip(), names)
-        raise ValueError(f"the name of {what}")
+        raise ValueError(expected)
 
     return read_name
 
@@ -88,7 +96,7 @@ def number(low: float, high: float, whole: bool = False) -> Callable[[Any], floa
         except (TypeError, ValueError, OverflowError):
             result = math.nan
         if not low <= result <= high or (whole and result != int(result)):
-            raise ValueError(f"a {'whole ' if whole else ''}number from {low:g} to {high:g}")
+            raise ValueError(fill(WHOLE_NUMBER if whole else NUMBER, low=low, high=high))
         return int(result) if whole else result
 
     return read_number
@@ -98,7 +106,7 @@ def read_switch(value: object) -> bool | None:
     """True for what is switched on. Off is what is recommended, and so None."""
     word = str(value).strip().lower()
     if word not in ("true", "false"):
-        raise ValueError("true or false")
+        raise ValueError(TRUE_OR_FALSE)
     return True if word == "true" else None
 
 
@@ -128,22 +136,29 @@ FIELDS = (
     Field("weight", "LoRA weight", "Hyper-SD weight", number(0, 2), ("0.125", "0.5", "0.75", "1.0")),
     Field("cfg", "CFG", "Hyper-SD CFG", number(1, 30), ("1", "1.5", "3", "5", "7"), "CFG scale"),
     Field("eta", "Eta", "Hyper-SD eta", number(0, 1), ("0", "0.3", "0.5", "1.0"), "Eta TCD"),
-    Field("file", "LoRA file", "Hyper-SD file", name_of("a LoRA file")),
-    Field("schedule", "Schedule", "Hyper-SD schedule", name_of("a schedule", SCHEDULES), SCHEDULES, "Schedule type"),
+    Field("file", "LoRA file", "Hyper-SD file", name_of(fill("the name of a LoRA file"))),
+    Field("schedule", "Schedule", "Hyper-SD schedule", name_of(fill("the name of a schedule"), SCHEDULES), SCHEDULES,
+          "Schedule type"),
     TWO_PASS,
     Field("fast_decoding", "Fast decoding", "Hyper-SD fast decoding", read_switch),
-)
+)  # fmt: skip
 # The readers of what only axes and the API may set.
 EXTRA = {
-    "sampler": name_of("a sampler", SAMPLERS),
+    "sampler": name_of(fill("the name of a sampler"), SAMPLERS),
     "hires_steps": number(0, 150, whole=True),
     "distilled_cfg": number(0, 30),
     "hires_scale": number(1, 4),
     "hires_strength": number(0, 1),
-    "hires_upscaler": name_of("an upscaler"),
+    "hires_upscaler": name_of(fill("the name of an upscaler")),
 }
-READERS = {f.name: (f.label, f.read) for f in FIELDS} | {name: (f"“{name}”", read) for name, read in EXTRA.items()}
+READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {f.name: (fill(f.label), f.read) for f in FIELDS}
+READERS |= {name: (f"“{name}”", read) for name, read in EXTRA.items()}
 ENABLED = "Hyper-SD"
+
+
+def refuse_value(label: str, expected: str, value: object) -> Sentence:
+    """That a value is not what its reader has expected."""
+    return fill("{label} must be {expected}, not {value!r}.", label=label, expected=expected, value=value)
 
 
 def read_settings(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -> tuple[Settings, list[str], list[str]]:
@@ -167,9 +182,10 @@ def read_settings(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -
     if enabled is None:  # null, in a list of arguments
         enabled = False
 
-    problems, values = [], {}
+    problems: list[str] = []
+    values = {}
     if not isinstance(enabled, bool):
-        problems.append(f"“enabled” must be true or false, not {enabled!r}.")
+        problems.append(refuse_value("“enabled”", TRUE_OR_FALSE, enabled))
         enabled = True
     for name, (label, reader) in READERS.items():
         value = given.pop(name, None)
@@ -178,11 +194,11 @@ def read_settings(args: Sequence[Any], fixed: Mapping[str, Any] | None = None) -
         try:
             values[name] = reader(value)
         except ValueError as expected:
-            problems.append(f"{label} must be {expected}, not {str(value)[:60]!r}.")
-    comments = [f"“{str(key)[:60]}” is unknown to this version of Hyper-SD and was passed over." for key in given]
+            problems.append(refuse_value(label, str(expected), str(value)[:60]))
+    comments: list[str] = [fill(UNKNOWN, key=str(key)[:60]) for key in given]
     if not enabled:
         is_null = bool(args) and args[0] is None
-        comments = ["The first argument is null, so Hyper-SD is off; true switches it on."] if is_null else []
+        comments = [fill("The first argument is null, so Hyper-SD is off; true switches it on.")] if is_null else []
     return Settings(enabled, **values), problems, comments
 
 

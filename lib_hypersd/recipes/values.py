@@ -3,38 +3,37 @@ the value must be."""
 
 from typing import Any
 
-from .settings import number
+from ..wording import fill
+from .settings import TRUE_OR_FALSE, number
 
 __all__ = ["MOST_SEED", "SIDE", "pixels", "seed", "text", "truth"]
 
 MOST_SEED = 2**32 - 1
+LOW, HIGH = 64, 4096  # pixels
 SIDE = 16  # pixels; widths and heights are multiples: FLUX makes one patch of so many, SD1.5 and SDXL one latent of 8
 
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError("a text")  # half a letter, as JSON can spell it, fits into no file
+        raise ValueError(fill("a text"))  # half a letter, as JSON can spell it, fits into no file
     return value
 
 
 def seed(value: Any) -> int:
-    try:
-        return int(number(0, MOST_SEED, whole=True)(value))
-    except ValueError:
-        raise ValueError(f"a whole number from 0 to {MOST_SEED}") from None
+    return int(number(0, MOST_SEED, whole=True)(value))
 
 
 def pixels(value: Any) -> int:
     try:
-        count = int(number(64, 4096, whole=True)(value))
+        count = int(number(LOW, HIGH, whole=True)(value))
     except ValueError:
         count = 1
     if count % SIDE:
-        raise ValueError(f"a multiple of {SIDE} from 64 to 4096")
+        raise ValueError(fill("a multiple of {side} from {low} to {high}", side=SIDE, low=LOW, high=HIGH))
     return count
 
 
 def truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("true or false")
+        raise ValueError(TRUE_OR_FALSE)
     return value

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from modules import paths, processing
 
+from ..wording import fill
 from .options import shadowed
 
 __all__ = ["INFOTEXT", "decode", "find_obstacle", "has_any", "release", "use_in_second_pass"]
@@ -23,11 +24,11 @@ DECODERS = {
 def find_obstacle(family: str | None) -> str:
     """Why the host cannot decode with it, as a sentence, else empty; a file that is missing the host would fetch."""
     if family not in DECODERS:
-        return "TAESD is not used: it has no decoder for this checkpoint."
+        return fill("TAESD is not used: it has no decoder for this checkpoint.")
     name = f"{DECODERS[family]}_decoder"
     if any(folder().glob(f"{name}.*")):
         return ""
-    return f"TAESD is not used: the WebUI has no {name}.pth in {folder()}."
+    return fill("TAESD is not used: the WebUI has no {name}.pth in {folder}.", name=name, folder=folder())
 
 
 def has_any() -> bool:

@@ -1,13 +1,15 @@
 """The tab with the live page, beside the host's own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import gradio as gr
 from modules import infotext_utils, script_callbacks
 
-from ..live import Page, add_routes, render
+from ..live import Page, add_routes, in_language, render
 from . import callbacks, controlnet, live_pictures
-from .options import get_option
+from .api import make_printable
+from .options import find_users_language, get_option
 from .settings_page import LIVE_TAB
 
 TARGETS = ("txt2img", "img2img")
@@ -23,7 +25,16 @@ def register(script: str | Path) -> None:
 
 def answer_page(demo, app) -> None:
     if get_option(LIVE_TAB, True):
-        add_routes(app, live_pictures.draw, live_pictures.interrupt, live_pictures.keep)
+        add_routes(app, *map(translated, (live_pictures.draw, live_pictures.interrupt, live_pictures.keep)))
+
+
+def translated(make: Callable[[dict], dict]) -> Callable[[dict], dict]:
+    """The same answers, in the language of who reads them."""
+
+    def answer(payload: dict) -> dict:
+        return make_printable(in_language(make(payload), find_users_language()))
+
+    return answer
 
 
 def build_tab() -> list[tuple]:

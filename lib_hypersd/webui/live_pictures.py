@@ -8,9 +8,8 @@ from modules import call_queue, images, infotext_utils, processing, scripts, sd_
 from ..errors import HyperSDError
 from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
 from ..recipes.catalog import HYPER_SD
-from ..wording import shown
+from ..wording import fill, shown
 from . import controlnet, planning, request
-from .api import make_printable
 from .live_watch import WatchedScripts
 from .options import get_option, shadowed, switched
 from .scripts import find_script
@@ -21,7 +20,7 @@ except ImportError:
     main_thread = None
 
 JOB = "Hyper-SD Live"
-FAILED = "The WebUI could not make this picture; its console says why."
+FAILED = fill("The WebUI could not make this picture; its console says why.")
 
 
 def draw(payload: dict) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def draw(payload: dict) -> dict[str, Any]:
         answer = main_thread.run_and_wait_result(make, redraw) if main_thread else make(redraw)
     finally:
         call_queue.queue_lock.release()
-    return make_printable(answer) if answer else refuse(FAILED)
+    return answer or refuse(FAILED)
 
 
 def make(redraw: Redraw) -> dict[str, Any]:
@@ -64,8 +63,8 @@ def make(redraw: Redraw) -> dict[str, Any]:
     if is_interrupted or not result.images:
         return say(INTERRUPTED)
     if redraw.lines and controlnet.INFOTEXT not in p.extra_generation_params:
-        model = shown(redraw.control)
-        return refuse(f"The WebUI's ControlNet could not follow the scribble with {model}; its console says why.")
+        not_followed = "The WebUI's ControlNet could not follow the scribble with {model}; its console says why."
+        return refuse(fill(not_followed, model=shown(redraw.control)))
     times = watched.clock.times("WebUI")
     return show(Picture(result.images[0], result.infotexts[0], plan.steps, plan.cfg > 1, times, watched.notes))
 
@@ -101,7 +100,7 @@ def arguments(runner, redraw: Redraw) -> tuple:
     if redraw.lines:
         other = find_script(runner, controlnet.TITLE)
         if other is None:
-            raise Unreadable("The WebUI has no ControlNet.")
+            raise Unreadable(fill("The WebUI has no ControlNet."))
         values[other.args_from] = controlnet.make_unit(redraw.control, redraw.lines, redraw.control_weight)
     return tuple(values)
 
@@ -112,7 +111,7 @@ def read_image(url: Any):
         image = infotext_utils.image_from_url_text(url)
         image.load()
     except Exception as error:  # each host raises what it likes
-        raise Unreadable("The drawing is no image that can be read.") from error
+        raise Unreadable(fill("The drawing is no image that can be read.")) from error
     return image
 
 
@@ -133,4 +132,4 @@ def keep(payload: dict) -> dict[str, Any]:
     folder, kind = get_option("outdir_samples") or get_option(of_kind), get_option("samples_format", "png")
     infotext = str(payload.get("infotext") or "")
     path, _ = images.save_image(image, folder, "", redraw.seed, redraw.prompt, kind, info=infotext)
-    return make_printable(say(f"Kept as {path}."))
+    return say(fill("Kept as {path}.", path=path))

@@ -6,7 +6,7 @@ from modules import shared
 
 from ..clock import Clock
 from . import request
-from .notes import NOT_APPLIED, NOTE
+from .notes import NOTE, find_problem
 
 # What the time up to a hook goes into, and what the time inside it: hooks run all scripts, ours and the others'.
 WEBUI, PLAN = "WebUI", "plan"
@@ -50,5 +50,5 @@ class WatchedScripts:
         sentence = p.extra_generation_params.get(NOTE, "")
         self.notes = [sentence] if sentence else []
         if request.get_state(p).plan is None:
-            self.problem = sentence.removeprefix(NOT_APPLIED)
+            self.problem = find_problem(p)
             shared.state.interrupt()

@@ -8,6 +8,7 @@ from modules import paths, sd_models, shared
 
 from ..plan import Memory
 from ..recipes.memory import CannotRemember, Entry, Memories
+from ..wording import fill
 from .options import get_option
 
 FORGET = "hypersd_forget"  # the option in which the entries to be forgotten are ticked
@@ -32,7 +33,7 @@ def remember(memory: Memory, name: str | None = None) -> Entry:
     """
     info = sd_models.get_closet_checkpoint_match(name or get_option("sd_model_checkpoint", ""))
     if info is None:
-        raise CannotRemember("The WebUI has no checkpoint of that name.")
+        raise CannotRemember(fill("The WebUI has no checkpoint of that name."))
     entry = make_entry(info, memory)
     get_store().keep(entry)
     return entry

@@ -8,6 +8,8 @@ from typing import Any
 
 from modules import scripts, shared
 
+from ..translation import find_language
+
 
 def get_option(name: str, default: Any = None) -> Any:
     """What the user has set on the host's settings page, or ``default`` where the host has no such option."""
@@ -17,6 +19,11 @@ def get_option(name: str, default: Any = None) -> Any:
 def get_switch(name: str, default: Any = None) -> Any:
     """A switch of the host's command line, or ``default`` where the host has no such switch."""
     return getattr(shared.cmd_opts, name, default)
+
+
+def find_users_language() -> str | None:
+    """The language of ours in which the host shows its page; None: English."""
+    return find_language(str(get_option("localization", "None")))
 
 
 def find_comment_stripper() -> Callable[[str], str] | None:

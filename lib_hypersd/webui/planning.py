@@ -9,6 +9,7 @@ from modules import paths
 from ..plan import Model, Plan, Request, SecondPass
 from ..recipes.catalog import Catalog, load_catalog
 from ..recipes.settings import Settings
+from ..wording import fill
 from . import controlnet, decoder, loading, loras, model, samplers
 from .options import find_comment_stripper, get_option
 
@@ -63,18 +64,19 @@ def find_second_pass(p) -> SecondPass | None:
 def find_obstacle() -> str | None:
     """Why the host would run none of our hooks, as a sentence; a pack of Neo has such a mode (N:processing.py:878)."""
     if get_option("forge_model_mode") == "api":
-        return "The WebUI is set to have its images made by a service, for which it runs no extension."
+        return fill("The WebUI is set to have its images made by a service, for which it runs no extension.")
     return None
 
 
 def find_obstacle_to(plan: Plan, p) -> str | None:
     """What keeps this host or this request from carrying the plan out, as a sentence."""
     if plan.file and p.disable_extra_networks:
-        return "The request switches LoRAs off (disable_extra_networks)."
+        return fill("The request switches LoRAs off (disable_extra_networks).")
     if plan.file and find_refiner(p):
         name = loading.name_for_refiner(plan.file)
         if name not in loras.list_names():
-            return f"For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
+            no_such = "For the refiner, the option “Lora Replacements” asks for {name}, and the WebUI has no such LoRA."
+            return fill(no_such, name=name)
     if plan.adds_second_pass and not hasattr(p, "enable_hr"):
-        return "Two passes are for txt2img: img2img is a second pass itself."
+        return fill("Two passes are for txt2img: img2img is a second pass itself.")
     return samplers.find_unknown(plan.sampler, plan.schedule)

@@ -19,6 +19,7 @@ from modules import sd_samplers
 from ..plan import Plan, make_plan
 from ..recipes import settings as panel
 from ..sampling.names import BY_IMAGE_SIZE
+from ..wording import OR, fill, join
 from . import decoder, guidance, loading, loras, model, planning, samplers, schedules, second_pass, strength
 from .notes import NOTE, note, refuse
 from .settings_page import EXACT_STRENGTH_INFOTEXT
@@ -32,6 +33,7 @@ ATTRIBUTES = {
     "hr_upscaler": "hires_upscaler",
 }  # fmt: skip
 PROMPTS = ("all_prompts", "all_hr_prompts")
+TOO_LATE = fill("The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier.")
 INFOTEXT_KEYS = panel.list_keys()
 # The host writes these two where a schedule is set, and leaves them where none is.
 SCHEDULE_INFOTEXTS = ("Schedule type", "Hires schedule type")
@@ -81,9 +83,9 @@ def begin(p, args: Sequence) -> None:
     comments = [*comments, *catalog.problems]
     checkpoint = model.find_loaded()
     if checkpoint is None:
-        problems.append("No checkpoint is loaded.")
+        problems.append(fill("No checkpoint is loaded."))
     if problems or checkpoint is None:
-        return refuse(p, " ".join(problems), comments)
+        return refuse(p, join(problems), comments)
 
     settings = samplers.spell_as_host(settings)
     eta = None if "eta" in state.fixed_by_host else p.eta
@@ -179,8 +181,8 @@ def give_up(p, file: str, fit: loading.Fit | None) -> None:
     """Take the plan back, because of a LoRA that the host has loaded in part only or not at all."""
     # Some hosts load no LoRA at all if they miss one.
     missing = [name for name in loras.find_missing(p.all_prompts) if name != file]
-    why = f" It has no LoRA called {' or '.join(missing)}." if missing else ""
-    why += "".join(f" It cannot read {tag}." for tag in loras.find_unreadable(p.all_prompts))
+    why = [fill("It has no LoRA called {names}.", names=join(missing, OR))] if missing else []
+    why += [fill("It cannot read {tag}.", tag=str(tag)) for tag in loras.find_unreadable(p.all_prompts)]
     keys = list(INFOTEXT_KEYS)
     plan = get_state(p).plan
     if plan is not None and plan.adds_second_pass:
@@ -191,9 +193,11 @@ def give_up(p, file: str, fit: loading.Fit | None) -> None:
     if p.sampler is not None:  # img2img has made its sampler by now
         p.sampler = sd_samplers.create_sampler(p.sampler_name, p.sd_model)
     if fit is not None and fit.placed:
-        share = f"{fit.placed} of {fit.layers}"
-        return refuse(p, f"The WebUI could load only {share} layers of {file}; its console says why.{why}")
-    refuse(p, f"The WebUI could not load {file}; its console says why.{why}")
+        partly = "The WebUI could load only {placed} of {layers} layers of {file}; its console says why."
+        problem = fill(partly, placed=fit.placed, layers=fit.layers, file=file)
+    else:
+        problem = fill("The WebUI could not load {file}; its console says why.", file=file)
+    refuse(p, join([problem, *why]))
 
 
 def prepare_pass(p, x) -> None:
@@ -223,6 +227,5 @@ def check_refiner(p) -> None:
     is_off = get_state(p).stage is not Stage.CONFIRMED
     if is_off or not planning.find_refiner(p) or REFINER in p.extra_generation_params:
         return
-    sentence = "The refiner did not take over: none of these steps lies behind its switch. Have it switch earlier."
-    if sentence not in p.extra_generation_params.get(NOTE, ""):
-        note(p, [sentence])
+    if TOO_LATE not in p.extra_generation_params.get(NOTE, ""):
+        note(p, [TOO_LATE])

@@ -9,6 +9,7 @@ from modules.sd_samplers_common import SamplerData
 from ..recipes.settings import Settings, find_spelling
 from ..sampling.samplers import sample_ddim, sample_tcd, start_noise_scale
 from ..sampling.schedules import is_flow, model_sigmas
+from ..wording import fill
 from . import schedules, strength
 from .options import get_option, shadowed
 from .settings_page import DEFAULT_ETA, TCD_ETA, TCD_ETA_INFOTEXT
@@ -105,9 +106,10 @@ def spell_as_host(settings: Settings) -> Settings:
 def find_unknown(sampler: str, schedule: str) -> str | None:
     """The first of the two names that this host does not have, as a sentence."""
     if sampler not in sd_samplers.all_samplers_map:
-        return f"This WebUI has no sampler “{sampler}”."
+        return fill("This WebUI has no sampler “{sampler}”.", sampler=sampler)
     if not schedules.has(schedule, sampler_is_ours=sampler in ETAS):
-        return f"This WebUI has no schedule “{schedule}” for the sampler “{sampler}”."
+        none = "This WebUI has no schedule “{schedule}” for the sampler “{sampler}”."
+        return fill(none, schedule=schedule, sampler=sampler)
     return None
 
 

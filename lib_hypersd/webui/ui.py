@@ -14,6 +14,7 @@ from ..recipes.catalog import Catalog
 from ..recipes.settings import Settings
 from . import decoder, loras, memory, model, payloads, samplers
 from .downloads import DOWNLOADS
+from .options import find_users_language
 from .planning import find_obstacle, load_recipes
 
 
@@ -27,7 +28,7 @@ def make_backend() -> Backend:
     """The host behind the panel."""
     return Backend(
         load_recipes, model.find_selected, list_files, make_request, loras.refresh, DOWNLOADS,
-        memory.remember, find_obstacle, read_last_infotext, decoder.has_any,
+        memory.remember, find_obstacle, read_last_infotext, decoder.has_any, find_users_language,
     )  # fmt: skip
 
 

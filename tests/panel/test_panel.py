@@ -5,8 +5,9 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
-from lib_hypersd.panel import build, render_status
+from lib_hypersd.panel import build, render_downloads, render_status
 from lib_hypersd.panel.backend import file_choices, inside_choices, inside_value
+from lib_hypersd.panel.handlers import Handlers
 from lib_hypersd.plan import File, Memory, Model
 from lib_hypersd.recipes.catalog import Catalog
 from lib_hypersd.recipes.settings import FIELDS, RECOMMENDED, VARIANTS
@@ -127,3 +128,33 @@ def test_fast_decoding_is_offered_where_the_weights_are():
             two_pass, fast = controls[-2:]
             assert (fast.label, fast.visible) == ("Fast decoding", there)
             assert two_pass.visible == (tab == "txt2img")
+
+
+def test_what_fits_is_used_only_where_the_infotext_can_be_read():
+    world = World(Model("sdxl", "some SDXL"))
+    handlers = Handlers(gr, world.backend, has_prompt=False)
+    good = "a cat <lora:Hyper-SDXL-4steps-lora:1>\nSteps: 4, CFG scale: 7, Model: sd_xl_base"
+    html, use, enabled, *values = handlers.use_what_fits(good)
+    assert html == use == gr.update() and enabled is True
+    assert dict(zip((field.name for field in FIELDS), values, strict=True))["file"] == "Hyper-SDXL-4steps-lora"
+    html, use, *values = handlers.use_what_fits("no infotext")
+    assert (html, use) == handlers.explain("no infotext") and "This is no infotext" in html["value"]
+    assert use == gr.update(visible=False) and values == [gr.update()] * (1 + len(FIELDS))
+
+
+def test_everything_is_said_in_the_users_language():
+    world = World(Model("sd15", "some model"))
+    world.language = "de_DE"
+    text, *_ = render_status([True, RECOMMENDED, "4"], world.backend, "")
+    assert "4 Schritte, Hyper-SD15-4steps-lora mit Gewicht 1: DDIM-Trailing mit dem Zeitplan Trailing" in text
+    assert "4 Schritte, CFG 1" in text and "Bei CFG 1 hat der negative Prompt keine Wirkung." in text
+    text, *_ = render_status([True, RECOMMENDED, "nine"], world.backend, "")
+    assert "Schritte: erwartet wird eine ganze Zahl von 1 bis 150, nicht" in text
+    world.files = []
+    status = render_status(ON, world.backend, "")
+    assert "Hyper-SD15-8steps-lora.safetensors (269 MB) ist nicht unter den LoRAs" in status.html
+    html, label = render_downloads(world.downloads, status.missing, "de_DE")
+    assert label == "Hyper-SD15-8steps-lora.safetensors (269 MB) herunterladen" and "Datei: Hyper" in html
+    handlers = Handlers(gr, world.backend, has_prompt=False)
+    explained, _ = handlers.explain("a cat <lora:Hyper-SDXL-4steps-lora:1>\nSteps: 4, CFG scale: 7, Model: sd_xl_base")
+    assert "CFG: 7 → 1. CFG 7 ist eingestellt" in explained["value"] and "Es passt: 4 Schritte" in explained["value"]

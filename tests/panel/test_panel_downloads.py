@@ -29,7 +29,7 @@ def test_what_is_missing_is_shown_with_its_size_folder_and_address(tmp_path):
         shown, label = render_downloads(world.downloads, missing)
         assert label == "Download Hyper-SD15-8steps-lora.safetensors (0 MB)"
         for line in (
-            "File: Hyper-SD15-8steps-lora.safetensors, 0 MB",
+            "File: Hyper-SD15-8steps-lora.safetensors (0 MB)",
             f"From: {hub.address}/ByteDance/Hyper-SD/resolve/main/Hyper-SD15-8steps-lora.safetensors",
             f"To: {html.escape(str(folder))}",
         ):

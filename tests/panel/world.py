@@ -33,7 +33,7 @@ class World:
 
     def __init__(self, model=MODEL, files=LORAS, catalog=CATALOG, downloads=None):
         self.model, self.files, self.catalog, self.refreshed = model, files, catalog, 0
-        self.memory_problem, self.infotext = None, ""
+        self.memory_problem, self.infotext, self.language = None, "", None
         self.downloads = downloads or Downloads(Server, lambda recipe: Path("the folder"))
 
     def refresh(self):
@@ -50,6 +50,7 @@ class World:
             self.downloads,
             self.remember,
             last_infotext=lambda: self.infotext,
+            language=lambda: self.language,
         )
 
     def request(self, settings, model, catalog, prompt):

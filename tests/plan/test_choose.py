@@ -92,7 +92,7 @@ def test_a_missing_file_is_named_with_its_size_its_source_and_what_there_is_inst
     refused = plan(steps=8, files=[file("hyper-sdxl-4steps"), file("hyper-sd15-8steps")])
     assert refused.problem == (
         "Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs; put it into the LoRA folder and refresh. "
-        "The panel downloads it from huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
+        "It is published at huggingface.co/ByteDance/Hyper-SD. Installed for SDXL: Hyper-SDXL-4steps-lora (4 steps)."
     )
     assert refused.missing.id == "hyper-sdxl-8steps"
     assert plan(files=[]).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB) is not among the LoRAs")

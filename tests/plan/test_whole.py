@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from lib_hypersd.files.identify import identify
 from lib_hypersd.files.names import distillation_of
-from lib_hypersd.plan import File, Model, NoPlan, Request, SecondPass, make_plan, plan_as_json
+from lib_hypersd.plan import Model, NoPlan, Request, SecondPass, make_plan, plan_as_json
 from lib_hypersd.plan.choose import PREFERENCE
 from lib_hypersd.plan.tags import find, strip_comments
-from lib_hypersd.recipes.catalog import FAMILIES
-from lib_hypersd.recipes.settings import VARIANTS, Settings
-from tests.plans import BY_ID, CATALOG, file, plan
+from lib_hypersd.recipes.settings import Settings
+from tests.plans import BY_ID, CATALOG, REQUESTS, file, plan
 
 
 def test_a_refusal_carries_no_settings():
@@ -44,55 +43,14 @@ def test_a_refusal_says_all_else_that_is_off():
     )
 
 
-LORAS = [recipe for recipe in CATALOG.recipes if recipe.is_lora]
-BROKEN = File("broken", None, problem="It is broken.", looks_like=BY_ID["hyper-sdxl-8steps"])
-MISNAMED = File("misnamed", BY_ID["hyper-sdxl-8steps"], family="sd15")
-FILES = st.none() | st.lists(
-    st.sampled_from([file(r.id) for r in LORAS] + [File("Hyper-SDXL", None), BROKEN, MISNAMED]), unique=True
-)
-TAGS = st.sampled_from(
-    [
-        "<lora:Hyper-SDXL:0.6>",
-        "<lora:hyper-sd15>",
-        "<lora:Hyper-SD15-4steps-lora:0.9>",
-        "<lora:Hyper-SDXL-1step-lora:x>",
-        "<lora:style:1>",
-    ]
-)
-PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).map(" ".join)
-
-
 @settings(max_examples=500)
-@given(
-    st.builds(
-        Request,
-        st.builds(
-            Settings,
-            enabled=st.just(True),
-            variant=st.none() | st.sampled_from(list(VARIANTS)),
-            steps=st.none() | st.integers(1, 20),
-            weight=st.none() | st.floats(0, 2),
-            cfg=st.none() | st.floats(1, 30),
-            eta=st.none() | st.floats(0, 1),
-            file=st.none() | st.sampled_from([r.file.removesuffix(".safetensors") for r in LORAS] + ["x"]),
-            sampler=st.none() | st.just("Euler a"),
-            schedule=st.none() | st.just("Karras"),
-        ),
-        st.builds(
-            Model,
-            st.none() | st.sampled_from(list(FAMILIES)),
-            st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"]),
-        ),
-        FILES,
-        st.lists(PROMPT, min_size=1, max_size=3).map(tuple),
-    )
-)
+@given(REQUESTS)
 def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
     result, fixed = make_plan(request, CATALOG), request.settings
     assert result.sentence.endswith(".")
     if result.problem:
         assert (result.missing is not None) == (
-            "The panel downloads it from huggingface.co/ByteDance/Hyper-SD." in result.problem
+            "It is published at huggingface.co/ByteDance/Hyper-SD." in result.problem
         )
         assert result.sentence == result.problem and all(result.edit(p) == p for p in request.prompts)
         return
