@@ -5,7 +5,6 @@ in its place. Whoever wants no other language has a text like any other.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -45,7 +44,11 @@ def fill(template: str, /, one: str = "", **values: Any) -> Sentence:
 
 def join(parts: Iterable[str], how: str = AFTER) -> str:
     """All parts as one, each behind the one before it: sentences by default, or what is listed; "" of none."""
-    return reduce(lambda before, after: fill(how, before=before, after=after), parts) if (parts := list(parts)) else ""
+    parts = list(parts)
+    if len(parts) < 2:
+        return parts[0] if parts else ""
+    middle = len(parts) // 2  # in halves, so that hundreds of names are no hundreds of sentences within each other
+    return fill(how, before=join(parts[:middle], how), after=join(parts[middle:], how))
 
 
 def spell(number: float) -> str:

@@ -84,6 +84,8 @@ def test_sentences_and_lists_are_joined_as_the_language_does():
     parts = [fill("It is not used."), fill("No checkpoint is loaded.")]
     assert translate(join(parts), "zh_CN") == "该文件不会被使用。没有加载模型。"
     assert translate(join(parts), "fr_FR") == "Il n’est pas utilisé. Aucun checkpoint n’est chargé."
+    many = [f"N{number}" for number in range(5000)]
+    assert translate(join(many, COMMA), "ja_JP") == "、".join(many)
     assert [translate(join(["A", "B"], how), "it_IT") for how in (AND, OR, COMMA)] == ["A e B", "A o B", "A, B"]
 
 
@@ -140,15 +142,15 @@ MORE = st.fixed_dictionaries(
 @given(REQUESTS, MORE)
 def test_every_plan_is_in_every_language(request, more):
     plan = make_plan(replace(request, **{name: value for name, value in more.items() if value}), CATALOG)
-    said = [plan.sentence, plan.problem, *plan.warnings, point_out(request, CATALOG)]
+    spoken = [plan.sentence, plan.problem, *plan.warnings, point_out(request, CATALOG)]
     for language in PLURALS:
-        assert [words for text in said if text and (words := words_left(text, language))] == []
+        assert [words for text in spoken if text and (words := words_left(text, language))] == []
 
 
 def test_every_explanation_is_in_every_language():
     for found in (explain(read_text(case["text"]), CATALOG) for case in CASES):
-        said = [found.sentence, found.advice, *map(str, found.causes)]
-        left = {language: words for language in PLURALS for text in said if (words := words_left(text, language))}
+        spoken = [found.sentence, found.advice, *map(str, found.causes)]
+        left = {language: words for language in PLURALS for text in spoken if (words := words_left(text, language))}
         assert left == {}, found.record
 
 
