@@ -39,7 +39,7 @@ def test_nothing_fails_without_it(tmp_path, kind, name):
             assert answer.status_code < 500, (method, path, answer.text)
         with gr.Blocks():
             script.after_component(gr.Textbox(elem_id="txt2img_prompt"), elem_id="txt2img_prompt")
-            assert len(script.ui(False)) == 9
+            assert len(script.ui(False)) == 10
         p = Processing(host)
         host.process_images(p, script, [ON])
         assert not p.comments and len(recorded(host)) == 8
