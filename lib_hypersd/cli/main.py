@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..recipes.catalog import Catalog, load_catalog, published
-from . import distil, explain, identify, plan, playground, report
+from . import demo, distil, explain, identify, plan, playground, report
 from .arguments import Run
 
 __all__ = ["main"]
@@ -24,8 +24,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Run]] 
     "distil": ("make a few-step LoRA of a checkpoint of your own", distil.add_arguments, distil.run),
     "report": ("print what a report of a fault needs, without prompts or names", report.add_arguments, report.run),
     "demo": (
-        "make two pictures to compare, then serve the playground's page", playground.add_demo_arguments,
-        playground.run_demo,
+        "make two pictures to compare, then serve the playground's page", demo.add_demo_arguments, demo.run_demo,
     ),
 }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""``python -m lib_hypersd generate …`` and ``… demo``. What needs torch or diffusers is imported when it is used."""
+"""``python -m lib_hypersd generate …``, and what ``… demo`` has in common with it.
+
+What needs torch or diffusers is imported when it is used.
+"""
 
 import argparse
 import json
@@ -13,20 +16,18 @@ from ..files.header import PREFIX, read_header
 from ..files.lora import lora_of
 from ..plan import plan_as_json
 from ..playground.errors import Unloadable, UnwritableFolder
-from ..playground.job import EXAMPLE, Job, Line, Own
-from ..recipes.catalog import Catalog, published
-from ..recipes.settings import Settings
+from ..playground.job import Job, Line
+from ..recipes.catalog import Catalog
 from ..wording import shown
 from .arguments import DONE, REFUSED, USAGE, Run, add_settings
 from .batch import place, read_lines
 
 if TYPE_CHECKING:
-    from ..download.downloads import Downloads
     from ..playground.generate import Picture, Playground
 
 __all__ = [
-    "add_demo_arguments", "add_generate_arguments", "embedded_checkpoint", "reporting_refusals", "run_demo",
-    "run_generate",
+    "add_generate_arguments", "add_model", "check_folder", "embedded_checkpoint", "load_playground",
+    "reporting_refusals", "run_generate", "write_picture",
 ]  # fmt: skip
 
 EMBEDDED = Path(__file__).parents[2] / "assets" / "tiny"
@@ -55,13 +56,6 @@ def add_generate_arguments(command: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     command.add_argument("--resume", action="store_true", help="leave out lines whose pictures are in the folder")
     command.add_argument("--json", action="store_true", help="print a line of JSON per picture")
-    add_model(command)
-
-
-def add_demo_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--once", action="store_true", help="end when the pictures are made")
-    command.add_argument("--host", default="127.0.0.1", help="the address to listen at; only this machine unless given")
-    command.add_argument("--port", type=int, help="the first free one from 7860 on unless given")
     add_model(command)
 
 
@@ -267,35 +261,3 @@ def embedded_checkpoint() -> Path:
 def embedded_controlnet() -> Path | None:
     """The small ControlNet for it, which follows white lines on black."""
     return next(iter(EMBEDDED.glob("control-*.safetensors")), None)
-
-
-@reporting_refusals
-def run_demo(options: argparse.Namespace, catalog: Catalog) -> int:
-    check_folder(options.out)
-    playground = load_playground(options, catalog)
-    from ..playground.page import serve
-
-    first = []
-    for what, base in (("4 steps, base", True), ("4 steps, Hyper-SD", False)):
-        job = Job(EXAMPLE, settings=Settings(enabled=not base, steps=4), own=Own(steps=4))
-        try:
-            path = write_picture(playground, job, playground.run(job), options.out)["image"]
-        except HyperSDError as refusal:  # a LoRA may be missing; the page offers to fetch it
-            print(f"{what}: {refusal}", file=sys.stderr)
-        else:
-            print(f"{what}: {Path(path).resolve()}", flush=True)
-            first.append((path, what))
-    if options.once:
-        return DONE if len(first) == 2 else REFUSED
-    serve(playground, options.out, downloads_for(options), first, options.host, options.port)
-    return DONE
-
-
-def downloads_for(options: argparse.Namespace) -> "Downloads":
-    """Downloads of published LoRAs into the first folder of the arguments; of none where there is no folder."""
-    from ..download.downloads import Downloads
-    from ..download.source import HUB, Server
-
-    folders = [path for path in options.lora or () if path.is_dir()]
-    catalog = published() if folders and options.checkpoint else Catalog(())
-    return Downloads(lambda: Server(HUB), lambda recipe: folders[0], catalog=lambda: catalog)
