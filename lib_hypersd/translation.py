@@ -74,9 +74,15 @@ def find_language(localization: str) -> str | None:
 
 @cache
 def load(language: str) -> Mapping[str, Any]:
-    """What stands in a language's file: texts by the English ones; by plural forms, where a count decides."""
-    entries: dict[str, Any] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return entries
+    """What stands in a language's file: texts by the English ones; by plural forms, where a count decides.
+
+    Nothing, which leaves all in English, where somebody has edited the file and it cannot be read any more.
+    """
+    try:
+        entries = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
 
 
 class InLanguage(Formatter):

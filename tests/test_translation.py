@@ -74,6 +74,18 @@ def test_words_have_the_form_that_goes_with_their_number(language, written):
     assert [translate(fill("{count} steps", count=count), language) for count in (0, 1, 2, 5, 11, 21, 22)] == written
 
 
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "\xff"])
+def test_a_broken_file_leaves_the_panel_in_english(monkeypatch, tmp_path, content):
+    monkeypatch.setattr("lib_hypersd.translation.FOLDER", tmp_path)
+    if content is not None:
+        (tmp_path / "de_DE.json").write_text(content, encoding="latin-1")
+    load.cache_clear()
+    try:
+        assert translate(fill("{count} steps", count=2), "de_DE") == "2 steps"
+    finally:
+        load.cache_clear()
+
+
 def test_thousands_are_grouped_as_the_language_does():
     sentence = fill("The transfer ended after {done:,} of {total:,} bytes.", done=1234, total=1234567)
     assert "1\u202f234 von 1\u202f234\u202f567 Bytes" in translate(sentence, "de_DE")

@@ -29,6 +29,7 @@ TEXT = "cond_stage_model.transformer."
 TEXTS_XL = ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")
 TEXTS_3 = ("text_encoders.clip_l.transformer.", "text_encoders.clip_g.transformer.")
 RANK = 4
+BROKEN = "Hyper-SD15-12steps-CFG-lora.safetensors"  # no safetensors file in this suite, to be refused
 LAST = re.compile(
     r"input_blocks\.\d+\.0\.(?:out_layers\.3\.|op\.)?weight"
 )  # of each block's layers that are no transformer
@@ -245,7 +246,7 @@ def write_loras(folder: Path, family: str, checkpoint: str) -> None:
         write(folder / f"{name}.safetensors", shapes, torch.float16, lora_values, {"ss_output_name": name})
     if family == "sd15":
         # Named as published, and unreadable: a request for it must not run 12 steps without it.
-        (folder / "Hyper-SD15-12steps-CFG-lora.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0no safetensors here")
+        (folder / BROKEN).write_bytes(b"\x10\0\0\0\0\0\0\0no safetensors here")
 
 
 def lora(checkpoint: str) -> Shapes:

@@ -13,12 +13,12 @@ from lib_hypersd.recipes.catalog import HYPER_SD, LOOKALIKES, published
 from lib_hypersd.recipes.settings import Settings
 from tests.live.common import ON, OWN, tcd, within
 from tests.live.kinds import kind_of
+from tests.live.make_models import BROKEN
 from tests.live.process import Refused
 from tests.networks import SD_BETAS
 
 # What each checkpoint of the suite is; where it differs from its name, the family that its plan is made for.
 FAMILY = {"sd15-v": "sd15", "sd15-zero-snr": "sd15", "sd15-inpainting": "sd15"}
-BROKEN = "Hyper-SD15-12steps-CFG-lora.safetensors"  # no safetensors file in this suite, to be refused
 PLANNED = ("sd15", "sd15-v", "sd15-zero-snr", "sd15-inpainting", "sdxl", "sd3", "flux")
 FLOW_SHIFT = {"sd3": 3.0, "flux": math.exp(1.15)}
 

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.live.kinds import A1111
+from tests.server import wait_until
 
 SLOW = 120_000
 TEXT = "a red circle on the left, blue"  # 30 characters
@@ -172,8 +173,8 @@ def test_interrupt_ends_the_picture_and_the_next_key_begins_another(host, live):
     side = "1024" if host.kind is A1111 else "512"
     for name in ("width", "height"):
         live.control(name).fill(side)
-    with live.page.expect_request(lambda request: "a large one" in (request.post_data or "")):
-        live.control("prompt").fill("a large one")
+    live.control("prompt").fill("a large one")
+    wait_until(lambda: host.get("/sdapi/v1/progress")["state"]["job"] == "Hyper-SD Live")
     live.press("Interrupt")
     live.expect_status("Interrupted.")
     for name in ("width", "height"):

@@ -50,7 +50,9 @@ def shown(page, *texts, where="#hypersd_txt2img_enable"):
 
 def test_the_panel_is_german_and_works(page, pictures, request):
     page.locator("#hypersd_txt2img_enable .label-wrap").click()
-    expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
+    expect_status(
+        page, "8 Schritte, Hyper-SD15-8steps-lora mit Gewicht 1: DDIM-Trailing mit dem Zeitplan Trailing, CFG 1."
+    )
     page.wait_for_selector("text=Hyper-SD verwendet DDIM-Trailing")
     assert set(badges(page)) == {f"Hyper-SD verwendet {value}" for value in ("1", "8", "DDIM-Trailing", "Trailing")}
     labels = ("Variant", "Steps", "LoRA weight", "LoRA file", "Schedule")
@@ -65,16 +67,16 @@ def test_the_panel_is_german_and_works(page, pictures, request):
     expect(variants).to_contain_text(GERMAN["1–8 steps in one (TCD)"])
     page.locator("#txt2img_settings").screenshot(path=pictures / f"{request.node.name}-list.png")
     variants.locator("li", has_text=GERMAN["1–8 steps in one (TCD)"]).click()
-    expect_status(page, "8 steps with Hyper-SD15-1step-lora at weight 1: TCD on the schedule TCD, eta 1")
+    expect_status(page, "8 Schritte, Hyper-SD15-1step-lora mit Gewicht 1: TCD mit dem Zeitplan TCD, Eta 1")
     page.get_by_role("button", name=GERMAN["More detail (eta 0.3)"]).first.click()
-    expect_status(page, "eta 0.3")
+    expect_status(page, "Eta 0.3")
 
     set_size(page)
     page.locator("#txt2img_prompt textarea").fill("a cat")
     assert "Steps: 8, Sampler: TCD, Schedule type: TCD, CFG scale: 1" in generate(page)
     page.locator("#hypersd_txt2img_steps input").fill("9")
     page.keyboard.press("Enter")
-    expect_status(page, "Until then")
+    expect_status(page, GERMAN["Until then your own settings are used."])
     shown(page, "not applied, see inside", where="#hypersd_txt2img_enable .label-wrap")
     toggle(page)
     shown(page, "Off. Your own settings are used.")

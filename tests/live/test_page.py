@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.live.common import trailing
+from tests.live.make_models import BROKEN
 from tests.live.page import (
     ACCORDION,
     badges,
@@ -56,10 +57,17 @@ def test_collapsed_and_off_at_first_and_readable_when_open(host, page, pictures,
     page.wait_for_selector(".hypersd-badge")
     page.wait_for_timeout(500)  # gradio fades its answers in
     page.screenshot(path=pictures / f"on-{theme}.png")
-    # The README's picture of this host: the panel, and what it overrides above it.
+    # The README's picture of this host: the panel, and what it overrides above it, without the suite's broken file.
+    broken = host.data / "models" / "Lora" / BROKEN
+    broken.rename(host.data / BROKEN)
+    page.get_by_role("button", name="Refresh LoRA list").first.click()
+    expect(page.locator("#hypersd_txt2img_status").first).not_to_contain_text(BROKEN, timeout=120_000)
+    page.wait_for_timeout(500)
     panel = page.locator("#hypersd_txt2img_enable").bounding_box()
     around = {"x": panel["x"] - 12, "y": panel["y"] - 140, "width": panel["width"] + 24, "height": 600}
     page.screenshot(path=pictures / f"readme-{theme}.png", clip=around)
+    (host.data / BROKEN).rename(broken)
+    page.get_by_role("button", name="Refresh LoRA list").first.click()
     page.locator("#txt2img_settings").screenshot(path=pictures / f"panel-{theme}.png")
     background, text = page.evaluate(
         """() => {
