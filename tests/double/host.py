@@ -80,7 +80,7 @@ class Host(Loras, Modules, OwnRequests, Requests):
                 always_discard_next_to_last_sigma=False, sd_lora="None", extra_networks_default_multiplier=0.8,
                 img2img_fix_steps=False, sd_model_checkpoint="tiny-sd15", live_previews_enable=True, multiple_tqdm=True,
                 outdir_samples="", outdir_txt2img_samples="txt2img", outdir_img2img_samples="img2img", samples_format="png",
-                sd_vae_decode_method="Full",
+                sd_vae_decode_method="Full", localization="None",
             ),
         )  # fmt: skip
         if kind not in ("classic", "neo"):

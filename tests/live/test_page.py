@@ -143,7 +143,7 @@ def test_why_the_last_image_is_bad_and_one_click_to_what_fits(host, page):
     page.get_by_role("button", name="Hyper-SD settings").first.click()
     page.locator("#hypersd_txt2img_why").click()
     page.locator("#hypersd_txt2img_explain").click()
-    expect(page.locator("#hypersd_txt2img_explanation li").first).to_contain_text("CFG: 7 → 1.")
+    expect(page.locator("#hypersd_txt2img_explanation li").first).to_contain_text("CFG: 7 → 1.", timeout=120_000)
     page.locator("#hypersd_txt2img_use").click()
     expect_status(page, "8 steps with Hyper-SD15-8steps-lora at weight 1")
 
