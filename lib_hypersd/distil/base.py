@@ -39,7 +39,7 @@ class Base:
     def encode(self, prompt: str) -> Text:
         """The conditioning of a prompt, every tensor with one row."""
         with torch.no_grad():
-            return NETWORKS[self.family](self.pipeline, prompt, None, (self.side, self.side)).conditioning
+            return NETWORKS[self.family](self.pipeline, [prompt], None, (self.side, self.side)).conditioning
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Images from 0 to 1, ``[B, 3, H, W]``, of latents; a gradient passes."""
@@ -89,7 +89,7 @@ def open_base(options: Options, accelerator: Accelerator) -> Base:
     pipeline = LoadedPipeline(pipe, model, size, sigmas.to(device), device)
     side = options.resolution or size[0]
     with torch.no_grad():
-        empty = NETWORKS[model.family](pipeline, "", None, (side, side)).encode("", is_negative=True)
+        empty = NETWORKS[model.family](pipeline, [""], None, (side, side)).encode("", is_negative=True)
     network = Network(
         pipe.unet, pipe.scheduler.alphas_cumprod, model.prediction, empty, options.unguided, accelerator.autocast
     )

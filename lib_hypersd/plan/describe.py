@@ -238,9 +238,8 @@ def wrong_tag(lora: Lora, facts: Facts) -> str:
             "{lora} was made for {family} and the loaded checkpoint is {here}: its tag is not applied.",
             lora=lora.name, family=called(lora.family), here=called(facts.family),
         )  # fmt: skip
-    if lora.file is None:
-        return ""
-    return fill("Only {layers}: its tag is not applied.", layers=layers_placed(lora.file, facts.request.model))
+    only = "Only {layers}: its tag is not applied."
+    return fill(only, layers=layers_placed(lora.file, facts.request.model)) if lora.file else ""
 
 
 def second_lora(name: str) -> str:

@@ -36,10 +36,5 @@ def named(model: Model) -> str:
 
 
 def layers_placed(file: File, model: Model) -> str:
-    fit = file.fit
-    if fit is None:
-        return ""
-    return fill(
-        "{placed} of {layers} layers of {file} have a place in {model}",
-        placed=fit.placed, layers=fit.layers, file=file.name, model=named(model),
-    )  # fmt: skip
+    fit, placed = file.fit, "{placed} of {layers} layers of {file} have a place in {model}"
+    return fill(placed, placed=fit.placed, layers=fit.layers, file=file.name, model=named(model)) if fit else ""

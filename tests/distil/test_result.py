@@ -88,10 +88,10 @@ def test_the_playground_draws_with_it_what_the_student_draws(tmp_path, base, sta
     path = write(base, state, tmp_path, **FOUR)
     playground = models.playground_of(embedded_checkpoint(), path)
     job, *_ = read_job({"prompt": "a red circle", "seed": 1, "steps": 4})
-    latents = playground.latents(job, playground.plan(job), lambda *_: None, lambda: False)
+    latents = playground.latents([job], playground.plan(job), lambda *_: None, lambda: False)
     from lib_hypersd.distil.sampling import draw
 
-    noise = playground.noise(job)()
+    noise = playground.noise([job])()
     drawn = draw(base.network, noise, base.encode("a red circle"), 4, adapter=STUDENT)
     assert models.relative_rms(latents, drawn) < 0.01  # the file is in half precision
 
