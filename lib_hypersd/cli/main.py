@@ -1,5 +1,5 @@
 """The command line: ``python -m lib_hypersd plan --family sdxl --steps 8 --json``, ``… identify PATH --json``,
-``… explain IMAGE``, and the playground's ``… generate`` and ``… demo``."""
+``… explain IMAGE``, ``… distil``, ``… report``, and the playground's ``… generate`` and ``… demo``."""
 
 import argparse
 import sys

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from tools.tiny import trajectory
+from lib_hypersd.distil.trajectory import with_image
 from tools.tiny.lora import Lora
 from tools.tiny.train import alphas_cumprod
 
-ALPHAS = trajectory.with_image(alphas_cumprod().double())
+ALPHAS = with_image(alphas_cumprod().double())
 
 
 def rng(seed=3):

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lib_hypersd.distil.trajectory import end_of_segment, image_error
 from tests.tiny.common import ALPHAS, changed_lora
 from tools.tiny import model, trajectory
 from tools.tiny.distil import GUIDED, LEAST, Student, Teacher
@@ -44,16 +45,16 @@ def noise_towards(end):
 class TestTrajectory:
     def test_segments_end_where_the_next_trailing_step_begins(self):
         t = torch.tensor([999, 998, 750, 749, 500, 499, 1, 0])
-        assert trajectory.end_of_segment(t, 1).tolist() == [-1] * 8
-        assert trajectory.end_of_segment(t, 2).tolist() == [499] * 5 + [-1] * 3
-        assert trajectory.end_of_segment(t, 4).tolist() == [749, 749, 749, 499, 499, 249, -1, -1]
+        assert end_of_segment(t, 1).tolist() == [-1] * 8
+        assert end_of_segment(t, 2).tolist() == [499] * 5 + [-1] * 3
+        assert end_of_segment(t, 4).tolist() == [749, 749, 749, 499, 499, 249, -1, -1]
 
     @pytest.mark.parametrize("segments", [8, 4, 2, 1])
     @pytest.mark.parametrize("stride, error", [(25, 0.03), (100, 0.06)])
     def test_the_target_is_the_flows_end(self, segments, stride, error, monkeypatch):
         monkeypatch.setattr(trajectory, "STRIDE", stride)
         t = torch.tensor([999, 997, 874, 760, 500, 300, 60, 20])
-        end = trajectory.end_of_segment(t, segments)
+        end = end_of_segment(t, segments)
         x = torch.randn(len(t), 5, dtype=torch.float64) * variance(t).sqrt()[:, None]
         # The teacher's stride is one of DDIM's steps, with their error; a perfect teacher has none.
         perfect = noise_towards(torch.maximum(t - stride, end))
@@ -70,7 +71,7 @@ class TestTrajectory:
         x0, wrong, x = torch.randn(3, 4, 5, dtype=torch.float64)
         a, b = ALPHAS[t][:, None].sqrt(), (1 - ALPHAS[t])[:, None].sqrt()
         ends = [trajectory.jump(x, (x - a * image) / b, t, end, ALPHAS) for image in (x0, wrong)]
-        found = trajectory.image_error(*ends, t, end, ALPHAS)
+        found = image_error(*ends, t, end, ALPHAS)
         assert torch.allclose(found, (x0 - wrong).square().mean(1))
 
     def test_an_error_counts_as_the_image_can_be_seen_within_bounds(self):

@@ -13,12 +13,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from lib_hypersd.distil.trajectory import end_of_segment, image_error, with_image
+
 from . import model
 from .discriminator import Discriminator
 from .lora import Lora, guided, predict
 from .stage import Stage, descend, once, share
 from .train import Data, add_noise, alphas_cumprod, image_weight
-from .trajectory import end_of_segment, image_error, jump, segment_target, with_image
+from .trajectory import jump, segment_target
 
 BATCH, RATE = 32, 2e-3
 DECAY = 0.95  # of the student's moving average, which the targets are made with

@@ -20,6 +20,8 @@ import torch
 from diffusers import ControlNetModel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from lib_hypersd.distil.trajectory import with_image
+
 from . import model
 from .control import Controlled, begin_control, load_control, save_control, to_images
 from .graph import Graph, own_stream
@@ -29,7 +31,7 @@ from .sampling import Studio
 from .scribbles import scribble
 from .stage import descend
 from .train import UNCONDITIONAL, add_noise, alphas_cumprod, image_weight
-from .trajectory import jump, with_image
+from .trajectory import jump
 
 STEPS, BATCH, RATE, WARMUP, DECAY = 8000, 256, 5e-4, 100, 0.998
 WITHOUT = 4  # one step of so many has no LoRA
