@@ -1,7 +1,7 @@
 """From a node's settings to a plan that can be carried out whole, or a sentence why there is none."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from ..files.file import File
@@ -79,5 +79,5 @@ def make_whole_plan(
 
 
 def as_file(name: str, lora: LoraFile, network: Network) -> File:
-    file = replace(file_of(lora), name=name)
-    return replace(file, fit=network.fit(file, lora.path))
+    file = file_of(lora)._replace(name=name)
+    return file._replace(fit=network.fit(file, lora.path))

@@ -5,7 +5,7 @@ They are read as ``requests`` and ``huggingface_hub`` read them.
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..wording import fill, shown
@@ -18,8 +18,7 @@ CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 PLACE = re.compile(r"([\w.-]*|\[[\da-fA-F:.]+\])(:\d*)?(/.*)?")  # what follows the user: host, port, path
 
 
-@dataclass(frozen=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy's address as it was set, and the name of the variable that sets it."""
 
     variable: str

@@ -11,9 +11,8 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ..errors import HyperSDError
@@ -80,8 +79,7 @@ class Interrupted(HyperSDError):
         self.wait_s, self.stale = wait_s, stale
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """Bytes of the file from ``start`` on; ``version``, where known, tells them from those of another edition."""
 
     start: int

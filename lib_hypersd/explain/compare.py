@@ -178,7 +178,7 @@ def find_recommended(record: Record, tags: Sequence[Tag], held: Mapping[str, Rec
     for tag in tags:
         weight = held[tag.name].weight
         weight = 1.0 if weight is None else weight
-        prompt = prompt.replace(str(tag), str(replace(tag, arguments=f":{spell(weight)}")))
+        prompt = prompt.replace(str(tag), str(tag._replace(arguments=f":{spell(weight)}")))
     return prompt
 
 

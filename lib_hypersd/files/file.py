@@ -1,6 +1,6 @@
 """A LoRA at hand, as a plan wants to know it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..recipes.catalog import Recipe
 from .layers import Fit
@@ -8,8 +8,7 @@ from .layers import Fit
 __all__ = ["File"]
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A LoRA at hand: the name and other names a prompt may call it by, and its recipe where that is known.
 
     ``superseded``: it is an edition that its authors have replaced since. ``family`` is the one that its layers are

@@ -4,6 +4,7 @@ import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..recipes.catalog import ALIKE, FAMILIES, LOOKALIKES, Catalog, Recipe
 from ..wording import COMMA, fill, join, shown
@@ -57,8 +58,7 @@ class Clues:
     checkpoint: str | None = None
 
 
-@dataclass(frozen=True)
-class Identification:
+class Identification(NamedTuple):
     """The recipe that a file belongs to, what told it and how surely, in one sentence; or (None) why there is none.
 
     ``evidence`` is "SHA-256", "addnet hash", "own recipe", "size", "size and metadata", "size and file name",

@@ -9,9 +9,9 @@ every checkpoint of a family, and few-step LoRAs have none.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from .header import read_any_header
 from .naming import ORIGINAL_TRANSFORMERS, Shape, cut, flat, modules, network, parts, unified
@@ -45,8 +45,7 @@ ENDS = {
 SHORT = {"inner": ".down", "outer": ".up"}
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(NamedTuple):
     """Of how many layers of a LoRA, ``placed`` have a place of the right shape."""
 
     layers: int

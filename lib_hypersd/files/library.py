@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,8 +40,7 @@ __all__ = ["Library", "LoraFile", "file_of", "hashes_of", "lora_as_json"]
 BLOCK = 1 << 20
 
 
-@dataclass(frozen=True)
-class LoraFile:
+class LoraFile(NamedTuple):
     """A file, all that is known of it, and what that comes to; ``unread`` while nobody has opened it."""
 
     path: str

@@ -27,10 +27,10 @@ DOUBLE = re.compile(r"(?<!single_)(?<!joint_)(?:transformer|double|joint)_blocks
 SINGLE = re.compile(r"single_(?:transformer_)?blocks_(\d{1,4})_")
 TEXT_ENCODER = re.compile(r"^(?:lora_te\d?_|text_encoder|lora_prior_te|te\d?_)", re.MULTILINE)
 NAMINGS = (
-    ("OneTrainer", re.compile(r"^lora_(?:transformer|prior)", re.MULTILINE)),
-    ("kohya", re.compile(r"^lora_(?:unet|te)", re.MULTILINE)),
-    ("diffusers", re.compile(r"^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)", re.MULTILINE)),
-    ("original", re.compile(r"^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)", re.MULTILINE)),
+    ("OneTrainer", r"(?m)^lora_(?:transformer|prior)"),
+    ("kohya", r"(?m)^lora_(?:unet|te)"),
+    ("diffusers", r"(?m)^(?:base_model\.model\.)?(?:unet|transformer|text_encoder)"),
+    ("original", r"(?m)^(?:diffusion_model\.|double_blocks|single_blocks|joint_blocks)"),
 )
 # The width of the prompt's encoding, by which UNets are told apart.
 UNETS = {768: "sd15", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -39,11 +39,11 @@ TRANSFORMERS = {1536: ("sd3", 24, 0), 2432: ("sd35-large", 38, 0), 3072: ("flux"
 PRUNED_FLUX = {(8, 38), (5, 10)}  # FLUX.1-lite and Flex.1, FLUX-Mini
 # Layers that others have where FLUX and SD3 have none, or of another name.
 OTHERS = {
-    "chroma": re.compile(r"distilled_guidance_layer"),
-    "flux2": re.compile(r"to_qkv_mlp_proj|double_stream_modulation|(?:ff|ff_context)_linear_in"),
-    "qwen-image": re.compile(r"transformer_blocks_\d+_(?:img|txt)_m(?:lp|od)_"),
-    "auraflow": re.compile(r"joint_transformer_blocks_"),
-    "hunyuan": re.compile(r"individual_token_refiner|token_refiner_refiner_blocks"),
+    "chroma": r"distilled_guidance_layer",
+    "flux2": r"to_qkv_mlp_proj|double_stream_modulation|(?:ff|ff_context)_linear_in",
+    "qwen-image": r"transformer_blocks_\d+_(?:img|txt)_m(?:lp|od)_",
+    "auraflow": r"joint_transformer_blocks_",
+    "hunyuan": r"individual_token_refiner|token_refiner_refiner_blocks",
 }
 # The last layer of a single block takes what the attention and the MLP made: 1 + 4 widths in FLUX.1, 1 + 3 in FLUX.2.
 LAST = re.compile(r"single_(?:blocks_\d+_linear2|transformer_blocks_\d+_proj_out)$")
@@ -71,7 +71,7 @@ def lora_of(shapes: Mapping[str, list[int]]) -> Lora | None:
     downs = {parts[0].replace(".", "_"): shape for parts, shape in split if len(parts) > 1 and len(shape) > 1}
     ranks = Counter(shape[0] for shape in downs.values())
     names = "\n".join(layers)  # searched at once: there are thousands
-    naming = next((name for name, pattern in NAMINGS if pattern.search(names)), "unknown")
+    naming = next((name for name, pattern in NAMINGS if re.search(pattern, names)), "unknown")
     return Lora(
         family_of(names.replace(".", "_"), downs),
         naming,
@@ -86,7 +86,7 @@ def family_of(names: str, downs: Mapping[str, list[int]]) -> str | None:
     def has(*parts: str) -> bool:
         return any(part in names for part in parts)
 
-    if other := next((family for family, pattern in OTHERS.items() if pattern.search(names)), None):
+    if other := next((family for family, pattern in OTHERS.items() if re.search(pattern, names)), None):
         return other
     if has("double_blocks", "single_blocks", "single_transformer_blocks", "joint_blocks", "attn_add_q_proj"):
         return transformer(names, downs, "sd3" if has("joint_blocks") else "flux")

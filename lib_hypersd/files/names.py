@@ -8,9 +8,9 @@ decide, and which words decide is written down here as data.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from ..recipes.catalog import FAMILIES, HYPER_SD, Catalog, Recipe
 from ..recipes.settings import fold
@@ -28,38 +28,38 @@ MERGES = ("sd_merge_models", "sd_merge_recipe")
 MOST_LETTERS = 200  # that a name may have
 ITS_METADATA, ITS_NAME = fill("its metadata"), fill("its name")
 
-# Between words: a space where the name has a separator, a joint where it has none.
+# Between words: a space where the name has a separator, a joint where it has none. Patterns are compiled at first use.
 JOINT = "~"
 SEPARATOR = re.compile(r"[\W_]+")
 JOINTS = (
-    re.compile(r"(?<=[A-Za-z])(?=[vV]\d)"),  # hyperv10, LCMV1
-    re.compile(r"(?<=[a-z])(?=[A-Z])"),  # ponyHyper
-    re.compile(r"(?:(?<=XL)|(?<=FLUX))(?=[a-z])"),  # XLturbo
-    re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])"),  # XLLightning
-    re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"),  # v51Hyper, hyp8
+    r"(?<=[A-Za-z])(?=[vV]\d)",  # hyperv10, LCMV1
+    r"(?<=[a-z])(?=[A-Z])",  # ponyHyper
+    r"(?:(?<=XL)|(?<=FLUX))(?=[a-z])",  # XLturbo
+    r"(?<=[A-Z])(?=[A-Z][a-z])",  # XLLightning
+    r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])",  # v51Hyper, hyp8
 )
 # What people write for the same thing, in the order in which it is replaced; in lower case, words apart.
 SPELLINGS = (
-    (re.compile(r"\blo~ra\b"), "lora"),
-    (re.compile(r"\bcomfy~ui\b"), "comfyui"),
-    (re.compile(r"\b(small|normal)[ ~]cfg\b"), r"\1cfg"),
-    (re.compile(r"flux[ ~]?2(?!\d|[ ~]?s)"), "~flux2~"),
-    (re.compile(r"flux(?!2)(?:[ ~]?1(?!\d|[ ~]?s))?"), "~flux~"),
-    (re.compile(r"\bz[ ~]?image"), "~z-image~"),
-    (re.compile(r"\bqwen(?:[ ~]?image)?"), "~qwen-image~"),
-    (re.compile(r"\bernie(?:[ ~]?image)?"), "~ernie-image~"),
-    (re.compile(r"\bkrea[ ~]?2(?!\d|[ ~]?s)"), "~krea2~"),
-    (re.compile(r"\bwan(?=[ ~]?2)"), "~wan~"),
-    (re.compile(r"\blightx~?2~?v\b"), "lightx2v"),
-    (re.compile(r"\b([ti])~?2~?v\b"), r"\g<1>2v"),
-    (re.compile(r"hyper(?=[ ~]?(?:sd|xl))"), "~hyper~"),
-    (re.compile(r"(?<![a-z])sd[ ~]?v?[ ~]?1[ ~]?5(?!\d)"), "~sd15~"),
-    (re.compile(r"(?<![a-z])sd[ ~]?3(?=5?\b)"), "~sd3~"),
-    (re.compile(r"(?:sd[ ~]?)?(?<!x)xl"), "~sdxl~"),
-    (re.compile(r"\b(dmd|fp|bf|nf)~(\d+)\b"), r"\1\2"),
-    (re.compile(r"\b3~d\b"), "3d"),
-    (re.compile(r"\b(\d+)[ ~]?s(?=hyper|lightning|turbo|vae|inpaint)"), r"\1step~"),
-    (re.compile(r"\b(\d+)[ ~]?(?:steps?|s)(?=[ ~]|$)"), r"\1step"),
+    (r"\blo~ra\b", "lora"),
+    (r"\bcomfy~ui\b", "comfyui"),
+    (r"\b(small|normal)[ ~]cfg\b", r"\1cfg"),
+    (r"flux[ ~]?2(?!\d|[ ~]?s)", "~flux2~"),
+    (r"flux(?!2)(?:[ ~]?1(?!\d|[ ~]?s))?", "~flux~"),
+    (r"\bz[ ~]?image", "~z-image~"),
+    (r"\bqwen(?:[ ~]?image)?", "~qwen-image~"),
+    (r"\bernie(?:[ ~]?image)?", "~ernie-image~"),
+    (r"\bkrea[ ~]?2(?!\d|[ ~]?s)", "~krea2~"),
+    (r"\bwan(?=[ ~]?2)", "~wan~"),
+    (r"\blightx~?2~?v\b", "lightx2v"),
+    (r"\b([ti])~?2~?v\b", r"\g<1>2v"),
+    (r"hyper(?=[ ~]?(?:sd|xl))", "~hyper~"),
+    (r"(?<![a-z])sd[ ~]?v?[ ~]?1[ ~]?5(?!\d)", "~sd15~"),
+    (r"(?<![a-z])sd[ ~]?3(?=5?\b)", "~sd3~"),
+    (r"(?:sd[ ~]?)?(?<!x)xl", "~sdxl~"),
+    (r"\b(dmd|fp|bf|nf)~(\d+)\b", r"\1\2"),
+    (r"\b3~d\b", "3d"),
+    (r"\b(\d+)[ ~]?s(?=hyper|lightning|turbo|vae|inpaint)", r"\1step~"),
+    (r"\b(\d+)[ ~]?(?:steps?|s)(?=[ ~]|$)", r"\1step"),
 )
 
 # Whose distillation a word names. With “flux” or “sd3” in the name, “turbo” is somebody else's.
@@ -132,8 +132,7 @@ FAMILY_WORDS = {
 BESIDE_FAMILY = listed("sd diffusion dev base model ai v 0 1 6")
 
 
-@dataclass(frozen=True)
-class Distillation:
+class Distillation(NamedTuple):
     """The few-step distillation inside a checkpoint.
 
     ``maker`` as in the catalog; ``steps`` as the name says them, or None; ``evidence`` is ``ITS_METADATA`` or
@@ -158,10 +157,10 @@ def split(name: str) -> str:
     """The words of a name in small letters and one spelling, a space or a joint between two."""
     text = SEPARATOR.sub(" ", name)
     for place in JOINTS:
-        text = place.sub(JOINT, text)
+        text = re.sub(place, JOINT, text)
     text = text.lower()
     for pattern, replacement in SPELLINGS:
-        text = pattern.sub(replacement, text)
+        text = re.sub(pattern, replacement, text)
     return re.sub(r"~+", JOINT, re.sub(r"~* ~*", " ", text)).strip(" ~")
 
 

@@ -3,8 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..translation import translate
 from ..wording import Sentence, fill
@@ -25,8 +24,7 @@ TIMES = {
 OTHER = "{part} {time}"
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture that was made: Pillow's image, its infotext, what of its plan the page shows, and what took how long.
 
     ``guided``: whether the negative prompt counts. ``times`` are milliseconds by what they went into.

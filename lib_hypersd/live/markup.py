@@ -1,8 +1,8 @@
 """The page's markup. Controls that have a name are what a redraw is made from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 __all__ = ["Page", "render"]
 
@@ -59,8 +59,7 @@ COLOUR = '<button type="button" data-colour="{}" aria-label="{}" aria-pressed="f
 TARGET = '<button type="button" data-send="{0}" disabled>Send to {0}</button>'
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """What differs between those who serve it: what it begins with, the tabs that it sends pictures to, whether TAESD
     can be chosen, and whether its pictures are so small that every pixel of theirs is to be seen.
 

@@ -1,7 +1,7 @@
 """What the panel asks its surroundings, a WebUI or the playground, and the choices that follow from the answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..download.downloads import Downloads
 from ..plan import File, Memory, Model, Request
@@ -12,8 +12,7 @@ from ..recipes.settings import RECOMMENDED, Settings
 INSIDE = {"As its name says": None, "Nothing: it is a plain checkpoint": ""}
 
 
-@dataclass(frozen=True)
-class Backend:
+class Backend(NamedTuple):
     """The recipes, the selected model (None while nothing is known of it), the LoRAs for it, and the request that an
     image with these settings and this prompt would be.
 

@@ -1,8 +1,7 @@
 """The panel's controls: how they are laid out, and which handler each of them calls."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..plan import MORE_DETAIL
 from ..recipes.settings import ENABLED, FIELDS, RECOMMENDED, VARIANTS, Field, read_pasted
@@ -26,8 +25,7 @@ CONTROLS = ("enable", *(field.name for field in FIELDS))
 ROWS = (FIELDS[:2], FIELDS[2:5], FIELDS[5:7], FIELDS[7:])
 
 
-@dataclass(frozen=True)
-class Panel:
+class Panel(NamedTuple):
     """``controls`` in the order of the script's arguments, and what each becomes when an infotext is pasted."""
 
     controls: list[Any]

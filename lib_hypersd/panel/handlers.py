@@ -1,8 +1,8 @@
 """What happens when a control of the panel changes or a button is pressed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import HyperSDError
 from ..plan import Memory, Plan
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 Updates = tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class Handlers:
+class Handlers(NamedTuple):
     """Each handler gets the values of the panel's controls and, with ``has_prompt``, the prompt behind them, which
     ``read_settings`` passes over; what it returns goes into the parts of the panel that ``controls.connect`` names."""
 

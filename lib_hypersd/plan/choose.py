@@ -1,8 +1,7 @@
 """Step 2: which recipe, and which file. The order of preference is a table."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..files.file import File
 from ..files.names import recipe_inside
@@ -48,8 +47,7 @@ PREFERENCE: tuple[tuple[str, Callable[[Settings, Recipe, File], Any]], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(NamedTuple):
     """The tags of few-step LoRAs that fit the checkpoint, in order; the LoRAs of those that do not, with remarks."""
 
     fitting: tuple[Tag, ...]
@@ -57,8 +55,7 @@ class Tags:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The recipe and the file (None where the checkpoint needs none), and the tag that decided, if one did.
 
     ``rename`` is what becomes of the tags of few-step LoRAs (see :func:`tags.edit`); ``notes`` are remarks on what

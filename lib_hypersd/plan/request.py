@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..files.file import File
 from ..recipes.memory import Memory
@@ -30,8 +31,7 @@ class Model:
     path: str | None = None
 
 
-@dataclass(frozen=True)
-class SecondPass:
+class SecondPass(NamedTuple):
     """The host's controls of a second pass (hires fix); 0 steps, or None for sampler or schedule: as in the first.
 
     ``model`` is the checkpoint of the second pass, if that is another one. ``scale``, ``strength`` (of denoising) and

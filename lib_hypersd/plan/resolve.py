@@ -1,7 +1,8 @@
 """Step 1: every name in a request is looked up, once."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ..files.file import File
 from ..files.identify import identify, named_family
@@ -19,8 +20,7 @@ YOUR_WORD = fill("your own word")
 ITS_ARCHITECTURE = fill("its architecture")
 
 
-@dataclass(frozen=True)
-class Lora:
+class Lora(NamedTuple):
     """A LoRA that the request names: the file of that name, the recipe that file or name belongs to, and the family
     that it was made for. ``names_family``: the name tells a family and nothing more, as Hyper-SDXL does."""
 
@@ -40,8 +40,7 @@ class Lora:
         return self.recipe is not None or self.names_family or bool(self.file and self.file.problem)
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A checkpoint, and what is distilled into it: the maker, the recipe for that (None where there is none), the
     number of steps where its name has one, and the evidence for the maker, "" without one."""
 
@@ -52,8 +51,7 @@ class Checkpoint:
     evidence: str = ""
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """A request with every name looked up.
 
     ``settings`` are the user's, completed with what is remembered of the checkpoint; ``remembered`` are the fields that

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..recipes.catalog import Recipe
 from ..recipes.settings import Settings
@@ -60,8 +60,7 @@ class Case:
         return self.recipe.takes_eta and self.sampler == self.recipe.sampler
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One field: the remark on its value (None where there is none), the value that is wanted (None leaves it open) and
     the one that is recommended. Unless given, these are the user's and the recipe's values of that name."""
 

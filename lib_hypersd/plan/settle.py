@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..architecture_table import ARCHITECTURES
 from ..recipes.catalog import HYPER_SD
@@ -25,8 +24,7 @@ LEAST, MOST = 1 / 2, 4 / 3
 GUIDANCE = {architecture.name: architecture.guidance for architecture in ARCHITECTURES}
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(NamedTuple):
     """The value of every field, the remarks on them, and what one click could change."""
 
     values: Mapping[str, Any]

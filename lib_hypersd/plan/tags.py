@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..wording import spell
 
@@ -16,8 +16,7 @@ KINDS = ("lora", "lyco")  # two names of one kind (A:extensions-builtin/Lora/scr
 COMMENTS = (re.compile(r"(^|\n)#[^\n]*(\n|$)"), re.compile(r"#[^\n]*(\n|$)"))
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """A tag as written; ``arguments`` are all parts but the name, each with its colon."""
 
     kind: str

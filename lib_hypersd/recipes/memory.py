@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import HyperSDError
 from ..wording import fill, join
@@ -47,14 +47,13 @@ class Memory:
         return ", ".join([*inside, *(f"{name} {value}" for name, value in self.values().items())])
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A checkpoint (``size`` in bytes, ``sha256`` "" where the host has not computed it) and its memory."""
 
     name: str
     size: int
     sha256: str = ""
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = Memory()
 
     def is_of(self, name: str, size: int, sha256: str) -> bool:
         if self.sha256 and sha256:
@@ -62,8 +61,7 @@ class Entry:
         return (self.name, self.size) == (name, size)
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """The entries of a file, and a sentence where it cannot be read."""
 
     entries: tuple[Entry, ...] = ()

@@ -7,7 +7,7 @@ positional arguments of older clients keep their meaning.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..sampling.names import SAMPLERS, SCHEDULES
 from ..wording import COMMA, Sentence, fill, join, spell
@@ -110,8 +110,7 @@ def read_switch(value: object) -> bool | None:
     return True if word == "true" else None
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """A setting: its name in code and API, its label in the panel, its infotext key, and its reader.
 
     ``in_force`` is the infotext key under which the host writes the value that was used.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from modules import hashes, paths
 
@@ -22,8 +23,7 @@ def find_networks():
     return sys.modules.get("networks")
 
 
-@dataclass(frozen=True)
-class AtHand:
+class AtHand(NamedTuple):
     """The few-step LoRAs among those that the host has listed, and those that look like one and must not be used, each
     with how many of its layers have a place in the checkpoint; and the names of all others, whatever recipe a name
     suggests."""
