@@ -6,15 +6,14 @@ Freepik/flux.1-lite-8B, ostris/Flex.1-alpha and TencentARC/flux-mini.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .wording import OR, Sentence, fill, join
 
 __all__ = ["ARCHITECTURES", "LOOKALIKES", "UNKNOWN", "Architecture"]
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(NamedTuple):
     """A kind of network.
 
     ``name`` is what sentences call it. ``family`` is whose few-step LoRAs are made for it, of ``catalog.FAMILIES``, or
@@ -35,7 +34,7 @@ class Architecture:
     prediction: str | None = "flow"
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
-    sizes: Mapping[str, object] = field(default_factory=dict, hash=False)
+    sizes: Mapping[str, object] = {}
     keys: tuple[str, ...] = ()
     variant_of: tuple[str, ...] = ()
     words: str = ""

@@ -3,7 +3,6 @@
 import copy
 import json
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 
@@ -153,7 +152,7 @@ MORE = st.fixed_dictionaries(
 @settings(max_examples=200)
 @given(REQUESTS, MORE)
 def test_every_plan_is_in_every_language(request, more):
-    plan = make_plan(replace(request, **{name: value for name, value in more.items() if value}), CATALOG)
+    plan = make_plan(request._replace(**{name: value for name, value in more.items() if value}), CATALOG)
     spoken = [plan.sentence, plan.problem, *plan.warnings, point_out(request, CATALOG)]
     for language in PLURALS:
         assert [words for text in spoken if text and (words := words_left(text, language))] == []

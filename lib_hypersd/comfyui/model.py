@@ -1,7 +1,6 @@
 """A model in memory, as a plan wants to know it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import PurePath
 
 from ..files.architectures import UNKNOWN, architecture_of
@@ -52,5 +51,5 @@ def describe_model(
     family = FAMILIES.get(kind) if found is UNKNOWN else found.family
     model = Model(family, prediction=prediction, metadata=metadata)
     if found is not UNKNOWN:
-        model = replace(model, architecture=found.name)
-    return replace(model, name=name) if name else model
+        model = model._replace(architecture=found.name)
+    return model._replace(name=name) if name else model

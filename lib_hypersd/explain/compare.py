@@ -198,11 +198,11 @@ def list_value_causes(
     if isinstance(plan, NoPlan) or plan.recipe is None:
         return
     for name, value in list_values(record, plan.recipe).items():
-        other = make_plan(replace(request, settings=replace(request.settings, **{name: value})), catalog)
+        other = make_plan(request._replace(settings=replace(request.settings, **{name: value})), catalog)
         yield from compare(name, value, getattr(plan, name), plan, other)
     used = next((tag for tag in tags if tag.name == plan.file), None)
     if used is not None:
-        other = make_plan(replace(request, prompts=(record.prompt,)), catalog)
+        other = make_plan(request._replace(prompts=(record.prompt,)), catalog)
         yield from compare("weight" if used.weight else "lora", used.weight, plan.weight, plan, other)
 
 

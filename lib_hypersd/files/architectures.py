@@ -5,7 +5,6 @@ What the table does not describe is unknown: nothing is taken for its nearest ne
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from ..architecture_table import ARCHITECTURES, LOOKALIKES, UNKNOWN, Architecture
@@ -38,11 +37,11 @@ def architecture_of(
     network = Network(shapes)
     found = next((a for a in ARCHITECTURES if not a.variant_of and has_marks(a, network, shapes)), UNKNOWN)
     if found.prediction == "epsilon" and "v_pred" in shapes:
-        found = replace(found, prediction="v_prediction")
+        found = found._replace(prediction="v_prediction")
     for evidence, text in (("metadata", titles(metadata or {})), ("file name", spaced(name))):
         for variant in ARCHITECTURES:
             if found.id in variant.variant_of and re.search(variant.words, text):
-                return replace(variant, evidence=evidence)
+                return variant._replace(evidence=evidence)
     return found
 
 

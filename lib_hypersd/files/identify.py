@@ -2,7 +2,6 @@
 
 import bisect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -39,8 +38,7 @@ FREE_TEXTS, HALF_A_HEADER = 4096, 300_000
 NEAR = 1_000_000
 
 
-@dataclass(frozen=True)
-class Clues:
+class Clues(NamedTuple):
     """What is known of a file; hashes in hexadecimal digits, "" while they are not.
 
     ``size`` in bytes. ``lora`` and ``metadata`` come from its header; ``problem`` says, as a sentence, why the header
@@ -53,7 +51,7 @@ class Clues:
     sha256: str = ""
     addnet: str = ""
     lora: Lora | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     problem: str | None = None
     checkpoint: str | None = None
 

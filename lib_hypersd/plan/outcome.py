@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
@@ -66,8 +66,7 @@ class Plan:
         return tags.edit(self.strip(prompt), self.file, self.weight, self.rename)
 
 
-@dataclass(frozen=True, kw_only=True)
-class NoPlan:
+class NoPlan(NamedTuple):
     """Why nothing will be done, as a sentence.
 
     ``missing`` is the recipe whose file would solve the problem, if that file is missing and can be fetched.

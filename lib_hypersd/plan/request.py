@@ -1,7 +1,6 @@
 """What a plan is made from: the panel's settings, the checkpoint, the files at hand and the prompts."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..files.file import File
@@ -12,8 +11,7 @@ from .tags import strip_comments
 __all__ = ["Model", "Request", "SecondPass"]
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(NamedTuple):
     """A checkpoint: its family (one of ``catalog.FAMILIES`` or ``LOOKALIKES``, else None) and file name.
 
     ``prediction`` is "epsilon", "v_prediction", "edm" or "flow". ``coarse``: its weights are of so few bits (nf4, fp8,
@@ -26,8 +24,8 @@ class Model:
     prediction: str = "epsilon"
     coarse: bool = False
     architecture: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
+    metadata: Mapping[str, str] = {}
+    memory: Memory = Memory()
     path: str | None = None
 
 
@@ -47,8 +45,7 @@ class SecondPass(NamedTuple):
     upscaler: str | None = None
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """All that a plan depends on.
 
     ``files`` None stands for every published file; ``others`` are the names of LoRAs at hand that are not few-step

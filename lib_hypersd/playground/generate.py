@@ -82,7 +82,7 @@ class Playground:
             values = asdict(own) | {"distilled_cfg": own.distilled_cfg if model.family == "flux" else None}
             return Plan(family=model.family, **values, sentence=sentence)
         request = self.request(job.settings, model, self.catalog, job.prompt)
-        return make_plan(replace(request, control_weights=job.control_weights), self.catalog)
+        return make_plan(request._replace(control_weights=job.control_weights), self.catalog)
 
     def request(self, settings: Settings, model: Model, catalog: Catalog, prompt: str) -> Request:
         """What a plan is made from; no comments are stripped from prompts here."""

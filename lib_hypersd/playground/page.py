@@ -1,7 +1,6 @@
 """The playground's page: the WebUI's panel over a diffusers pipeline, in two tabs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -90,7 +89,7 @@ class Page:
 
     def recall(self) -> None:
         pipeline = self.playground.pipeline
-        pipeline.model = replace(pipeline.model, memory=self.memories.find(*self.checkpoint()))
+        pipeline.model = pipeline.model._replace(memory=self.memories.find(*self.checkpoint()))
 
     def checkpoint(self) -> tuple[str, int]:
         """The name and the size by which the checkpoint is recognised."""

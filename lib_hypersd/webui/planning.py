@@ -1,7 +1,6 @@
 """What a plan is made from on this host: the recipes, the host's request as the planner reads it, and what the host
 cannot do at all."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from modules import paths
@@ -22,8 +21,7 @@ def load_recipes() -> Catalog:
 def complete(request: Request, catalog: Catalog) -> Request:
     """The planner's request from its own part, with what the host has around it."""
     at_hand, standing = loras.find_at_hand(catalog, request.model), loras.find_standing_tag()
-    return replace(
-        request,
+    return request._replace(
         files=at_hand.files,
         others=at_hand.others,
         prompts=[prompt + standing for prompt in request.prompts],

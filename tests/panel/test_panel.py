@@ -1,7 +1,5 @@
 """The panel under real gradio: what it shows, what it offers, and what is pasted into it."""
 
-from dataclasses import replace
-
 import gradio as gr
 import pytest
 
@@ -116,12 +114,12 @@ def test_what_is_in_the_checkpoint_can_be_chosen_among_what_has_recipes():
     for memory, label in (
         (Memory(), "As its name says"), (Memory(""), "Nothing: it is a plain checkpoint"), (Memory("LCM"), "LCM")
     ):  # fmt: skip
-        assert inside_value(World(model=replace(MODEL, memory=memory)).backend) == label
+        assert inside_value(World(model=MODEL._replace(memory=memory)).backend) == label
 
 
 def test_fast_decoding_is_offered_where_the_weights_are():
     for there in (False, True):
-        backend = replace(World().backend, has_fast_decoder=lambda there=there: there)
+        backend = World().backend._replace(has_fast_decoder=lambda there=there: there)
         for tab in ("txt2img", "img2img"):
             with gr.Blocks():
                 controls = build(gr, InputAccordion, tab, backend).controls

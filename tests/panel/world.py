@@ -3,7 +3,6 @@
 import html
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -59,7 +58,7 @@ class World:
     def remember(self, memory):
         if self.memory_problem:
             raise CannotRemember(self.memory_problem)
-        self.model = replace(self.model, memory=memory)
+        self.model = self.model._replace(memory=memory)
 
     def listed(self):
         return self.files

@@ -118,7 +118,7 @@ def test_the_lora_that_was_made_for_this_very_kind_of_checkpoint_is_taken():
         assert plan("qwen-image", architecture="Qwen-Image-Edit", files=files).file == edit.name
         assert plan("qwen-image", architecture="Qwen-Image", files=files).file == plain.name
         assert plan("qwen-image", files=files).file == plain.name, "nearest to 8 steps, where nothing tells"
-    part = dataclasses.replace(edit, fit=Fit(100, 50))
+    part = edit._replace(fit=Fit(100, 50))
     result = plan("qwen-image", architecture="Qwen-Image-Edit", files=[plain, part], model="x")
     assert result.file == plain.name and result.warnings == (
         f"{plain.name} was made for Qwen-Image, and x (Qwen-Image-Edit) is another model: compare the results.",

@@ -1,7 +1,5 @@
 """Which of several files, and those that do not fit or cannot be used."""
 
-import dataclasses
-
 import pytest
 
 from lib_hypersd.files.layers import LEAST_SHARE, Fit
@@ -31,7 +29,7 @@ def test_a_file_that_cannot_be_used_says_why_wherever_it_is_asked_for():
         "It is broken. Hyper-SDXL-8steps-lora.safetensors (787 MB)"
     )
     assert plan(files=[broken, four]).file == "Hyper-SDXL-4steps-lora"
-    other = dataclasses.replace(broken, looks_like=BY_ID["hyper-sdxl-2steps"])
+    other = broken._replace(looks_like=BY_ID["hyper-sdxl-2steps"])
     assert plan(files=[other, four], steps=8).problem.startswith("Hyper-SDXL-8steps-lora.safetensors (787 MB)")
 
 
@@ -42,11 +40,11 @@ def test_of_two_files_of_one_recipe_the_surer_one_is_taken_whatever_their_order(
     for files in ([SURE, UNSURE], [UNSURE, SURE]):
         assert plan(files=files).file == "zz"
         assert plan(files=files, prompt="<lora:hyper sdxl 8 steps:1>").file == "zz", "also for a name that no file has"
-    old = dataclasses.replace(SURE, name="old", superseded=True)
+    old = SURE._replace(name="old", superseded=True)
     assert plan(files=[old, UNSURE]).file == "aa", "an edition that holds comes first"
-    twins = [dataclasses.replace(SURE, name=name) for name in "ba"]
+    twins = [SURE._replace(name=name) for name in "ba"]
     assert plan(files=twins).file == plan(files=twins[::-1]).file == "a"
-    of_two_folders = [dataclasses.replace(SURE, aliases=(alias,)) for alias in "ab"]
+    of_two_folders = [SURE._replace(aliases=(alias,)) for alias in "ab"]
     assert plan(files=of_two_folders).file == "zz"
 
 

@@ -1,6 +1,5 @@
 """A plan is whole or a sentence, whatever is requested; each name is looked up once."""
 
-import dataclasses
 import math
 import re
 import sys
@@ -32,7 +31,7 @@ def test_a_refusal_carries_no_settings():
 
 def test_a_request_without_a_prompt_has_a_plan():
     request = Request(Settings(True), Model("sdxl"), prompts=())
-    assert make_plan(request, CATALOG) == make_plan(dataclasses.replace(request, prompts=("",)), CATALOG)
+    assert make_plan(request, CATALOG) == make_plan(request._replace(prompts=("",)), CATALOG)
 
 
 def test_a_refusal_says_all_else_that_is_off():
@@ -72,7 +71,7 @@ def test_a_plan_is_whole_or_a_sentence_and_the_users_settings_win(request):
         assert names.count(result.file) == 1 and few_step.isdisjoint(set(names) - {result.file})
         assert names.count("style") == [tag.name for tag in find(prompt)].count("style")
         assert result.edit(once) == once
-    again = make_plan(dataclasses.replace(request, prompts=tuple(edited)), CATALOG)
+    again = make_plan(request._replace(prompts=tuple(edited)), CATALOG)
     assert (again.problem, again.file, again.weight) == (None, result.file, result.weight), (
         "the infotext's prompt gives the same plan"
     )
@@ -101,7 +100,7 @@ def test_every_name_of_a_request_is_looked_up_once(monkeypatch):
     ), "what is at hand needs no name to be told"
     assert sorted(checkpoints) == ["base", "refiner", "second"]
     names.clear()
-    make_plan(dataclasses.replace(request, refiner=Model("sdxl", "base")), CATALOG)
+    make_plan(request._replace(refiner=Model("sdxl", "base")), CATALOG)
     assert names.count("base") == 1
 
 
