@@ -99,10 +99,16 @@ class InLanguage(Formatter):
 
 
 def translate(text: str, language: str | None) -> str:
-    """A sentence in one of the languages in ``PLURALS``; English, and what is no sentence, as it is."""
+    """A sentence in one of the languages in ``PLURALS``; English, and what is no sentence, as it is.
+
+    So is a sentence whose entry somebody has edited and that cannot be filled any more.
+    """
     if language is None or not isinstance(text, Sentence):
         return text
     template = load(language).get(text.template, text.template)
-    if isinstance(template, Mapping):
-        template = template[PLURALS[language](text.values["count"])]
-    return InLanguage(language).vformat(template, (), text.values)
+    try:
+        if isinstance(template, Mapping):
+            template = template[PLURALS[language](text.values["count"])]
+        return InLanguage(language).vformat(template, (), text.values)
+    except (LookupError, ValueError, AttributeError, TypeError):
+        return text

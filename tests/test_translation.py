@@ -85,6 +85,19 @@ def test_a_broken_file_leaves_the_panel_in_english(monkeypatch, tmp_path, conten
         load.cache_clear()
 
 
+@pytest.mark.parametrize(
+    "entry", ["{name} steps", "{count:q} steps", "{count steps", "{count.real.none}", {"many": "{count}"}, 3, None]
+)
+def test_a_broken_entry_leaves_its_sentence_in_english(monkeypatch, tmp_path, entry):
+    monkeypatch.setattr("lib_hypersd.translation.FOLDER", tmp_path)
+    (tmp_path / "de_DE.json").write_text(json.dumps({"{count} steps": entry}), encoding="utf-8")
+    load.cache_clear()
+    try:
+        assert translate(fill("{count} steps", count=4), "de_DE") == "4 steps"
+    finally:
+        load.cache_clear()
+
+
 def test_thousands_are_grouped_as_the_language_does():
     sentence = fill("The transfer ended after {done:,} of {total:,} bytes.", done=1234, total=1234567)
     assert "1\u202f234 von 1\u202f234\u202f567 Bytes" in translate(sentence, "de_DE")
