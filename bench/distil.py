@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a narrow SD1.5 alone, to try this out")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    kept = {}
+    kept: dict[str, list] = {}
     for family in ("sd15",) if options.small else ("sd15", "sdxl"):
         title = f"distillation of {NAMES[family]} at {SIZE[family]}×{SIZE[family]}, random weights"
         print(f"\n{title}")
@@ -45,9 +45,12 @@ def main() -> None:
             checkpoint = Path(folder, "random")
             random_pipeline(family, torch.float16, device, options.small).save_pretrained(checkpoint)
             release(device)
-            kept[title] = show(measure(checkpoint, device, 64 if options.small else SIZE[family]))
-        if "OUT" in os.environ:
-            Path(os.environ["OUT"], "distil.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False), "utf-8")
+            kept[title] = []
+            for row in measure(checkpoint, device, 64 if options.small else SIZE[family]):
+                kept[title] += show([row])
+                if "OUT" in os.environ:  # at once, for a lent machine may be taken back
+                    file = Path(os.environ["OUT"], "distil.json")
+                    file.write_text(json.dumps(kept, indent=1, ensure_ascii=False), "utf-8")
 
 
 def measure(checkpoint: Path, device: str, side: int) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
 work=${WORK:-${TMPDIR:-/tmp}/hypersd-lent}
-small=${SMALL:+--count 4 --pictures 60 --critic 3}
+small=${SMALL:+--count 4 --pictures 60 --critic 3 --iterations 5}
 mkdir -p "$work" "$OUT"
 
 # Many small processes compute at the same time on one GPU only by way of NVIDIA's MPS; without it they take turns.
@@ -48,13 +48,9 @@ pace)
     tr '\r' '\n' < "$OUT/pace.log" | grep -E "step/s|s/step" | grep -E "100%" | tail -40
     ;;
 train)
+    touch "$OUT/proof.md"
     share_gpu
-    python3 - <<END
-from pathlib import Path
-from tools.tiny.runs import PICTURES, prepare
-if __name__ == "__main__":
-    prepare(Path("$work/runs"), ${SMALL:+60 if True else }PICTURES, ${SMALL:+3 if True else }800)
-END
+    timeout 120 python3 -m tools.tiny.runs --out "$work/runs" ${SMALL:+--pictures 60 --critic 3} 2>> "$work/runs.err"
     timeout "${LIMIT:-400}" python3 -m tools.tiny.candidates --out "$work/runs" --processes 6 \
         --iterations "${ITERATIONS:-500}" $small > "$OUT/candidates.log" 2> "$work/candidates.err" &
     chosen=$!

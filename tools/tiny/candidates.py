@@ -8,17 +8,15 @@ under their published names, ready for ``tools.tiny.quality``. What is done is k
 on.
 """
 
-import argparse
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from .critic import STEPS as CRITIC
 from .export import LORAS
 from .pictures import split
 from .proof import FEW, as_unified
-from .runs import FEEDBACK, PICTURES, WHOLE, best_device, prepare, share_right, side_by_side, train
+from .runs import FEEDBACK, WHOLE, best_device, make_parser, prepare, share_right, side_by_side, train
 from .sampling import Studio
 
 NOISES = (17,)
@@ -55,27 +53,23 @@ def publish(out: Path, name: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.candidates", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
+    parser = make_parser("candidates", __doc__)
     parser.add_argument("--iterations", type=int, default=800, help="steps of training for each stage")
     parser.add_argument("--count", type=int, default=300, help="training captions that are drawn")
-    parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures to learn from")
-    parser.add_argument("--critic", type=int, default=CRITIC, help="steps of training for the reward")
-    parser.add_argument("--processes", type=int, default=1, help="runs side by side")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    prepare(options.out, options.pictures, options.critic)
+    prepare(options)
     tasks = [
         (options.out, name, {**values, "iterations": options.iterations}, options.count)
         for name, values in {"CFG": CFG, **WAYS}.items()
     ]
-    found = {}
+    found: dict[str, list[float]] = {}
     for (_, name, *_), shares in side_by_side(measure, tasks, options.processes):
         print(f"{name}:", *(f"{share:.1f}" for share in shares), flush=True)
         found[name] = shares
-    best = max((name for name in found if name != "CFG"), key=lambda name: sum(found[name]))
-    print(f"The best is {best}.")
-    publish(options.out, best)
+        if "CFG" in found and len(found) > 1:
+            best = max(found.keys() - {"CFG"}, key=lambda name: sum(found[name]))
+            print(f"The best is {best}.", flush=True)
+            publish(options.out, best)
 
 
 if __name__ == "__main__":

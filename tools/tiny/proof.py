@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from .critic import STEPS as CRITIC
 from .pictures import HELD_OUT, split
 from .quality import SEEDS as NOISES
 from .quality import write_section
-from .runs import FEEDBACK, PICTURES, WHOLE, best_device, prepare, share_right, side_by_side, train
+from .runs import FEEDBACK, WHOLE, best_device, make_parser, prepare, share_right, side_by_side, train
 from .sampling import Settings, Studio
 
 SECTION = "## Parts of the method, on and off"
@@ -92,19 +91,14 @@ def section(shares: dict[str, np.ndarray], options: argparse.Namespace) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.tiny.proof", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True)
+    parser = make_parser("proof", __doc__)
     parser.add_argument("--table", type=Path, help="the document whose section becomes these figures")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--iterations", type=int, default=3000, help="steps of training for each row")
     parser.add_argument("--count", type=int, default=HELD_OUT, help="held-out captions")
-    parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures to learn from")
-    parser.add_argument("--critic", type=int, default=CRITIC, help="steps of training for the reward")
-    parser.add_argument("--processes", type=int, default=1, help="runs side by side")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    prepare(options.out, options.pictures, options.critic)
+    prepare(options)
     tasks = [
         (options.out, name, seed, options.iterations, options.count) for seed in options.seeds for name in options.rows
     ]

@@ -1,5 +1,9 @@
-"""Runs of ``lib_hypersd.distil`` on the embedded model, side by side in processes, and what their LoRAs draw right."""
+"""Runs of ``lib_hypersd.distil`` on the embedded model, side by side in processes, and what their LoRAs draw right.
 
+python -m tools.tiny.runs --out DIR      makes what all runs share, before several programs begin in DIR
+"""
+
+import argparse
 import multiprocessing
 import os
 import shutil
@@ -18,7 +22,7 @@ from lib_hypersd.distil.data import prepare_data
 from lib_hypersd.distil.options import Options
 from lib_hypersd.distil.train import distil
 
-from .critic import PLACE, train_critic
+from .critic import PLACE, STEPS, train_critic
 from .lora import RANK
 from .pictures import Scene, captions, pictures, split
 from .reader import judge
@@ -35,6 +39,16 @@ WHOLE = {"steps": (8, 4, 2, 1), "unified": True}
 FEEDBACK = {"reward": "tools.tiny.critic:fitness", "reward_goal": 0.0, "reward_weight": 0.03, "reward_images": 32}
 
 
+def make_parser(program: str, document: str) -> argparse.ArgumentParser:
+    """The arguments of every program that has such runs; ``document`` is its docstring."""
+    parser = argparse.ArgumentParser(prog=f"python -m tools.tiny.{program}", description=document.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--pictures", type=int, default=PICTURES, help="pictures to learn from")
+    parser.add_argument("--critic", type=int, default=STEPS, help="steps of training for the reward")
+    parser.add_argument("--processes", type=int, default=1, help="runs side by side")
+    return parser
+
+
 def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -49,19 +63,21 @@ def write_pictures(folder: Path, count: int) -> None:
         (folder / f"{i:05}.txt").write_text(caption)
 
 
-def prepare(out: Path, count: int, critic_steps: int) -> None:
-    """What all runs share: ``count`` pictures, their latents and captions, the model to draw with, and the critic."""
+def prepare(chosen: argparse.Namespace) -> None:
+    """What all runs share: pictures, their latents and captions, the model to draw with, and the critic."""
+    out = chosen.out
     images, model = out / "images", out / "model"
     if not images.exists():
-        write_pictures(out / "images.part", count)
+        write_pictures(out / "images.part", chosen.pictures)
         (out / "images.part").rename(images)
     options = Options(embedded_checkpoint(), out, images, **SMALL)
     accelerator = make_accelerator(options)
     prepare_data(options, open_base(options, accelerator), accelerator)
-    model.mkdir(exist_ok=True)
-    shutil.copyfile(embedded_checkpoint(), model / embedded_checkpoint().name)
-    Studio(model)  # writes the tokenizer's words
-    train_critic(out / "critic.pt", best_device(), critic_steps)
+    if not model.exists():  # a file that another program has open is not written again
+        model.mkdir()
+        shutil.copyfile(embedded_checkpoint(), model / embedded_checkpoint().name)
+        Studio(model)  # writes the tokenizer's words
+    train_critic(out / "critic.pt", best_device(), chosen.critic)
 
 
 def train(out: Path, name: str, values: dict[str, Any]) -> list[Path]:
@@ -90,3 +106,7 @@ def side_by_side(work: Callable[..., Any], tasks: list[tuple], processes: int) -
                 print(*futures[future][1:], f"failed: {error!r}", flush=True)
             else:
                 yield futures[future], future.result()
+
+
+if __name__ == "__main__":
+    prepare(make_parser("runs", __doc__).parse_args())
