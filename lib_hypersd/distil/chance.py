@@ -33,4 +33,8 @@ class Chance:
 
     def below(self, count: int) -> torch.Tensor:
         """Whole numbers below ``count``, ``[B]``."""
-        return torch.randint(count, (self.batch,), generator=self.generator)[self.own].to(self.device)
+        return self.places(count).to(self.device)
+
+    def places(self, count: int) -> torch.Tensor:
+        """The same on the CPU, for what is kept there."""
+        return torch.randint(count, (self.batch,), generator=self.generator)[self.own]

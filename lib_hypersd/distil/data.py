@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import torch
 from accelerate import Accelerator
 from safetensors import safe_open
@@ -26,6 +27,7 @@ PART = 64  # items in a file
 AT_ONCE = 8  # images that the checkpoint draws together
 TEACHER_STEPS = 25  # of DDIM, for images that the checkpoint draws itself
 LATENTS = "latents"
+HELD = 4  # data are held in memory that take up no more than one part in so many of what is free
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class Data:
 
     Attributes:
         files: open parts.
+        held: all of them in memory, by the names of their tensors; empty where they are too large.
         training, held_out: numbers of items.
     """
 
     files: list
+    held: Text
     captions: list[str]
     training: torch.Tensor
     held_out: torch.Tensor
@@ -52,8 +56,11 @@ class Data:
         return {name: self.stack(name, items) for name in names if name != LATENTS}
 
     def stack(self, name: str, items: torch.Tensor) -> torch.Tensor:
-        values = [self.files[i // PART].get_slice(name)[i % PART] for i in items.tolist()]
-        return torch.stack(values).to(self.device, torch.float32)
+        if name in self.held:
+            values = self.held[name][items]
+        else:
+            values = torch.stack([self.files[i // PART].get_slice(name)[i % PART] for i in items.tolist()])
+        return values.to(self.device).float()
 
 
 def prepare_data(options: Options, base: Base, accelerator: Accelerator) -> Data:
@@ -76,13 +83,17 @@ def prepare_data(options: Options, base: Base, accelerator: Accelerator) -> Data
 
 def open_data(folder: Path, options: Options, device: torch.device) -> Data:
     """The items of a folder, of which the seed chooses those held out."""
-    files = [safe_open(part, "pt") for part in sorted(folder.glob("part-*.safetensors"))]
+    parts = sorted(folder.glob("part-*.safetensors"))
+    files = [safe_open(part, "pt") for part in parts]
     captions = [caption for file in files for caption in json.loads(file.metadata()["captions"])]
     if len(captions) < FEWEST:
         raise RefusedRun(f"There are {len(captions)} items that can be read; at least {FEWEST} are needed.")
     order = torch.randperm(len(captions), generator=torch.Generator().manual_seed(options.seed))
-    held = max(1, min(options.held_out, len(captions) // 10))
-    return Data(files, captions, order[held:], order[:held], device)
+    count = max(1, min(options.held_out, len(captions) // 10))
+    size = sum(part.stat().st_size for part in parts)
+    names = files[0].keys() if size * HELD <= psutil.virtual_memory().available else ()
+    held = {name: torch.cat([file.get_tensor(name) for file in files]) for name in names}
+    return Data(files, held, captions, order[count:], order[:count], device)
 
 
 def check_same(folder: Path, options: Options, base: Base) -> None:

@@ -59,7 +59,7 @@ class School:
 
     def items(self, chance: Chance) -> tuple[torch.Tensor, Text]:
         """The numbers of items to learn from, ``[B]``, and the conditioning of each, some of them empty."""
-        items = self.data.training[chance.below(len(self.data.training)).cpu()]
+        items = self.data.training[chance.places(len(self.data.training))]
         text, is_empty = self.data.text(items), chance.uniform() < UNCONDITIONAL
         if not self.stage.keeps_guidance:
             return items, text
@@ -140,7 +140,9 @@ class OneStepLesson:
         x0, last = school.data.latents(self.items), network.timesteps - 1
         noise = chance.normal(x0.shape[1:])
         self.count, self.first_text = len(noise), text
-        if stage.before:
+        if not school.options.consistency:
+            self.goal = None
+        elif stage.before:
             self.goal = draw(network, noise, text, stage.before_steps, adapter=BEFORE)
         else:
             self.goal = draw(network, noise, text, TEACHER_STEPS, school.guidance, TEACHER)
@@ -156,7 +158,7 @@ class OneStepLesson:
     def losses(self, predicted: Prediction) -> Losses:
         school, options, network = self.school, self.school.options, self.school.network
         image = predicted.x0[: self.count]
-        losses = {"mse": (image - self.goal).square().mean()}
+        losses = {} if self.goal is None else {"mse": (image - self.goal).square().mean()}
         if options.score:
             fixed = image.detach()
             goal = fixed + direction(network, fixed, self.first_text, school.guidance, self.chance)

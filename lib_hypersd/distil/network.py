@@ -19,6 +19,7 @@ Text = dict[str, torch.Tensor]  # what the network is conditioned on, by the nam
 
 TEACHER = None  # no adapter at all, unless there is a style
 STYLE, STUDENT, AVERAGE, FAKE, BEFORE = "style", "student", "average", "fake", "before"
+LEARNING = (STUDENT, FAKE)
 # Every linear and convolutional layer of the blocks, as the published LoRAs have them and diffusers' LCM script.
 LAYERS = [
     "to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2",
@@ -51,7 +52,7 @@ class Network:
         self.unet, self.prediction, self.empty, self.unguided = unet.requires_grad_(False), prediction, empty, unguided
         self.alphas = with_image(alphas_cumprod.float().to(unet.device))
         self.autocast = autocast
-        self.layers = layers_of(unet)  # with adapters
+        self.find_adapters()
 
     @property
     def timesteps(self) -> int:
@@ -64,31 +65,43 @@ class Network:
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are what is wanted
             self.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), name)
         cast_training_params(self.unet)
-        self.layers = layers_of(self.unet)
+        self.find_adapters()
 
     def delete(self, *names: str) -> None:
         for layer in self.layers:
             layer.set_adapter([])  # peft warns of a deleted adapter that is in force
         self.unet.delete_adapters([name for name in names if self.has(name)])
-        self.layers = layers_of(self.unet)
+        self.find_adapters()
+
+    def find_adapters(self) -> None:
+        """Look for the layers that have adapters, and for the parameters of each adapter, once for all steps."""
+        self.layers = [layer for layer in self.unet.modules() if isinstance(layer, BaseTunerLayer)]
+        self.of_adapter = {
+            name: [parameter for key, parameter in self.unet.named_parameters() if f".{name}." in key]
+            for name in getattr(self.unet, "peft_config", {})
+        }
+        for name, parameters in self.of_adapter.items():
+            for parameter in parameters:
+                parameter.requires_grad_(name in LEARNING)
 
     def has(self, name: str) -> bool:
         return name in getattr(self.unet, "peft_config", {})
 
     def use(self, name: str | None) -> None:
-        """Have one adapter in force, and it alone be trained; none for the teacher, but the style where there is one.
+        """Have one adapter in force; none for the teacher, but the style where there is one.
 
-        What is computed twice for the sake of memory goes by what is in force when the gradient is computed.
+        What is computed twice for the sake of memory goes by what is in force when the gradient is computed. peft's own
+        ``set_adapter`` goes through the parameters of all adapters as well; several times in a step, that takes longer
+        than a small network.
         """
         if name is TEACHER and self.has(STYLE):
             name = STYLE
         for layer in self.layers:
-            layer.enable_adapters(name is not TEACHER)
-            if name is not TEACHER:
-                layer.set_adapter([name], inference_mode=name not in (STUDENT, FAKE))
+            layer._disable_adapters = name is TEACHER
+            layer._active_adapter = [] if name is TEACHER else [name]
 
     def parameters(self, name: str) -> list[torch.nn.Parameter]:
-        return [parameter for key, parameter in self.unet.named_parameters() if f".{name}." in key]
+        return self.of_adapter[name]
 
     def state(self, name: str) -> dict[str, torch.Tensor]:
         """The tensors of an adapter by peft's names, which are the same for all adapters."""
@@ -144,10 +157,6 @@ class Network:
                 found.append(x.float())
             found.append(unet.mid_block(x, time, encoder_hidden_states=words).float())
         return found
-
-
-def layers_of(unet: torch.nn.Module) -> list[BaseTunerLayer]:
-    return [layer for layer in unet.modules() if isinstance(layer, BaseTunerLayer)]
 
 
 def rows(text: Text, places: torch.Tensor | slice) -> Text:

@@ -87,6 +87,7 @@ class Options:
     changing_weights: Annotated[bool, About("the weight of MSE falls while the adversarial one rises")] = True
     perturbation: Annotated[bool, About("what the discriminator sees gets noise first")] = True
     score: Annotated[bool, About("score distillation beside MSE for one step")] = True
+    consistency: Annotated[bool, About("jumps and MSE; without them score distillation alone makes one step")] = True
     reward: Annotated[str | None, About("feedback: package.module:function of images and captions")] = None
     # And their weights.
     adversarial_weight: Annotated[float, About("of the adversarial loss at the end of training", 0)] = 0.1
@@ -131,6 +132,8 @@ def check(options: Options) -> None:
         raise RefusedRun(
             "--unified is a part of the one-step LoRA: --steps must end in 1 and have a larger one before."
         )
+    if not options.consistency and (steps != (1,) or not options.score or options.cfg_preserved):
+        raise RefusedRun("--no-consistency leaves score distillation alone, which makes one step: give --steps 1.")
     if options.resolution and options.resolution % 64:
         raise RefusedRun(f"--resolution must be a multiple of 64; {options.resolution} is none.")
     if options.precision not in (None, "no", "bf16"):

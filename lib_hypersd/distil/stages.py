@@ -45,6 +45,8 @@ class Stage:
 
 def stages_of(options: Options) -> tuple[Stage, ...]:
     steps = options.steps
+    if not options.consistency:
+        return (Stage("1step", 1, None, "fixed", 0.0, 1.0, before="", most_steps=1),)
     if options.cfg_preserved:
         n = steps[0]
         return (Stage(f"{n}steps-CFG", n, None, "cfg", 0.0, 1.0, most_steps=n),)

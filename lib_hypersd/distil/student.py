@@ -62,7 +62,7 @@ def make_optimizer(parameters: Iterable[torch.nn.Parameter], rate: float, device
             return AdamW8bit(parameters, lr=rate, weight_decay=0.0, **named)
         except ImportError:
             pass
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0, **named)
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=0.0, fused=device.type == "cuda" or None, **named)
 
 
 class Student:
@@ -101,7 +101,10 @@ class Student:
         if isinstance(lesson, OneStepLesson) and FAKE in self.optimizers:
             losses["fake"] = fake_error(network, fixed.x0[: lesson.count].detach(), lesson.first_text, chance)
             self.descend(FAKE, network.parameters(FAKE), losses["fake"])
-        return {name: loss.item() for name, loss in losses.items()}
+        numbers = torch.stack(
+            [loss.detach() for loss in losses.values()]
+        ).tolist()  # one wait for the device, not one each
+        return dict(zip(losses, numbers, strict=True))
 
     def descend(self, name: str, parameters: Iterable[torch.nn.Parameter], loss: torch.Tensor) -> None:
         """One step of an optimizer down the mean loss of all processes.

@@ -34,7 +34,7 @@ def refusal(action, *arguments):
         ({"steps": (4, 8)}, "--steps"), ({"steps": (8, 8)}, "--steps"), ({"steps": (32, 8)}, "--steps"),
         ({"steps": (8, 0)}, "--steps"), ({"unified": True, "steps": (8, 4)}, "--unified"),
         ({"unified": True, "steps": (1,)}, "--unified"), ({"resolution": 100}, "multiple of 64"),
-        ({"reward": "module"}, "--reward"), ({"prompts": Path("prompts.txt")}, "no two"), ({"images": None}, "is needed"),
+        ({"consistency": False}, "give --steps 1"), ({"reward": "module"}, "--reward"), ({"prompts": Path("prompts.txt")}, "no two"), ({"images": None}, "is needed"),
     ],
 )  # fmt: skip
 def test_options_that_are_off(tmp_path, images, values, words):

@@ -103,6 +103,8 @@ def test_every_stage_has_a_name_of_its_own(tmp_path):
     assert stages_of(options)[0].begins == 0 and stages_of(options)[-1].ends == 1
     without = replace(options, score=False)
     assert [stage.name for stage in stages_of(without)] == ["8steps", "4steps", "2steps", "1step"]
+    (alone,) = stages_of(replace(options, steps=(1,), consistency=False))
+    assert (alone.name, alone.start, alone.before) == ("1step", None, "")
     (cfg,) = stages_of(replace(options, cfg_preserved=True))
     assert (cfg.name, cfg.kind, cfg.most_steps) == ("8steps-CFG", "cfg", 8)
     assert result_path(options, cfg).name == "tiny-sd15-Hyper-8steps-CFG.safetensors"

@@ -10,13 +10,15 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from lib_hypersd.cli.playground import embedded_checkpoint
-from lib_hypersd.distil import kept, student, train, writing
+from lib_hypersd.distil import data, kept, student, train, writing
+from lib_hypersd.distil.base import make_accelerator
 from lib_hypersd.distil.errors import RefusedRun
 from lib_hypersd.distil.measure import no_longer_falls
 from lib_hypersd.distil.train import distil
@@ -176,6 +178,23 @@ def test_prompts_alone_are_enough(tmp_path):
 def test_guidance_can_be_left_to_the_user(tmp_path, images):
     (file,) = distil(options_for(tmp_path, images, iterations=1, cfg_preserved=True))
     assert file.name == "tiny-sd15-Hyper-2steps-CFG.safetensors" and isinstance(file, Path)
+
+
+def test_score_distillation_alone_makes_one_step(tmp_path, images):
+    (file,) = distil(options_for(tmp_path, images, steps=(1,), consistency=False, iterations=2))
+    assert file.name == "tiny-sd15-Hyper-1step.safetensors"
+    assert max(tensor.abs().max() for name, tensor in load_file(file).items() if "lora_up" in name) > 0
+
+
+def test_data_that_are_too_large_for_memory_are_read_from_the_disk(tmp_path, images, base, monkeypatch):
+    options = options_for(tmp_path, images)
+    held = data.prepare_data(options, base, make_accelerator(options))
+    monkeypatch.setattr(data.psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    read = data.open_data(tmp_path / "data", options, held.device)
+    assert held.held and not read.held
+    items = held.training[:5]
+    assert torch.equal(held.latents(items), read.latents(items))
+    assert all(torch.equal(tensor, read.text(items)[name]) for name, tensor in held.text(items).items())
 
 
 def test_two_processes_and_one_come_to_the_same_weights(tmp_path, images):
