@@ -101,9 +101,7 @@ class Student:
         if isinstance(lesson, OneStepLesson) and FAKE in self.optimizers:
             losses["fake"] = fake_error(network, fixed.x0[: lesson.count].detach(), lesson.first_text, chance)
             self.descend(FAKE, network.parameters(FAKE), losses["fake"])
-        numbers = torch.stack(
-            [loss.detach() for loss in losses.values()]
-        ).tolist()  # one wait for the device, not one each
+        numbers = torch.stack([loss.detach() for loss in losses.values()]).tolist()  # waits for the device once
         return dict(zip(losses, numbers, strict=True))
 
     def descend(self, name: str, parameters: Iterable[torch.nn.Parameter], loss: torch.Tensor) -> None:
