@@ -4,12 +4,16 @@ import pytest
 
 from tests.live.page import ACCORDION, choose, expect_status, open_page, toggle
 
+PRESETS = ("xl", "sd")
+
 
 @pytest.fixture
 def fresh_host(make_host):
-    """A host of a test's own."""
+    """A host of a test's own, whose presets all have the checkpoint that is selected; by themselves they have none."""
     host = make_host()
     host.boot()
+    checkpoint = host.get("/sdapi/v1/options")["sd_model_checkpoint"]
+    host.post("/sdapi/v1/options", {f"forge_checkpoint_{preset}": checkpoint for preset in PRESETS})
     yield host
     host.stop()
 
@@ -22,7 +26,7 @@ def test_a_preset_leaves_the_panel_as_it_is(fresh_host, browser, say):
     steps = page.locator("#txt2img_steps input[type=number]")
     toggle(page)
     expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
-    for preset in ("xl", "sd"):
+    for preset in PRESETS:
         choose(page, page.locator("#forge_ui_preset input"), preset)
         page.wait_for_timeout(2000)
         assert page.locator(f"#hypersd_txt2img_enable {ACCORDION}").is_checked()
