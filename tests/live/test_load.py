@@ -92,6 +92,5 @@ def test_many_requests_of_8_clients(host):
                 else:
                     assert len(found[0]) == 1, "an interrupted request has the image that it came to"
             sizes.append(memory(host))
-    print("memory in MB after each part of the requests:", *(round(size) for size in sizes))
     assert describe(host, LISTS) == before
-    assert sizes[-1] < GROWTH * sizes[0]
+    assert sizes[-1] < GROWTH * sizes[0], f"MB after each part of the requests: {[round(size) for size in sizes]}"
