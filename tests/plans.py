@@ -75,8 +75,8 @@ TAGS = st.sampled_from(
 PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).map(" ".join)
 
 
-REQUESTS = st.builds(
-    Request,
+# By way of tuples: of a NamedTuple hypothesis would draw the fields that have defaults, too, and anything in them.
+REQUESTS = st.tuples(
     st.builds(
         Settings,
         enabled=st.just(True),
@@ -89,11 +89,10 @@ REQUESTS = st.builds(
         sampler=st.none() | st.just("Euler a"),
         schedule=st.none() | st.just("Karras"),
     ),
-    st.builds(
-        Model,
+    st.tuples(
         st.none() | st.sampled_from(list(FAMILIES)),
         st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"]),
-    ),
+    ).map(lambda values: Model(*values)),
     FILES,
     st.lists(PROMPT, min_size=1, max_size=3).map(tuple),
-)
+).map(lambda values: Request(*values))

@@ -151,13 +151,14 @@ OTHERS = [
 MORE = st.fixed_dictionaries(
     {
         "refiner": st.none() | st.sampled_from(OTHERS),
-        "second_pass": st.none() | st.builds(SecondPass, model=st.none() | st.sampled_from(OTHERS)),
+        "second_pass": st.none() | st.sampled_from([SecondPass(model=model) for model in (None, *OTHERS)]),
         "eta": st.none() | st.just(0.5),
         "control_weights": st.sampled_from([(), (1.0,)]),
         "model": st.none() | st.sampled_from(OTHERS)
-        | st.builds(Model, st.just("sdxl"), st.just("other"), memory=st.builds(
-            Memory, inside=st.sampled_from([None, "", "Lightning", "Hyper-SD"]),
-            settings=st.just(Settings(steps=4, weight=0.5)))),
+        | st.sampled_from([
+            Model("sdxl", "other", memory=Memory(inside, Settings(steps=4, weight=0.5)))
+            for inside in (None, "", "Lightning", "Hyper-SD")
+        ]),
     }
 )  # fmt: skip
 
