@@ -4,6 +4,7 @@
 #   bash bench/lent.sh measure    the tables of bench.cuda and bench.distil, with nothing beside them
 #   bash bench/lent.sh pace       how long a step of training takes with 16 runs side by side
 #   bash bench/lent.sh train      the LoRAs of the embedded model and the comparison of docs/distil.md, side by side
+#   bash bench/lent.sh tables     docs/quality.md's sections “With a ControlNet” and “Two passes”
 #
 # Python is a python3 with torch and the requirements of the playground and of distillation, and scipy. Variables:
 # MINUTES and SECONDS_DISTIL for measure; ITERATIONS of a stage, PROOF steps of a row, SEEDS and LIMIT seconds for train;
@@ -72,8 +73,16 @@ train)
     tail -n 3 "$work"/*.err
     cat "$OUT/candidates.log" "$OUT/proof.log"
     ;;
+tables)
+    share_gpu
+    cp docs/quality.md "$OUT/quality.md"
+    python3 -m torch.distributed.run --standalone --nproc-per-node "${PROCESSES:-12}" -m tools.tiny.control_quality \
+        --model assets/tiny --table "$OUT/quality.md" --device "${DEVICE:-cuda}" ${SMALL:+--count 2}
+    python3 -m tools.tiny.two_passes --model assets/tiny --table "$OUT/quality.md" --device "${DEVICE:-cuda}" \
+        ${SMALL:+--count 2}
+    ;;
 *)
-    sed -n '2,12p' "$0"
+    sed -n '2,13p' "$0"
     exit 2
     ;;
 esac
