@@ -97,6 +97,15 @@ def host(make_host):
     host.stop()
 
 
+@pytest.fixture
+def fresh_host(make_host):
+    """A host of a test's own."""
+    host = make_host()
+    host.boot()
+    yield host
+    host.stop()
+
+
 @pytest.fixture(scope="session")
 def browser():
     with chromium() as browser:

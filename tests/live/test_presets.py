@@ -8,21 +8,18 @@ PRESETS = ("xl", "sd")
 
 
 @pytest.fixture
-def fresh_host(make_host):
-    """A host of a test's own, whose presets all have the checkpoint that is selected; by themselves they have none."""
-    host = make_host()
-    host.boot()
-    checkpoint = host.get("/sdapi/v1/options")["sd_model_checkpoint"]
-    host.post("/sdapi/v1/options", {f"forge_checkpoint_{preset}": checkpoint for preset in PRESETS})
-    yield host
-    host.stop()
+def preset_host(fresh_host):
+    """A host whose presets all have the checkpoint that is selected; by themselves they have none."""
+    checkpoint = fresh_host.get("/sdapi/v1/options")["sd_model_checkpoint"]
+    fresh_host.post("/sdapi/v1/options", {f"forge_checkpoint_{preset}": checkpoint for preset in PRESETS})
+    return fresh_host
 
 
 @pytest.mark.only("Forge Neo", why="no preset of its own changes the controls after the page has loaded")
-def test_a_preset_leaves_the_panel_as_it_is(fresh_host, browser, say):
+def test_a_preset_leaves_the_panel_as_it_is(preset_host, browser, say):
     """A preset of the host sets steps, CFG and sampler, also when the page loads."""
     page = browser.new_page()  # of a host of its own: each preset has a checkpoint, modules and more
-    open_page(page, fresh_host)
+    open_page(page, preset_host)
     steps = page.locator("#txt2img_steps input[type=number]")
     toggle(page)
     expect_status(page, "8 steps with Hyper-SD15-8steps-lora")
