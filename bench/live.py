@@ -80,7 +80,8 @@ def measure(page, url, tab, bar) -> tuple[float, dict[str, float], float]:
     """The median milliseconds of a redraw as a user sees it, of its parts as the page reports them, and the bar."""
     page.goto(url)
     page.set_default_timeout(120_000)
-    page.get_by_role("tab", name=tab, exact=True).click()
+    in_gradio_3 = page.locator("#tabs button", has_text=tab)  # where the buttons of tabs have no role
+    page.get_by_role("tab", name=tab, exact=True).or_(in_gradio_3).first.click()
     for side in ("width", "height"):
         page.locator(f"#hypersd_live [name={side}]").fill("64")
     redraws, times = [], []

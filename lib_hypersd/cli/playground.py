@@ -114,7 +114,9 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     from ..playground import batches
     from ..playground.files import next_number
 
-    state, start = PartialState(), time.monotonic()  # of the processes that "accelerate launch" has started, or of one
+    state = PartialState()  # of the processes that "accelerate launch" has started, or of one
+    state.wait_for_everyone()  # until all have loaded the model
+    start = time.monotonic()
     if state.is_main_process:
         report(*comments)
     left = lines
