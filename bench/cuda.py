@@ -27,7 +27,7 @@ from lib_hypersd.playground.job import Job, Own
 from lib_hypersd.playground.loading import quiet
 from lib_hypersd.playground.loras import Loras
 from lib_hypersd.playground.placement import GB
-from lib_hypersd.recipes.catalog import Catalog
+from lib_hypersd.recipes.catalog import FAMILIES, Catalog
 from lib_hypersd.recipes.settings import Settings
 from lib_hypersd.sampling.samplers import sample_ddim, sample_tcd
 from lib_hypersd.sampling.schedules import sigmas_at, tcd_timesteps, trailing_timesteps
@@ -82,10 +82,9 @@ def sections(device: str, small: bool) -> dict[str, Rows]:
         "waits for the device in the loop": waits(device, small),
         "samplers in half precision": parity(device),
     }
-    names = {"sd15": "SD1.5", "sdxl": "SDXL"}
     for family in ("sd15",) if small else ("sd15", "sdxl"):
         for dtype in half:
-            parts[f"{names[family]} at {SIZE[family]}×{SIZE[family]}, {NAMES[dtype]}"] = limits(
+            parts[f"{FAMILIES[family]} at {SIZE[family]}×{SIZE[family]}, {NAMES[dtype]}"] = limits(
                 family, dtype, device, small
             )
     if device == "cuda" and not small:

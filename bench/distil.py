@@ -21,9 +21,9 @@ from lib_hypersd.distil.base import make_accelerator, open_base
 from lib_hypersd.distil.errors import RefusedRun
 from lib_hypersd.distil.options import Options
 from lib_hypersd.distil.rehearse import GB, Rehearsal, refusing_too_large, rehearse
+from lib_hypersd.recipes.catalog import FAMILIES
 
 STEPS = 3  # of each kind of stage, of which the first is not counted
-NAMES = {"sd15": "SD1.5", "sdxl": "SDXL"}
 # The rows of each family's table.
 WAYS = {
     "batch 8": {"batch": 8},
@@ -39,7 +39,7 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     kept: dict[str, list] = {}
     for family in ("sd15",) if options.small else ("sd15", "sdxl"):
-        title = f"distillation of {NAMES[family]} at {SIZE[family]}×{SIZE[family]}, random weights"
+        title = f"distillation of {FAMILIES[family]} at {SIZE[family]}×{SIZE[family]}, random weights"
         print(f"\n{title}")
         with tempfile.TemporaryDirectory() as folder:
             checkpoint = Path(folder, "random")

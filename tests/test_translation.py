@@ -73,29 +73,28 @@ def test_words_have_the_form_that_goes_with_their_number(language, written):
     assert [translate(fill("{count} steps", count=count), language) for count in (0, 1, 2, 5, 11, 21, 22)] == written
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[]", "\xff"])
-def test_a_broken_file_leaves_the_panel_in_english(monkeypatch, tmp_path, content):
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    """An empty folder in the place of the localizations."""
     monkeypatch.setattr("lib_hypersd.translation.FOLDER", tmp_path)
-    if content is not None:
-        (tmp_path / "de_DE.json").write_text(content, encoding="latin-1")
     load.cache_clear()
-    try:
-        assert translate(fill("{count} steps", count=2), "de_DE") == "2 steps"
-    finally:
-        load.cache_clear()
+    yield tmp_path
+    load.cache_clear()
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "\xff"])
+def test_a_broken_file_leaves_the_panel_in_english(folder, content):
+    if content is not None:
+        (folder / "de_DE.json").write_text(content, encoding="latin-1")
+    assert translate(fill("{count} steps", count=2), "de_DE") == "2 steps"
 
 
 @pytest.mark.parametrize(
     "entry", ["{name} steps", "{count:q} steps", "{count steps", "{count.real.none}", {"many": "{count}"}, 3, None]
 )
-def test_a_broken_entry_leaves_its_sentence_in_english(monkeypatch, tmp_path, entry):
-    monkeypatch.setattr("lib_hypersd.translation.FOLDER", tmp_path)
-    (tmp_path / "de_DE.json").write_text(json.dumps({"{count} steps": entry}), encoding="utf-8")
-    load.cache_clear()
-    try:
-        assert translate(fill("{count} steps", count=4), "de_DE") == "4 steps"
-    finally:
-        load.cache_clear()
+def test_a_broken_entry_leaves_its_sentence_in_english(folder, entry):
+    (folder / "de_DE.json").write_text(json.dumps({"{count} steps": entry}), encoding="utf-8")
+    assert translate(fill("{count} steps", count=4), "de_DE") == "4 steps"
 
 
 def test_thousands_are_grouped_as_the_language_does():

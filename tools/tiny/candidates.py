@@ -10,12 +10,11 @@ on.
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from .export import LORAS
 from .pictures import split
-from .proof import FEW, as_unified
+from .quality import FEW, tcd
 from .runs import FEEDBACK, WHOLE, best_device, make_parser, prepare, share_right, side_by_side, train
 from .sampling import Studio
 
@@ -39,8 +38,7 @@ def measure(out: Path, name: str, values: dict, count: int) -> list[float]:
         *_, file = train(out, name, values)
         studio, scenes = Studio(out / "model", best_device()), split()[0][:count]
         lora = str(file.with_suffix(""))
-        settings = [replace(as_unified(steps), lora=lora) for steps in FEW]
-        done.write_text(json.dumps([share_right(studio, one, scenes, NOISES) for one in settings]))
+        done.write_text(json.dumps([share_right(studio, tcd(n, lora=lora), scenes, NOISES) for n in FEW]))
     return json.loads(done.read_text())
 
 

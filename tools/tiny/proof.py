@@ -18,27 +18,24 @@ from typing import Any
 import numpy as np
 
 from .pictures import HELD_OUT, split
+from .quality import FEW, tcd, write_section
 from .quality import SEEDS as NOISES
-from .quality import write_section
 from .runs import FEEDBACK, WHOLE, best_device, make_parser, prepare, share_right, side_by_side, train
 from .sampling import Settings, Studio
 
 SECTION = "## Parts of the method, on and off"
-FEW = (1, 2, 4, 8)
-
-
-def as_unified(steps: int) -> Settings:
-    """TCD with all its noise, which with one segment is LCM's sampler."""
-    return Settings(steps, sampler="TCD", schedule="TCD", eta=1.0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is other than in the first row, the stages that all its training goes to, and how its LoRA is drawn with."""
+    """What is other than in the first row, the stages that all its training goes to, and how its LoRA is drawn with.
+
+    TCD with all its noise is with one segment LCM's sampler.
+    """
 
     changed: dict[str, Any]
     stages: int = 5
-    recipe: Callable[[int], Settings] = as_unified
+    recipe: Callable[[int], Settings] = tcd
 
 
 ROWS = {
