@@ -98,11 +98,14 @@ def test_controlnet_that_is_built_in(host):
 
 # What an extension looks for in its host, and Forge Neo has no more.
 not_on_neo = partial(pytest.mark.only, "AUTOMATIC1111", "Forge", "reForge", "Forge Classic")
+nor_on_classic = partial(pytest.mark.only, "AUTOMATIC1111", "Forge", "reForge")
 needs_switch = not_on_neo(why="ADetailer asks for a switch that it does not have")
-needs_infotext = not_on_neo(
-    why="Dynamic Prompts asks for a function that it does not have (parse_generation_parameters)"
+needs_infotext = nor_on_classic(
+    why="Dynamic Prompts asks for generation_parameters_copypaste.parse_generation_parameters, which it does not have"
 )
-needs_hijack = not_on_neo(why="Regional Prompter asks for a module that it does not have (sd_hijack)")
+needs_hijack = nor_on_classic(
+    why="Regional Prompter asks for what it does not have (Forge Neo: sd_hijack; Forge Classic: batch_cond_uncond)"
+)
 needs_forge = not_on_neo(why="LoRA Block Weight takes it for AUTOMATIC1111, and its weights reach no layer")
 
 
