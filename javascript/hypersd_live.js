@@ -15,6 +15,8 @@ window.hypersdLive = function(root, send) {
     const field = (name) => find(`[name=${name}]`);
     const [figure, image, caption, notes] = ["figure", "img", "figcaption", "ul"].map(find);
     const status = find(".hypersd-status");
+    // Its text is changed in place: new elements would call everything in a WebUI that watches its page, at every picture.
+    const line = caption.appendChild(new Text());
     const translated = (text) => window.localization?.[text] ?? text; // in the language of a WebUI's user
     const rounded = (milliseconds) => Math.round(milliseconds);
 
@@ -96,7 +98,7 @@ window.hypersdLive = function(root, send) {
         const times = {...answer.times, page: total - inside};
         const parts = Object.entries(times).filter(([, time]) => rounded(time) > 0);
         const where = parts.map(([name, time]) => answer.parts[name].replace("{time}", rounded(time))).join(", ");
-        caption.textContent = answer.caption.replace("{total}", rounded(total)).replace("{times}", where);
+        line.data = answer.caption.replace("{total}", rounded(total)).replace("{times}", where);
         caption.dataset.times = JSON.stringify({...times, total});
     }
 
