@@ -78,7 +78,7 @@ PROMPT = st.lists(TAGS | st.text(alphabet="ab ,<>:", max_size=5), max_size=4).ma
 # By way of tuples: of a NamedTuple hypothesis would draw the fields that have defaults, too, and anything in them.
 REQUESTS = st.tuples(
     st.builds(
-        Settings,
+        dict,
         enabled=st.just(True),
         variant=st.none() | st.sampled_from(list(VARIANTS)),
         steps=st.none() | st.integers(1, 20),
@@ -88,7 +88,7 @@ REQUESTS = st.tuples(
         file=st.none() | st.sampled_from([r.file.removesuffix(".safetensors") for r in LORAS] + ["x"]),
         sampler=st.none() | st.just("Euler a"),
         schedule=st.none() | st.just("Karras"),
-    ),
+    ).map(lambda values: Settings(**values)),
     st.tuples(
         st.none() | st.sampled_from(list(FAMILIES)),
         st.sampled_from(["plain", "xl_hyper_8step", "Hyper-SDXL-1step-Unet-Comfyui"]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from lib_hypersd.live import Page, render
+from lib_hypersd.live.markup import Page, render
 from lib_hypersd.panel import build
 from lib_hypersd.recipes.catalog import published
 from lib_hypersd.recipes.settings import RECOMMENDED, SCHEDULES

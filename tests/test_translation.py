@@ -180,7 +180,7 @@ def test_every_explanation_is_in_every_language():
 
 @LANGUAGES
 def test_what_a_value_must_be_is_in_the_language(language):
-    wrong = {name: ["N0"] for name in Settings.__dataclass_fields__} | {"N1": 1}
+    wrong = {name: ["N0"] for name in Settings._fields} | {"N1": 1}
     _, problems, comments = read_settings([wrong])
     assert len(problems) > 10 and comments
     assert [words for text in [*problems, *comments] if (words := words_left(text, language))] == []

@@ -1,14 +1,20 @@
-"""The downloads of this process: which files may be fetched, where they belong, and those that are on their way."""
+"""The downloads of this process: which files may be fetched, where they belong, and those that are on their way.
+
+What fetches them is imported with the first: a WebUI's start does not pay for it.
+"""
 
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..errors import HyperSDError
 from ..recipes.catalog import Catalog, Recipe, published
 from ..wording import fill
-from .source import Failed, Source
-from .transfer import Download
+
+if TYPE_CHECKING:
+    from .source import Source
+    from .transfer import Download
 
 __all__ = ["Downloads"]
 
@@ -26,7 +32,7 @@ class Downloads:
 
     def __init__(
         self,
-        source: Callable[[], Source],
+        source: "Callable[[], Source]",
         folder: Callable[[Recipe], Path],
         finished: Callable[[Recipe], None] = lambda recipe: None,
         catalog: Callable[[], Catalog] = published,
@@ -44,15 +50,18 @@ class Downloads:
         """The address or path that the recipe's file would come from, or why there is none."""
         try:
             return self.source().place(recipe)
-        except Failed as failure:
+        except HyperSDError as failure:
             return str(failure)
 
-    def start(self, recipe_id: str) -> Download:
+    def start(self, recipe_id: str) -> "Download":
         """Begin to fetch a recipe's file, or join the download that has begun.
 
         Raises:
             Failed: there is no such file.
         """
+        from .source import Failed
+        from .transfer import Download
+
         recipe = self.find(recipe_id)
         if recipe is None or recipe.file is None:
             raise Failed(fill("The catalog has no file of that id that can be fetched."))
@@ -64,14 +73,14 @@ class Downloads:
                 download.thread.start()
         return download
 
-    def get(self, recipe_id: str) -> Download | None:
+    def get(self, recipe_id: str) -> "Download | None":
         """The latest download of a recipe's file."""
         return self.by_id.get(recipe_id)
 
-    def all(self) -> list[Download]:
+    def all(self) -> "list[Download]":
         """The latest download of each file, in the order of their first."""
         with self.lock:
             return list(self.by_id.values())
 
-    def active(self) -> list[Download]:
+    def active(self) -> "list[Download]":
         return [download for download in self.all() if download.is_active]

@@ -75,6 +75,10 @@ class Download:
     def is_active(self) -> bool:
         return self.state in (RUNNING, CHECKING)
 
+    @property
+    def is_checking(self) -> bool:
+        return self.state == CHECKING
+
     def cancel(self) -> None:
         """Stop soon and leave nothing behind; a file that already has its name stays."""
         self.cancel_requested.set()

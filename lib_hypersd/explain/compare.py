@@ -6,7 +6,7 @@ There are no rules here: a value is wrong where the planner has a remark on it o
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..files.file import File
@@ -198,7 +198,7 @@ def list_value_causes(
     if isinstance(plan, NoPlan) or plan.recipe is None:
         return
     for name, value in list_values(record, plan.recipe).items():
-        other = make_plan(request._replace(settings=replace(request.settings, **{name: value})), catalog)
+        other = make_plan(request._replace(settings=request.settings._replace(**{name: value})), catalog)
         yield from compare(name, value, getattr(plan, name), plan, other)
     used = next((tag for tag in tags if tag.name == plan.file), None)
     if used is not None:

@@ -3,9 +3,8 @@
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..writing import replace_text
 from .lora import Lora
@@ -16,8 +15,7 @@ __all__ = ["CacheEntry", "read_cache", "write_cache"]
 VERSION = 2  # of the format; a file of another one is made anew
 
 
-@dataclass(frozen=True)
-class CacheEntry:
+class CacheEntry(NamedTuple):
     """What is known of a file of this size (bytes) and time (ns); the fields from ``lora`` on once it is ``opened``."""
 
     size: int
@@ -27,7 +25,7 @@ class CacheEntry:
     opened: bool = False
     lora: Lora | None = None
     checkpoint: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     problem: str | None = None
 
     @property
@@ -35,7 +33,7 @@ class CacheEntry:
         return self.size, self.mtime_ns
 
 
-BLANK = asdict(CacheEntry(0, 0))
+BLANK = CacheEntry(0, 0)._asdict()
 TYPES = {"size": int, "mtime_ns": int, "sha256": str, "addnet": str, "opened": bool, "metadata": dict}
 TYPES |= {"checkpoint": str, "problem": str, "lora": dict}
 
@@ -66,11 +64,14 @@ def restore(values: Mapping[str, Any]) -> CacheEntry:
     return CacheEntry(**{**values, "lora": lora and Lora(**lora)})
 
 
+def record(entry: CacheEntry) -> dict[str, Any]:
+    """An entry for JSON; what is blank is left out."""
+    values = entry._asdict() | {"lora": entry.lora and entry.lora._asdict()}
+    return {key: value for key, value in values.items() if value != BLANK[key]}
+
+
 def write_cache(cache: Path, entries: Mapping[str, CacheEntry]) -> None:
     """Replace the cache in one step; if its folder cannot be written, there is none."""
-    files = {
-        path: {key: value for key, value in asdict(entry).items() if value != BLANK[key]}
-        for path, entry in entries.items()
-    }
+    files = {path: record(entry) for path, entry in entries.items()}
     with contextlib.suppress(OSError):
         replace_text(cache, json.dumps({"version": VERSION, "files": files}), "ascii")

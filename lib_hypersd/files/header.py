@@ -4,7 +4,6 @@ import json
 import stat
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn
@@ -35,8 +34,7 @@ TEXTS = {
 FEW_BITS = ("F8_", "U8", "I8", "Q")  # as safetensors spells them (4 bits are packed into bytes), and GGUF's
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """A family of ``catalog.FAMILIES`` or a look-alike of ``catalog.LOOKALIKES``, None where the file does not tell.
 
     ``coarse`` are weights of 8 bits or fewer. ``prediction`` is the architecture's. ``metadata`` are what the header's
@@ -46,7 +44,7 @@ class Checkpoint:
     family: str | None = None
     coarse: bool = False
     architecture: Architecture = UNKNOWN
-    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    metadata: Mapping[str, str] = {}
 
     @property
     def prediction(self) -> str | None:

@@ -9,7 +9,6 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,7 +166,7 @@ class Library:
         except OSError:
             return  # the background does not try it again before its queue has run empty
         if stamp == entry.stamp:
-            self.learn(path, entry, replace(entry, sha256=sha256, addnet=addnet or entry.addnet))
+            self.learn(path, entry, entry._replace(sha256=sha256, addnet=addnet or entry.addnet))
 
     def learn(self, path: str, old: CacheEntry, new: CacheEntry) -> None:
         with self.lock:
@@ -204,15 +203,15 @@ def add_header(entry: CacheEntry, path: str) -> CacheEntry:
     try:
         header = read_header(Path(path))
     except ValueError as error:
-        return replace(entry, opened=True, problem=str(error))
+        return entry._replace(opened=True, problem=str(error))
     except OSError as error:
-        return replace(entry, opened=True, problem=cannot_be_read(path, error))
+        return entry._replace(opened=True, problem=cannot_be_read(path, error))
     lora = lora_of(header.shapes)
     checkpoint = (family_of(header.shapes) or "unknown") if lora is None else None
     metadata = {key: header.metadata[key][:200] for key in NAME_KEYS if key in header.metadata}
     if len(declared := header.metadata.get(KEY, "")) in range(1, MOST_LETTERS + 1):  # a part of it would say nothing
         metadata[KEY] = declared
-    return replace(entry, opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
+    return entry._replace(opened=True, lora=lora, checkpoint=checkpoint, metadata=metadata)
 
 
 def cannot_be_read(path: str, error: Exception) -> str:
@@ -270,7 +269,7 @@ def lora_as_json(lora: LoraFile) -> dict[str, Any]:
         "recipe": recipe and {name: getattr(recipe, name) for name in of_recipe},
         "evidence": found.evidence,
         "confidence": found.confidence,
-        "layers": clues.lora and asdict(clues.lora),
+        "layers": clues.lora and clues.lora._asdict(),
         "sha256": clues.sha256 or None,
         "addnet": clues.addnet or None,
         "superseded": found.superseded,

@@ -8,7 +8,7 @@ of diffusers and PEFT (``unet.…``, ``transformer.…``), of the original FLUX 
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .architectures import pruned_like
 from .naming import depths
@@ -49,8 +49,7 @@ OTHERS = {
 LAST = re.compile(r"single_(?:blocks_\d+_linear2|transformer_blocks_\d+_proj_out)$")
 
 
-@dataclass(frozen=True)
-class Lora:
+class Lora(NamedTuple):
     """``family``: of ``catalog.FAMILIES`` or ``LOOKALIKES``, None where the names and shapes do not tell.
 
     ``rank`` is that of most layers, None for kinds of layers that have none.

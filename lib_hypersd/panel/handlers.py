@@ -1,7 +1,6 @@
 """What happens when a control of the panel changes or a button is pressed."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import HyperSDError
@@ -71,13 +70,13 @@ class Handlers(NamedTuple):
 
     def keep(self, *values: Any) -> Updates:
         settings, _, _ = read_settings(values)
-        return self.remember(values, lambda memory: replace(memory, settings=replace(settings, enabled=False)))
+        return self.remember(values, lambda memory: memory._replace(settings=settings._replace(enabled=False)))
 
     def forget(self, *values: Any) -> Updates:
         return self.remember(values, lambda memory: Memory())
 
     def set_inside(self, choice: str, *values: Any) -> Updates:
-        return self.remember(values, lambda memory: replace(memory, inside=INSIDE.get(choice, choice)))
+        return self.remember(values, lambda memory: memory._replace(inside=INSIDE.get(choice, choice)))
 
     def explain(self, infotext: str) -> Updates:
         """What does not fit in an image, and the button that takes over what does."""

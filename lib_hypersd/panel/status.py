@@ -9,7 +9,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..download.downloads import Downloads
-from ..download.transfer import CHECKING, Download
 from ..plan import File, Model, Plan, make_plan, point_out
 from ..recipes.catalog import FAMILIES, Recipe
 from ..recipes.settings import read_settings
@@ -18,6 +17,7 @@ from ..wording import fill, join
 from .backend import Backend
 
 if TYPE_CHECKING:
+    from ..download.transfer import Download
     from ..explain import Explanation
 
 MOST_SKIPPED = 3
@@ -144,12 +144,12 @@ def render_downloads(
     return html, label
 
 
-def render_progress(download: Download, language: str | None) -> str:
+def render_progress(download: "Download", language: str | None) -> str:
     """A download as a line and a bar; the page's script updates the panel as long as there is one."""
     file, done, total = download.path.name, download.done, download.total
     if download.cancel_requested.is_set():
         text = fill("{file} is being cancelled.", file=file)
-    elif download.state == CHECKING:
+    elif download.is_checking:
         text = fill("{file} is being checked.", file=file)
     else:
         text = fill("{file}: {done:,.0f} of {total:,.0f} MB", file=file, done=done / 1e6, total=total / 1e6)

@@ -1,7 +1,6 @@
 """Step 1: every name in a request is looked up, once."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from ..files.file import File
@@ -105,7 +104,7 @@ def resolve(request: Request, catalog: Catalog) -> Facts:
 def with_memory(settings: Settings, memory: Memory) -> tuple[Settings, tuple[str, ...]]:
     """The settings, completed with what is remembered of the checkpoint; and the fields that this set."""
     values = {name: value for name, value in memory.values().items() if getattr(settings, name) is None}
-    return replace(settings, **values), tuple(values)
+    return settings._replace(**values), tuple(values)
 
 
 def list_files(request: Request, catalog: Catalog) -> Sequence[File]:

@@ -1,8 +1,6 @@
 """What the rules of a plan's fields are made of, and what they depend on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..recipes.catalog import Recipe
@@ -14,20 +12,16 @@ from .resolve import Facts
 __all__ = ["Case", "Rule", "recommend_nothing"]
 
 
-@dataclass(frozen=True)
-class Case:
-    """What the rules depend on."""
+class Case(NamedTuple):
+    """What the rules depend on; ``recipe`` is the choice's as it is for one pass or for two."""
 
     facts: Facts
     choice: Choice
+    recipe: Recipe
 
     @property
     def settings(self) -> Settings:
         return self.facts.settings
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        return self.choice.recipe.for_two_passes() if self.settings.two_pass else self.choice.recipe
 
     @property
     def second(self) -> SecondPass:

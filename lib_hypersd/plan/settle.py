@@ -38,7 +38,8 @@ def settle(facts: Facts, choice: Choice) -> Settled:
     Raises:
         Refusal: a value cannot be carried out.
     """
-    case = Case(facts, choice)
+    recipe = choice.recipe.for_two_passes() if facts.settings.two_pass else choice.recipe
+    case = Case(facts, choice, recipe)
     refuse_what_cannot_be(case)
     values = {rule.name: rule.value(case) for rule in RULES}
     notes = [rule.remark(case, values[rule.name]) for rule in RULES]

@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from ..errors import HyperSDError
-from ..live import INTERRUPTED, Page, Picture, Redraw, read_redraw, refuse, render, say, show, wait
-from ..live.redraw import decode_png
+from ..live.answers import INTERRUPTED, Picture, refuse, say, show, wait
+from ..live.markup import Page, render
+from ..live.redraw import Redraw, decode_png, read_redraw
 from ..recipes.settings import Settings
 from ..wording import fill
 from .files import open_image, save

@@ -8,7 +8,7 @@ import gradio as gr
 
 from .. import panel
 from ..download.downloads import Downloads
-from ..live import add_routes
+from ..live.routes import add_routes
 from ..plan import Memory
 from ..recipes.memory import Entry, Memories
 from .errors import Unservable

@@ -6,7 +6,7 @@ the one that has its ``id``. A broken entry is named with its line, and the othe
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, fields, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,11 @@ UNREADABLE = "{file} could not be read ({why}); the published recipes are used."
 LEFT_OUT = "{file}, line {line}: {problem} This entry is left out."
 
 
-@dataclass(frozen=True, eq=False)
 class Catalog:
-    """All recipes, in order, and a sentence for each entry that could not be read."""
+    """All recipes, in order, and a sentence for each entry that could not be read; equal to itself alone."""
 
-    recipes: tuple[Recipe, ...]
-    problems: tuple[str, ...] = ()
+    def __init__(self, recipes: tuple[Recipe, ...], problems: tuple[str, ...] = ()):
+        self.recipes, self.problems = recipes, problems
 
 
 @cache
@@ -54,11 +53,11 @@ def load_catalog(path: Path) -> Catalog:
 def read_catalog(path: Path, mtime_ns: int, size: int) -> Catalog:
     base = published()
     if size > MOST_BYTES:
-        return replace(base, problems=(fill(TOO_LARGE, file=path.name, bytes=MOST_BYTES),))
+        return Catalog(base.recipes, (fill(TOO_LARGE, file=path.name, bytes=MOST_BYTES),))
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        return replace(base, problems=(fill(UNREADABLE, file=path.name, why=str(error)),))
+        return Catalog(base.recipes, (fill(UNREADABLE, file=path.name, why=str(error)),))
 
     recipes = {recipe.id: recipe for recipe in base.recipes}
     problems: list[str] = []

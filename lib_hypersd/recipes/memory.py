@@ -6,7 +6,6 @@ A checkpoint is recognised by its SHA-256 where the host has one, else by its na
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,8 +24,7 @@ class CannotRemember(HyperSDError):
     """The file could not be written, or a value cannot be remembered."""
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """What the user has stated about one checkpoint.
 
     ``inside`` is the maker of the few-step model in it, "" for a plain checkpoint, None where that was not stated.
@@ -34,12 +32,12 @@ class Memory:
     """
 
     inside: str | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = Settings()
 
     def values(self) -> dict[str, Any]:
         """The settings that are set, by their names."""
-        values = {f.name: getattr(self.settings, f.name) for f in fields(Settings) if f.name != "enabled"}
-        return {name: value for name, value in values.items() if value is not None}
+        values = self.settings._asdict()
+        return {name: value for name, value in values.items() if name != "enabled" and value is not None}
 
     def summary(self) -> str:
         """In a few words: "plain, steps 6, cfg 1.5"."""
@@ -153,4 +151,4 @@ def read_memory(value: Mapping[str, Any]) -> Memory:
     settings, problems, comments = read_settings([{**given, "enabled": True}])
     if problems or comments:
         raise CannotRemember(join((*problems, *comments)))
-    return Memory(inside, replace(settings, enabled=False))
+    return Memory(inside, settings._replace(enabled=False))

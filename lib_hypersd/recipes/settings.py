@@ -6,7 +6,6 @@ positional arguments of older clients keep their meaning.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..sampling.names import SAMPLERS, SCHEDULES
@@ -28,8 +27,7 @@ VARIANTS = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """Values that the user has fixed; ``None`` leaves the choice to the plan.
 
     The last six have no control in the panel: only axes and the API set them. The three about a second pass count for

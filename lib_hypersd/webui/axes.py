@@ -1,7 +1,6 @@
 """X/Y/Z axes of our own, and room for the host's."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from modules import scripts
@@ -47,7 +46,7 @@ def fix(name: str) -> Callable:
     def apply(p, x, xs):
         fixed = get_state(p).fixed
         on = x != OFF and fixed.get("enabled", True)
-        p._hypersd = replace(get_state(p), fixed={**fixed, "enabled": on, **({name: x} if on else {})})
+        p._hypersd = get_state(p)._replace(fixed={**fixed, "enabled": on, **({name: x} if on else {})})
 
     return apply
 
@@ -57,7 +56,7 @@ def wrap_axis(apply: Callable, name: str) -> Callable:
 
     def apply_and_fix(p, x, xs):
         apply(p, x, xs)
-        p._hypersd = replace(get_state(p), fixed_by_host=get_state(p).fixed_by_host | {name})
+        p._hypersd = get_state(p)._replace(fixed_by_host=get_state(p).fixed_by_host | {name})
 
     vars(apply_and_fix)["hypersd"] = True
     return apply_and_fix

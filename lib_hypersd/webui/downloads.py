@@ -3,21 +3,27 @@
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import HTTPException
 from modules import paths, sd_models
 
 from ..download.downloads import Downloads
-from ..download.source import HUB, Failed, Folder, Server, Source
-from ..download.transfer import Download
+from ..errors import HyperSDError
 from ..recipes.catalog import Recipe
 from . import loras
 from .options import get_option, get_switch
 from .settings_page import MIRROR, OFFLINE_FOLDER
 
+if TYPE_CHECKING:
+    from ..download.source import Source
+    from ..download.transfer import Download
 
-def choose_source() -> Source:
+
+def choose_source() -> "Source":
     """The offline folder if one is set, else the mirror that is set, else the one of huggingface_hub's convention."""
+    from ..download.source import HUB, Folder, Server
+
     folder, mirror = ((get_option(name) or "").strip() for name in (OFFLINE_FOLDER, MIRROR))
     return Folder(Path(folder)) if folder else Server(mirror or os.environ.get("HF_ENDPOINT") or HUB)
 
@@ -63,10 +69,10 @@ def cancel(recipe_id: str) -> dict:
     return download.as_json()
 
 
-def find(recipe_id: object, find_download: Callable[[str], Download | None]) -> Download:
+def find(recipe_id: object, find_download: "Callable[[str], Download | None]") -> "Download":
     try:
         found = find_download(recipe_id) if isinstance(recipe_id, str) else None
-    except Failed as failure:
+    except HyperSDError as failure:
         raise HTTPException(404, str(failure)) from None
     if found is None:
         raise HTTPException(404, "There is no download of that id.")

@@ -1,10 +1,8 @@
 """Passes that other extensions run inside a request, as ADetailer does; the host calls none of our hooks there."""
 
 import weakref
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 from modules import script_callbacks
 
@@ -13,15 +11,7 @@ from . import callbacks, loading
 from .notes import note
 from .request import get_state
 
-
-@dataclass
-class Outer:
-    """The request that the host works on."""
-
-    request: Callable[[], Any] = lambda: None
-
-
-OUTER = Outer()
+OUTER = SimpleNamespace(request=lambda: None)  # the request that the host works on
 
 
 def register(script: str | Path) -> None:
@@ -50,5 +40,5 @@ def remark(step) -> None:
     has_lora = plan.file is not None and loading.is_loaded(plan.file, inner.sd_model)
     sentence = remark_on_pass(plan, inner.steps, inner.cfg_scale, has_lora)
     if sentence and sentence not in state.remarks:
-        outer._hypersd = replace(state, remarks=(*state.remarks, sentence))
+        outer._hypersd = state._replace(remarks=(*state.remarks, sentence))
         note(outer, [sentence])

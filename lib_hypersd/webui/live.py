@@ -6,8 +6,9 @@ from pathlib import Path
 import gradio as gr
 from modules import infotext_utils, script_callbacks
 
-from ..live import Page, add_routes, in_language, render
-from . import callbacks, controlnet, live_pictures
+from ..live.markup import Page, render
+from ..live.routes import add_routes
+from . import callbacks, controlnet
 from .api import make_printable
 from .options import find_users_language, get_option
 from .settings_page import LIVE_TAB
@@ -25,14 +26,20 @@ def register(script: str | Path) -> None:
 
 def answer_page(demo, app) -> None:
     if get_option(LIVE_TAB, True):
-        add_routes(app, *map(translated, (live_pictures.draw, live_pictures.interrupt, live_pictures.keep)))
+        add_routes(app, *map(answer_with, ("draw", "interrupt", "keep")))
 
 
-def translated(make: Callable[[dict], dict]) -> Callable[[dict], dict]:
-    """The same answers, in the language of who reads them."""
+def answer_with(name: str) -> Callable[[dict], dict]:
+    """What this function of ``live_pictures`` answers, in the language of who reads it.
+
+    It is imported with the first picture: a WebUI's start does not pay for it.
+    """
 
     def answer(payload: dict) -> dict:
-        return make_printable(in_language(make(payload), find_users_language()))
+        from ..live.answers import in_language
+        from . import live_pictures
+
+        return make_printable(in_language(getattr(live_pictures, name)(payload), find_users_language()))
 
     return answer
 

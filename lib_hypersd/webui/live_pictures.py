@@ -6,7 +6,8 @@ from typing import Any
 from modules import call_queue, images, infotext_utils, processing, scripts, sd_samplers, shared
 
 from ..errors import HyperSDError
-from ..live import INTERRUPTED, Picture, Redraw, Unreadable, read_redraw, refuse, say, show, wait
+from ..live.answers import INTERRUPTED, Picture, refuse, say, show, wait
+from ..live.redraw import Redraw, Unreadable, read_redraw
 from ..recipes.catalog import HYPER_SD
 from ..wording import fill, shown
 from . import controlnet, planning, request

@@ -4,7 +4,6 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -32,15 +31,15 @@ class AtHand(NamedTuple):
     others: frozenset[str]
 
 
-@dataclass
 class Shelf:
     """What was found last, which holds as long as the host's list, the recipes and the disk are the same."""
 
-    library: Library
-    disks: list = field(default_factory=list)
-    basis: tuple = ()
-    few_step: list[LoraFile] = field(default_factory=list)
-    at_hand: AtHand = field(default_factory=lambda: AtHand([], frozenset()))
+    def __init__(self, library: Library):
+        self.library = library
+        self.disks: list = []
+        self.basis: tuple = ()
+        self.few_step: list[LoraFile] = []
+        self.at_hand = AtHand([], frozenset())
 
 
 @cache

@@ -9,10 +9,9 @@
 stays OFF, with a sentence why. ``confirm`` takes it back when its LoRA is not in the model: all of it, or nothing.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 from modules import sd_samplers
 
@@ -46,20 +45,19 @@ class Stage(Enum):
     CONFIRMED = auto()  # and the plan's LoRA is in the model
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What X/Y/Z axes have fixed, of ours and of the host's; the stage; the plan in force, with the values that it set
     and those that were there before. ``remarks`` are on passes that other extensions ran inside the request.
 
     It is replaced, never changed: cells of an X/Y/Z plot are shallow copies of one request.
     """
 
-    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = {}
     fixed_by_host: frozenset[str] = frozenset()
     stage: Stage = Stage.OFF
     plan: Plan | None = None
-    values: dict[str, Any] = field(default_factory=dict)
-    own: dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = {}
+    own: Mapping[str, Any] = {}
     remarks: tuple[str, ...] = ()
 
 
@@ -116,7 +114,7 @@ def carry_out(p, plan: Plan, infotext: dict[str, str]) -> None:
     values["main_prompt"] = plan.edit(p.main_prompt)
 
     own = {name: getattr(p, name, None) for name in values}
-    p._hypersd = replace(get_state(p), stage=Stage.CARRIED_OUT, plan=plan, values=values, own=own)
+    p._hypersd = get_state(p)._replace(stage=Stage.CARRIED_OUT, plan=plan, values=values, own=own)
     for name, value in values.items():
         setattr(p, name, value)
     p.extra_generation_params.update(infotext)
@@ -134,7 +132,7 @@ def take_back(p) -> None:
         elif strip and name in (*PROMPTS, "main_prompt") and getattr(p, name) == strip_each(strip, state.values[name]):
             setattr(p, name, strip_each(strip, value))  # the host has taken the comments out since
     if state.plan is not None:
-        p._hypersd = replace(state, stage=Stage.OFF, plan=None, values={}, own={})
+        p._hypersd = state._replace(stage=Stage.OFF, plan=None, values={}, own={})
 
 
 def strip_each(strip: Callable[[str], str], prompts):
@@ -153,7 +151,7 @@ def keep_tags(p) -> None:
         if edited != prompts:
             if name in state.own:
                 own, values = {**state.own, name: [*prompts]}, {**state.values, name: edited}
-                state = replace(state, own=own, values=values)
+                state = state._replace(own=own, values=values)
             prompts[:] = edited
     p._hypersd = state
 
@@ -174,7 +172,7 @@ def confirm(p) -> None:
     if plan.fast_decoding:
         decoder.release(p)
         decoder.use_in_second_pass(p)
-    p._hypersd = replace(get_state(p), stage=Stage.CONFIRMED)
+    p._hypersd = get_state(p)._replace(stage=Stage.CONFIRMED)
 
 
 def give_up(p, file: str, fit: loading.Fit | None) -> None:

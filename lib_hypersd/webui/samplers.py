@@ -1,6 +1,5 @@
 """Our samplers in the host's list."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from modules import sd_samplers, sd_samplers_kdiffusion
@@ -100,7 +99,7 @@ def spell_as_host(settings: Settings) -> Settings:
     names = [data.name for data in sd_samplers.all_samplers]
     sampler = settings.sampler and find_spelling(settings.sampler, names)
     schedule = settings.schedule and find_spelling(settings.schedule, schedules.list_labels())
-    return replace(settings, sampler=sampler, schedule=schedule)
+    return settings._replace(sampler=sampler, schedule=schedule)
 
 
 def find_unknown(sampler: str, schedule: str) -> str | None:

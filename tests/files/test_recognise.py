@@ -1,7 +1,5 @@
 """Which recipe the clues about a file come to, and how surely."""
 
-from dataclasses import replace
-
 import pytest
 
 from lib_hypersd.files.identify import Clues, recognise
@@ -82,8 +80,8 @@ def test_evidence_can_be_compared():
     weaker = [
         Clues("x", sha256=recipe.sha256), Clues("x", addnet=recipe.addnet), Clues("x", recipe.bytes, lora=lora, metadata=titled),
         Clues(named, recipe.bytes, lora=lora), Clues("x", lora=lora, metadata=titled), Clues("x", metadata=titled),
-        Clues("x", lora=replace(lora, rank=8), metadata=titled), Clues(named, lora=lora), Clues(named, lora=replace(lora, rank=None)),
-        Clues(named, lora=replace(lora, rank=8)), Clues(named),
+        Clues("x", lora=lora._replace(rank=8), metadata=titled), Clues(named, lora=lora), Clues(named, lora=lora._replace(rank=None)),
+        Clues(named, lora=lora._replace(rank=8)), Clues(named),
     ]  # fmt: skip
     strengths = [recognise(CATALOG, clues).strength for clues in weaker]
     assert strengths == sorted(set(strengths), reverse=True)

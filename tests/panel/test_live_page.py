@@ -8,8 +8,10 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from lib_hypersd.live import Page, Picture, add_routes, read_redraw, refuse, render, say, show, wait
-from lib_hypersd.live.redraw import decode_png
+from lib_hypersd.live.answers import Picture, refuse, say, show, wait
+from lib_hypersd.live.markup import Page, render
+from lib_hypersd.live.redraw import decode_png, read_redraw
+from lib_hypersd.live.routes import add_routes
 from tests.browser import page_of, requires_browser
 from tests.panel.world import HOSTILE, World, host_like
 from tests.server import wait_until

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from lib_hypersd.download.downloads import Downloads
-from lib_hypersd.live import Redraw
+from lib_hypersd.live.redraw import Redraw
 from lib_hypersd.playground.control import ControlNet
 from lib_hypersd.playground.errors import RefusedJob, Unloadable
 from lib_hypersd.playground.generate import Playground

@@ -140,7 +140,7 @@ def test_whatever_arrives_gives_settings_in_range_or_a_sentence(args):
 
 @given(
     st.builds(
-        Settings,
+        dict,
         enabled=st.just(True),
         variant=st.none() | st.sampled_from(list(VARIANTS)),
         steps=st.none() | st.integers(1, 150),
@@ -150,7 +150,7 @@ def test_whatever_arrives_gives_settings_in_range_or_a_sentence(args):
         file=st.none() | st.just("Hyper-SDXL-8steps-lora"),
         two_pass=st.sampled_from([None, True]),
         fast_decoding=st.sampled_from([None, True]),
-    )
+    ).map(lambda values: Settings(**values))
 )
 def test_infotext_restores_the_panel(settings):
     params = make_infotext(settings, next(r for r in published().recipes if r.id == "hyper-sdxl-8steps"))

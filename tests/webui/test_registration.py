@@ -1,10 +1,29 @@
 """What stands in the host's lists once the extension is loaded, and the panel in the host's tabs."""
 
+import subprocess
 import sys
+from pathlib import Path
 
 import gradio as gr
 
 from lib_hypersd.recipes.catalog import published
+
+ROOT = Path(__file__).parents[2]
+# What a start leaves out, run as a host loads the script; then its first use, where the host has taken our folder from
+# sys.path by then, as A1111 does.
+START = """
+import sys
+from pathlib import Path
+from tests import conftest, double
+
+later = ["lib_hypersd.explain", "lib_hypersd.download.transfer", "lib_hypersd.webui.live_pictures"]
+with double.running(Path(sys.argv[1]), "a1111") as host:
+    host.load_script()
+    print(*(name for name in later if name in sys.modules))
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path.cwd()]
+    for name in later:
+        __import__(name)
+"""
 
 
 def test_samplers_and_schedules_are_there_once_however_often_the_ui_reloads(host):
@@ -98,3 +117,10 @@ def test_a_shadowed_option_is_never_saved_and_comes_back_nested(host, script):
             assert opts.skip_early_cond == 0.5 and opts.data["skip_early_cond"] == 0.0
         assert opts.skip_early_cond == 1.0
     assert opts.skip_early_cond == 0.0
+
+
+def test_a_start_leaves_out_what_only_later_requests_need(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", START, tmp_path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr
