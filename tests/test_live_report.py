@@ -1,12 +1,14 @@
 """What the live suite says of its runs, apart from any host."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.live.__main__ import SUITES, counted, run, split
-from tests.live.kinds import KINDS
+from tests.live.kinds import A1111, CLASSIC, FORGE, KINDS, NEO, REFORGE, kind_of
 from tests.live.report import Check, Report, all_checks, newest, render
 
 FOLDERS = [Path(__file__).parent / name for name in ("live", "live_comfyui")]
@@ -23,6 +25,28 @@ def test_every_kind_serves_a_family_or_says_why_not():
     for kind in KINDS:
         assert kind.families.keys() | kind.lacks.keys() == families, kind.name
         assert not kind.families.keys() & kind.lacks.keys() and all(kind.lacks.values()), kind.name
+
+
+# What a folder of each kind has, as far as the suite looks.
+HAS = {
+    A1111.name: ["modules/sd_schedulers.py"],
+    FORGE.name: ["modules/sd_schedulers.py", "modules_forge/x", "backend/x"],
+    NEO.name: ["modules/sd_schedulers.py", "modules_forge/packages/x", "backend/x"],
+    REFORGE.name: ["modules/sd_schedulers.py", "modules_forge/x"],
+    CLASSIC.name: ["modules_forge/x"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
+def test_each_check_of_a_kind_has_what_it_asks_for(kind, tmp_path):
+    """A fixture that is not there would end a check only after half an hour of a whole run."""
+    for name in HAS[kind.name]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert kind_of(tmp_path) is kind
+    command = [sys.executable, "-m", "pytest", FOLDERS[0], "--setup-plan", "-qq", "-p", "no:cacheprovider"]
+    planned = subprocess.run([*command, "--webui", tmp_path], capture_output=True, text=True)
+    assert planned.returncode == 0, planned.stdout[-2000:]
 
 
 def test_a_whole_run_takes_the_place_of_the_last_one_on_its_kind_alone(tmp_path):
