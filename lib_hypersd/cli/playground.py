@@ -134,6 +134,12 @@ def run_generate(options: argparse.Namespace, catalog: Catalog) -> int:
     return REFUSED if refused and state.is_main_process else DONE  # the others would have it ended before its summary
 
 
+def print_line(line: str) -> None:
+    """Print a line at once and in one piece: of several processes, each has its own lines."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def report(*sentences: str) -> None:
     for sentence in sentences:
         print(sentence, file=sys.stderr)
@@ -195,9 +201,9 @@ def keep(
     report(*(place(options, line.number) + sentence for sentence in sentences))
     if options.json:
         number = {"line": line.number} if line.number else {}
-        print(json.dumps({**number, **result}, ensure_ascii=False), flush=True)
+        print_line(json.dumps({**number, **result}, ensure_ascii=False))
     elif "image" in result:
-        print(f"{result['image']}: {result['plan']['sentence']}", flush=True)
+        print_line(f"{result['image']}: {result['plan']['sentence']}")
     return "image" in result
 
 

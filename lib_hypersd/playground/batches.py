@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from accelerate import PartialState
+from accelerate.utils import gather_object
 
 from ..errors import HyperSDError
 from .errors import OutOfMemory
@@ -51,15 +52,25 @@ def take(there: Counter[str], text: str) -> bool:
 
 
 def group_lines(playground: Playground, lines: Sequence[Line]) -> list[list[Line]]:
-    """The lines in groups that can be made together; one that will be refused is a group by itself."""
+    """The lines in groups that can be made together; one that will be refused is a group by itself.
+
+    Each process plans its part of the lines, and all have the same groups.
+    """
+    state = PartialState()
+    own = lines[state.process_index :: state.num_processes]
+    keys = dict(gather_object([(line.number, key_of(playground, line)) for line in own]))
     groups: dict[Hashable, list[Line]] = {}
     for line in lines:
-        try:
-            key = playground.batch_key(line.job)
-        except HyperSDError:
-            key = line.number
-        groups.setdefault(key, []).append(line)
+        groups.setdefault(keys[line.number], []).append(line)
     return list(groups.values())
+
+
+def key_of(playground: Playground, line: Line) -> Hashable:
+    """What lines of one group have in common; the line's own number where it will be refused."""
+    try:
+        return playground.batch_key(line.job)
+    except HyperSDError:
+        return line.number
 
 
 def share(groups: Sequence[Sequence[Line]], process: int, processes: int) -> list[list[Line]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from lib_hypersd.cli.main import main
+from lib_hypersd.cli.playground import print_line
 from lib_hypersd.playground import batches
 from lib_hypersd.playground.generate import Playground
 from lib_hypersd.playground.job import Job, Line
@@ -106,6 +109,7 @@ def test_only_what_the_network_sees_alike_is_made_together(playground):
     assert groups[0] == [0, 1, 2, 3] and [len(group) for group in groups[1:]] == [1] * len(other)
     keys = [playground.batch_key(replace(job_of(steps=2), init="x", strength=s)) for s in (0.5, 0.5, 0.6)]
     assert keys[0] == keys[1] != keys[2]
+    assert pickle.loads(pickle.dumps(keys[0])) == keys[0], "as another process sends it"
 
 
 def test_a_line_that_is_refused_leaves_its_neighbours_alone(playground, tmp_path):
@@ -194,6 +198,14 @@ def test_several_processes_make_every_line_once_and_the_same_pictures(folder, tm
     assert "8 of 9 pictures made in" in by_one.communicate(timeout=500)[1]
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two and sorted(one)[:2] == ["00001-0.png", "00002-1.png"]
+
+
+def test_a_line_is_printed_in_one_piece(monkeypatch):
+    """Between two writes another process could have its own line."""
+    written = []
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=written.append, flush=lambda: written.append("flushed")))
+    print_line("a picture")
+    assert written == ["a picture\n", "flushed"]
 
 
 def test_what_a_killed_process_has_not_made_is_made_by_running_again(folder, tmp_path, batch):
