@@ -78,7 +78,7 @@ def open_base(options: Options, accelerator: Accelerator) -> Base:
     if model.family not in ("sd15", "sdxl"):
         raise RefusedRun(f"{shown(model.name)} is no SD1.5 and no SDXL, which alone can be distilled here.")
     if options.teacher_lora:
-        put_on(pipe, options.teacher_lora, options.teacher_weight)
+        load_style(pipe, options.teacher_lora, options.teacher_weight)
     pipe.vae.to(torch.float32).requires_grad_(False)  # SDXL's overflows in half precision
     pipe.set_progress_bar_config(disable=True)
     pipe.to(device)
@@ -96,7 +96,7 @@ def open_base(options: Options, accelerator: Accelerator) -> Base:
     return Base(pipeline, network, side)
 
 
-def put_on(pipe, path: Path, weight: float) -> None:
+def load_style(pipe, path: Path, weight: float) -> None:
     """Load a style as an adapter, in the text encoders too where it has a part there."""
     with refusing_unloadable(path.name):
         pipe.load_lora_weights(load_file(path), adapter_name=STYLE)

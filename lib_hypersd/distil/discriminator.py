@@ -32,7 +32,7 @@ class Discriminator(torch.nn.Module):
         """The judgements of each head, ``[B, 1, …]``."""
         return [head(features) for head, features in zip(self.heads, network.features(x, t, text), strict=True)]
 
-    def lesson(self, network: Network, target: torch.Tensor, arrived: torch.Tensor, t, text: Text) -> torch.Tensor:
+    def loss(self, network: Network, target: torch.Tensor, arrived: torch.Tensor, t, text: Text) -> torch.Tensor:
         """The hinge loss of the discriminator (arXiv:1705.02894)."""
         real, fake = (self(network, x, t, text) for x in (target, arrived))
         losses = [relu(1 - r).mean() + relu(1 + f).mean() for r, f in zip(real, fake, strict=True)]

@@ -20,7 +20,7 @@ from .network import AVERAGE, BEFORE, FAKE, STUDENT
 from .options import Options
 from .sources import FEWEST
 from .stages import Stage, stages_of
-from .student import Student, make_school, prepare_adapters
+from .student import Student, make_setup, prepare_adapters
 
 __all__ = ["Rehearsal", "refusing_too_large", "rehearse"]
 
@@ -84,7 +84,7 @@ def seconds_of(
 ) -> float:
     """How long a step of a stage takes, the first one left out where there are more."""
     prepare_adapters(base.network, options, stage, None, None)
-    student = Student(make_school(options, stage, base, data, reward), accelerator)
+    student = Student(make_setup(options, stage, base, data, reward), accelerator)
     times = []
     for step in range(steps):
         since = time.perf_counter()

@@ -13,17 +13,17 @@ from .chance import Chance
 from .data import Data
 from .discriminator import Discriminator
 from .feedback import Reward
-from .lessons import OneStepLesson, School, SegmentLesson, lesson_for
 from .network import AVERAGE, BEFORE, FAKE, STUDENT, Network
+from .objectives import OneStepObjective, SegmentObjective, Setup, choose_objective
 from .options import Options
 from .score import fake_error
 from .stages import Stage
 from .trajectory import Prediction
 
-__all__ = ["Student", "make_school", "prepare_adapters"]
+__all__ = ["Student", "make_setup", "prepare_adapters"]
 
 LONGEST = 1.0  # gradient, as in diffusers' LCM script
-JUDGE_BETAS = (0.0, 0.999)  # of PCM's discriminator (``train_pcm_lora_sd15_adv.py``)
+DISCRIMINATOR_BETAS = (0.0, 0.999)  # of PCM's discriminator (``train_pcm_lora_sd15_adv.py``)
 ALL = (STUDENT, AVERAGE, FAKE, BEFORE)
 State = dict[str, Any]
 Adapter = Mapping[str, torch.Tensor]
@@ -68,27 +68,28 @@ def make_optimizer(parameters: Iterable[torch.nn.Parameter], rate: float, device
 class Student:
     """One stage's training."""
 
-    def __init__(self, school: School, accelerator: Accelerator):
-        options, network, device = school.options, school.network, accelerator.device
-        self.school, self.accelerator, self.network = school, accelerator, network
+    def __init__(self, setup: Setup, accelerator: Accelerator):
+        options, network, device = setup.options, setup.network, accelerator.device
+        self.setup, self.accelerator, self.network = setup, accelerator, network
         self.optimizers = {STUDENT: make_optimizer(network.parameters(STUDENT), options.learning_rate, device)}
-        if school.judge is not None:
-            self.optimizers["judge"] = make_optimizer(
-                school.judge.parameters(), options.learning_rate, device, betas=JUDGE_BETAS
+        if setup.discriminator is not None:
+            self.optimizers["discriminator"] = make_optimizer(
+                setup.discriminator.parameters(), options.learning_rate, device, betas=DISCRIMINATOR_BETAS
             )
-        if has_fake(options, school.stage):
+        if has_fake(options, setup.stage):
             self.optimizers[FAKE] = make_optimizer(network.parameters(FAKE), options.learning_rate, device)
         self.rate = get_cosine_schedule_with_warmup(self.optimizers[STUDENT], options.warmup, options.iterations)
 
     def learn(self, step: int, chance: Chance) -> dict[str, float]:
         """One step of training; the losses of this process by their names."""
-        network, options, judge = self.network, self.school.options, self.school.judge
-        lesson = lesson_for(self.school, chance, step / options.iterations)
-        predicted = network.predict(lesson.x, lesson.t, lesson.text, STUDENT)
-        if isinstance(lesson, SegmentLesson) and judge is not None:
-            self.descend("judge", judge.parameters(), lesson.judge_loss(Prediction(*map(torch.detach, predicted))))
+        network, options, discriminator = self.network, self.setup.options, self.setup.discriminator
+        objective = choose_objective(self.setup, chance, step / options.iterations)
+        predicted = network.predict(objective.x, objective.t, objective.text, STUDENT)
+        if isinstance(objective, SegmentObjective) and discriminator is not None:
+            loss = objective.discriminator_loss(Prediction(*map(torch.detach, predicted)))
+            self.descend("discriminator", discriminator.parameters(), loss)
         fixed = Prediction(*(part.detach().requires_grad_() for part in predicted))
-        losses = lesson.losses(fixed)
+        losses = objective.losses(fixed)
         # The teacher's part of the gradient first, down to what the student has predicted; then the student's: each
         # with its own adapter in force, and without the memory of the other.
         gradients = torch.autograd.grad(sum(losses.values()), fixed, allow_unused=True)
@@ -98,8 +99,8 @@ class Student:
         self.descend(STUDENT, network.parameters(STUDENT), sum(handed_on))
         self.rate.step()
         network.follow(options.decay)
-        if isinstance(lesson, OneStepLesson) and FAKE in self.optimizers:
-            losses["fake"] = fake_error(network, fixed.x0[: lesson.count].detach(), lesson.first_text, chance)
+        if isinstance(objective, OneStepObjective) and FAKE in self.optimizers:
+            losses["fake"] = fake_error(network, fixed.x0[: objective.count].detach(), objective.first_text, chance)
             self.descend(FAKE, network.parameters(FAKE), losses["fake"])
         numbers = torch.stack([loss.detach() for loss in losses.values()]).tolist()  # waits for the device once
         return dict(zip(losses, numbers, strict=True))
@@ -123,16 +124,18 @@ class Student:
         """Everything that the next step depends on."""
         adapters = {name: self.network.state(name) for name in self.adapters}
         optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
-        judge = self.school.judge.state_dict() if self.school.judge is not None else {}
-        return {"adapters": adapters, "optimizers": optimizers, "judge": judge, "rate": self.rate.state_dict()}
+        state = {"adapters": adapters, "optimizers": optimizers, "rate": self.rate.state_dict()}
+        if self.setup.discriminator is not None:
+            state["discriminator"] = self.setup.discriminator.state_dict()
+        return state
 
     def load(self, state: State) -> None:
         for name in self.adapters:
             self.network.load(name, state["adapters"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
-        if self.school.judge is not None:
-            self.school.judge.load_state_dict(state["judge"])
+        if self.setup.discriminator is not None:
+            self.setup.discriminator.load_state_dict(state["discriminator"])
         self.rate.load_state_dict(state["rate"])
 
     @property
@@ -140,11 +143,11 @@ class Student:
         return (STUDENT, AVERAGE, *([FAKE] if FAKE in self.optimizers else []))
 
 
-def make_school(options: Options, stage: Stage, base: Base, data: Data, reward: Reward | None) -> School:
-    """What a stage's lessons have in common, with a new discriminator where the stage has one."""
-    judge = None
+def make_setup(options: Options, stage: Stage, base: Base, data: Data, reward: Reward | None) -> Setup:
+    """What a stage's objectives have in common, with a new discriminator where the stage has one."""
+    discriminator = None
     if options.adversarial and stage.before is None and not stage.keeps_guidance:
         torch.manual_seed(options.seed)
         unet = base.network.unet
-        judge = Discriminator(list(unet.config.block_out_channels)).to(unet.device)
-    return School(options, stage, base, data, judge, reward)
+        discriminator = Discriminator(list(unet.config.block_out_channels)).to(unet.device)
+    return Setup(options, stage, base, data, discriminator, reward)

@@ -22,7 +22,7 @@ from .rehearse import refusing_too_large, rehearse
 from .result import result_path, write_result
 from .sheet import write_sheet
 from .stages import Stage, stages_of
-from .student import Student, make_school, prepare_adapters
+from .student import Student, make_setup, prepare_adapters
 
 __all__ = ["distil"]
 
@@ -108,7 +108,7 @@ class Training:
         """The student with the weights that it has come to, or that its stage starts from."""
         run = self.run
         prepare_adapters(self.base.network, self.options, stage, run.average(stage.start), run.average(stage.before))
-        student = Student(make_school(self.options, stage, self.base, self.data, self.reward), self.accelerator)
+        student = Student(make_setup(self.options, stage, self.base, self.data, self.reward), self.accelerator)
         if progress.student is not None:
             student.load(progress.student)
         elif stage.start:

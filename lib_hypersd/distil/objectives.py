@@ -1,7 +1,7 @@
-"""What the student is shown in one step of training, and what its answer costs.
+"""What one step of training asks of the student, and what its answer costs.
 
-A lesson draws all that is random in it, asks teacher and moving average for the targets, and then has ``x``, ``t`` and
-``text`` for the student; ``losses`` of the student's prediction come by their names, weighted.
+An objective draws all that is random in it, asks teacher and moving average for the targets, and then has ``x``, ``t``
+and ``text`` for the student; ``losses`` of the student's prediction come by their names, weighted.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from .trajectory import (
     stride_down,
 )
 
-__all__ = ["Lesson", "OneStepLesson", "School", "SegmentLesson", "lesson_for"]
+__all__ = ["Objective", "OneStepObjective", "SegmentObjective", "Setup", "choose_objective"]
 
 LEAST_FURTHER = 0.1  # that an error of the image counts in steps after the first
 FIRST_FURTHER = 0.9  # of all timesteps; every step but the first begins below it, whatever their number
@@ -38,14 +38,14 @@ Losses = dict[str, torch.Tensor]
 
 
 @dataclass
-class School:
-    """What the lessons of a stage have in common; no judge where there is no adversarial loss."""
+class Setup:
+    """What the objectives of a stage have in common; no discriminator where there is no adversarial loss."""
 
     options: Options
     stage: Stage
     base: Base
     data: Data
-    judge: Discriminator | None
+    discriminator: Discriminator | None
     reward: Reward | None
 
     @property
@@ -77,14 +77,14 @@ class School:
         return {"reward": self.options.reward_weight * missing}
 
 
-class SegmentLesson:
+class SegmentObjective:
     """Jumps from random places of the trajectory, within their segments (section 3.1)."""
 
-    def __init__(self, school: School, chance: Chance, share: float):
-        options, network, segments = school.options, school.network, school.stage.segments
-        self.school, self.chance, self.share = school, chance, share
-        self.items, self.text = school.items(chance)
-        x0 = school.data.latents(self.items)
+    def __init__(self, setup: Setup, chance: Chance, share: float):
+        options, network, segments = setup.options, setup.network, setup.stage.segments
+        self.setup, self.chance, self.share = setup, chance, share
+        self.items, self.text = setup.items(chance)
+        x0 = setup.data.latents(self.items)
         t = chance.below(network.timesteps)
         firsts = end_of_segment(t, segments, network.timesteps) + network.timesteps // segments
         self.t = torch.where(chance.uniform() < options.start_share, firsts, t)
@@ -95,57 +95,57 @@ class SegmentLesson:
         average = AVERAGE if options.average_targets else STUDENT
         with torch.no_grad():
             self.target = segment_target(
-                lambda x, t: network.guided(x, t, self.text, school.guidance),
+                lambda x, t: network.guided(x, t, self.text, setup.guidance),
                 lambda x, t: network.predict(x, t, self.text, average),
                 self.x, self.t, self.to, between, network.alphas,
             )  # fmt: skip
 
     def losses(self, predicted: Prediction) -> Losses:
-        school, options, alphas = self.school, self.school.options, self.school.network.alphas
-        progress = school.stage.progress(self.share) if options.changing_weights else 0.5
+        setup, options, alphas = self.setup, self.setup.options, self.setup.network.alphas
+        progress = setup.stage.progress(self.share) if options.changing_weights else 0.5
         mse, adversarial = weights(progress, options.adversarial_weight, options.least_mse)
         arrived = jump(predicted, self.to, alphas)
         error = image_error(arrived, self.target, self.t, self.to, alphas)
-        losses = {"mse": (1.0 if school.judge is None else mse) * (image_weight(alphas[self.t]) * error).mean()}
-        if school.judge is not None:
+        losses = {"mse": (1.0 if setup.discriminator is None else mse) * (image_weight(alphas[self.t]) * error).mean()}
+        if setup.discriminator is not None:
             (fake,), t = self.shown(arrived)
-            losses["adversarial"] = adversarial * school.judge.caught(school.network, fake, t, self.text)
-        return losses | school.missed(predicted.x0, self.items)
+            losses["adversarial"] = adversarial * setup.discriminator.caught(setup.network, fake, t, self.text)
+        return losses | setup.missed(predicted.x0, self.items)
 
-    def judge_loss(self, predicted: Prediction) -> torch.Tensor:
-        """What the discriminator is to learn from this lesson."""
-        network, judge = self.school.network, self.school.judge
-        assert judge is not None
+    def discriminator_loss(self, predicted: Prediction) -> torch.Tensor:
+        """What the discriminator is to learn from this objective."""
+        network, discriminator = self.setup.network, self.setup.discriminator
+        assert discriminator is not None
         (real, fake), t = self.shown(self.target, jump(predicted, self.to, network.alphas))
-        return judge.lesson(network, real, fake, t, self.text)
+        return discriminator.loss(network, real, fake, t, self.text)
 
     def shown(self, *xs: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """What the discriminator sees, and at which timesteps."""
-        if not self.school.options.perturbation:
+        if not self.setup.options.perturbation:
             return list(xs), self.to.clamp(min=0)
-        return perturbed(self.school.network, xs, self.to, self.school.stage.segments, self.chance)
+        return perturbed(self.setup.network, xs, self.to, self.setup.stage.segments, self.chance)
 
 
-class OneStepLesson:
+class OneStepObjective:
     """One jump from noise to the image; in a unified LoRA also later steps (section 3.3).
 
     One LoRA for all numbers of steps pays for its long jumps with its short ones, unless it is led in these by the LoRA
     of more steps: docs/distil.md.
     """
 
-    def __init__(self, school: School, chance: Chance, share: float):
-        network, stage = school.network, school.stage
-        self.school, self.chance = school, chance
-        self.items, text = school.items(chance)
-        x0, last = school.data.latents(self.items), network.timesteps - 1
+    def __init__(self, setup: Setup, chance: Chance, share: float):
+        network, stage = setup.network, setup.stage
+        self.setup, self.chance = setup, chance
+        self.items, text = setup.items(chance)
+        x0, last = setup.data.latents(self.items), network.timesteps - 1
         noise = chance.normal(x0.shape[1:])
         self.count, self.first_text = len(noise), text
-        if not school.options.consistency:
+        if not setup.options.consistency:
             self.goal = None
         elif stage.before:
             self.goal = draw(network, noise, text, stage.before_steps, adapter=BEFORE)
         else:
-            self.goal = draw(network, noise, text, TEACHER_STEPS, school.guidance, TEACHER)
+            self.goal = draw(network, noise, text, TEACHER_STEPS, setup.guidance, TEACHER)
         self.x, self.t, self.text = noise, torch.full((self.count,), last, device=noise.device), text
         if stage.kind == "unified":
             self.further_t = chance.below(int(FIRST_FURTHER * network.timesteps))
@@ -156,24 +156,24 @@ class OneStepLesson:
             self.text = {name: torch.cat([value, value]) for name, value in text.items()}
 
     def losses(self, predicted: Prediction) -> Losses:
-        school, options, network = self.school, self.school.options, self.school.network
+        setup, options, network = self.setup, self.setup.options, self.setup.network
         image = predicted.x0[: self.count]
         losses = {} if self.goal is None else {"mse": (image - self.goal).square().mean()}
         if options.score:
             fixed = image.detach()
-            goal = fixed + direction(network, fixed, self.first_text, school.guidance, self.chance)
+            goal = fixed + direction(network, fixed, self.first_text, setup.guidance, self.chance)
             losses["score"] = options.score_weight * 0.5 * (image - goal).square().mean()
-        if school.stage.kind == "unified":
+        if setup.stage.kind == "unified":
             error = (predicted.x0[self.count :] - self.further_goal).square().mean((1, 2, 3))
             weight = image_weight(network.alphas[self.further_t], LEAST_FURTHER)
             losses["further"] = options.further_weight * (weight * error).mean()
-        return losses | school.missed(image, self.items)
+        return losses | setup.missed(image, self.items)
 
 
-Lesson = SegmentLesson | OneStepLesson
+Objective = SegmentObjective | OneStepObjective
 
 
-def lesson_for(school: School, chance: Chance, share: float) -> Lesson:
-    """The lesson of a step when this share of its stage is over."""
-    kind = SegmentLesson if school.stage.before is None else OneStepLesson
-    return kind(school, chance, share)
+def choose_objective(setup: Setup, chance: Chance, share: float) -> Objective:
+    """The objective of a step when this share of its stage is over."""
+    kind = SegmentObjective if setup.stage.before is None else OneStepObjective
+    return kind(setup, chance, share)
