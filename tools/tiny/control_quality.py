@@ -60,7 +60,7 @@ def section(rows: dict[str, dict[str, float]], count: int) -> str:
         "",
         *textwrap.wrap(TEXT.format(count=count, times=len(SEEDS)).strip(), 118),
         "",
-        "Made by `python -m tools.tiny.control_quality --model assets/tiny --table docs/quality.md`.",
+        f"Made by `python -m tools.tiny.control_quality --model assets/tiny --table docs/quality.md --count {count}`.",
     ]
     for column, title in COLUMNS.items():
         lines += ["", f"| {title} | " + " | ".join(f"weight {weight:g}" for weight in WEIGHTS) + " |"]

@@ -76,7 +76,8 @@ def section(rows: dict[str, dict[str, tuple[float, float, float]]], count: int) 
     text = TEXT.format(count=count, seeds=" and ".join(map(str, SEEDS)), strength=RECIPE.two_pass_strength)
     heads = [f"{what}, {way}" for way in WAYS for what in ("right", "edges")]
     lines = [TWO_PASSES, "", *textwrap.wrap(text.strip(), 118), ""]
-    lines += ["Made by `python -m tools.tiny.two_passes --model assets/tiny --table docs/quality.md`.", ""]
+    command = f"python -m tools.tiny.two_passes --model assets/tiny --table docs/quality.md --count {count}"
+    lines += [f"Made by `{command}`.", ""]
     lines += ["| | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     for name, ways in rows.items():
         cells = [f"{100 * right:.1f} ± {100 * error:.1f} | {edges:.1f}" for right, error, edges in ways.values()]
