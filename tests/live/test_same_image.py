@@ -3,7 +3,7 @@
 import pytest
 
 from tests.live.common import ON, OWN
-from tests.live.host import rounded_alike
+from tests.live.host import differences, rounded_alike
 
 
 def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host):
@@ -13,7 +13,7 @@ def test_each_image_of_a_batch_is_the_image_of_its_own_seed(host):
     singles = host.txt2img(panel, seed=7)
     for seed in (8, 9, 10):
         singles.images += host.txt2img(panel, seed=seed).images
-    assert rounded_alike(batch, singles)
+    assert rounded_alike(batch, singles), differences(batch, singles)
     singles.images.reverse()
     assert not rounded_alike(batch, singles), "other seeds give other images"
 
